@@ -69,6 +69,7 @@ from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
 from attacca.model.endpoints import AskEndpoints, EndpointsKnown, Loads
 from attacca.model.function import Revision, Scale, Settings
+from attacca.model.history import HistoryTold
 from attacca.model.journals import AskCall, AskMinding, AsyncTold, CallTold
 from attacca.model.looks import LoadsTold
 from attacca.model.messages import (
@@ -205,7 +206,7 @@ class Control:
                 self._tell_access([peer])
             case Logged():
                 self._log(message)
-            case Viewed() | StoryTold() | LoadsTold() | CallsTold() | AsyncTold() | CallTold():
+            case Viewed() | StoryTold() | LoadsTold() | CallsTold() | HistoryTold() | AsyncTold() | CallTold():
                 self.views.hear(message)
             case AskCall():
                 self.views.pass_on(peer, message)

@@ -24,6 +24,7 @@ from attacca.model.federation import (
     WorkflowEnded,
     WorkflowRefused,
 )
+from attacca.model.history import HistoryTold
 from attacca.model.journals import AskCall, AskMinding, AsyncTold, CallTold
 from attacca.model.looks import LoadsTold
 from attacca.model.messages import (
@@ -55,6 +56,7 @@ SPEAKERS: Final[dict[str, dict[type, Name | None]]] = {  # by plane; of what is 
         Loads: None,
         DoorsKnown: lambda message: str(message.peer),
         CallsTold: None,
+        HistoryTold: None,
         AsyncTold: None,
         AskCall: None,
         CallTold: None,

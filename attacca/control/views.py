@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from attacca.errors import NotFound, StateUnavailable
 from attacca.kernel.clock import Clock
 from attacca.model.async_call import AsyncCall, State
+from attacca.model.history import AskHistory, HistoryTold
 from attacca.model.invocation import Call, Failed
 from attacca.model.journals import AskAsync, AskCall, AsyncTold, CallTold, CallVerb
 from attacca.model.looks import AskLoads, LoadsTold
@@ -25,8 +26,8 @@ from attacca.model.story import Moment, Recent
 PATIENCE_S = 2.0  # one that is stopped, or cut off, has nothing to show
 SILENT = Failed(StateUnavailable.code, "a gateway that may have the call does not answer", "attacca status")
 
-Question = AskView | AskStory | AskLoads | AskCalls | AskAsync | AskCall
-Told = Viewed | StoryTold | LoadsTold | CallsTold | AsyncTold | CallTold
+Question = AskView | AskStory | AskLoads | AskCalls | AskHistory | AskAsync | AskCall
+Told = Viewed | StoryTold | LoadsTold | CallsTold | HistoryTold | AsyncTold | CallTold
 
 
 class Views:
@@ -94,6 +95,15 @@ class Views:
         if len(told) == 1:
             return told[0]
         return sorted((call for calls in told for call in calls), key=_at, reverse=True)[:limit]
+
+    async def history(self, function: str = "") -> list[HistoryTold]:
+        """What each gateway remembers of the last hour; `function` empty: of all of them together."""
+
+        def question(name: str) -> AskHistory:
+            return AskHistory(name, function)
+
+        answers = await asyncio.gather(*[self._ask(gateway, question) for gateway in self._gateways])
+        return [answer for answer in answers if isinstance(answer, HistoryTold)]
 
     async def async_calls(self, state: State | None, function: str | None, limit: int) -> list[AsyncCall]:
         """As the journals of gateways have them, in no order; several may share one."""

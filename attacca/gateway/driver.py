@@ -36,6 +36,7 @@ from attacca.gateway.core.events import (
 from attacca.gateway.core.gateway import GatewayCore
 from attacca.gateway.core.inflight import Client, Function, Inflight
 from attacca.gateway.core.recent import remembering
+from attacca.gateway.remembering import Remembering
 from attacca.io.wire.pressure import Pressure
 from attacca.kernel.access import admits
 from attacca.kernel.chance import Chance
@@ -46,6 +47,7 @@ from attacca.kernel.registry import build
 from attacca.model.doors import Door, Doors, DoorsKnown
 from attacca.model.endpoints import Endpoints, EndpointsChanged, EndpointsKnown, StartsFail
 from attacca.model.events import FunctionCalled
+from attacca.model.history import AskHistory
 from attacca.model.invocation import Call, Failed, Request
 from attacca.model.messages import (
     Access,
@@ -78,7 +80,7 @@ from attacca.policy.slots.types import checked
 LOG = logging.getLogger("attacca.gateway")
 
 
-Heard = AskCalls | AskStory | Access | FromControl  # of control
+Heard = AskCalls | AskHistory | AskStory | Access | FromControl  # of control
 
 
 class Roads(Protocol):
@@ -117,13 +119,11 @@ class Gateway:
         policy = build(BALANCING, balancing.policy, balancing.options, "attacca.policy.balancing")
         slots = checked(build(SLOTS, config.slots.policy, config.slots.options, "attacca.policy.slots"), chance)
         core = GatewayCore(
-            config.calls_kept,
-            begin(policy, chance),
-            partial(slots.fresh, chance),
-            silent_s=config.silent_s,
+            config.calls_kept, begin(policy, chance), partial(slots.fresh, chance), silent_s=config.silent_s,
             attempts=config.attempts,
-        )
+        )  # fmt: skip
         self._core, self._recent = core, Recent()
+        self.remembering = Remembering(core, clock)
         self._drive: Drive[Event, Command] = Drive(
             aloud(remembering(core.handle, self._recent), self._recent, tell),
             core.alarm,
@@ -221,6 +221,8 @@ class Gateway:
         match message:
             case AskCalls():
                 self._to_control(CallsTold(message.id, tuple(self.calls(message.function or None, message.limit))))
+            case AskHistory():
+                self._to_control(self.remembering.tell(message))
             case AskStory():
                 self._to_control(StoryTold(message.id, self.story(message.subject)))
             case Access():
@@ -362,6 +364,7 @@ class Gateway:
     def close(self) -> None:
         """Nothing is timed any more."""
         self._drive.stop()
+        self.remembering.close()
 
     @property
     def is_draining(self) -> bool:

@@ -11,6 +11,7 @@ from attacca.model.endpoints import AskEndpoints, EndpointsKnown, Loads, Order, 
 from attacca.model.events import Carried, Faraway, FunctionCalled, FunctionReplied, InstancesSaid, OfInstances, Torn
 from attacca.model.federation import FromDomain, ToDomain
 from attacca.model.function import Revision
+from attacca.model.history import AskHistory, HistoryTold
 from attacca.model.invocation import Call, Failed, Invocation, Outcome, Start, Timing
 from attacca.model.journals import AskAsync, AskCall, AskMinding, AsyncTold, CallTold, MindingTold
 from attacca.model.looks import AskLoads, LoadsTold
@@ -360,25 +361,16 @@ class WorkerLeft(msgspec.Struct, frozen=True, tag=True):
 
 Announced = Catalogue | Deployed | Deleted
 FromControl = (
-    Announced
-    | Prewarm
-    | Evict
-    | Cordon
-    | Check
-    | AskHeld
-    | AskView
-    | AskStory
-    | AskLoads
-    | Order
-    | OfInstances
+    Announced | Prewarm | Evict | Cordon | Check | AskHeld | AskView | AskStory | AskLoads | Order | OfInstances
     | Faraway
-)
+)  # fmt: skip
 ToGateway = (
-    Announced | Members | Access | AskCalls | AskStory | AskAsync | AskCall | CallTold | MindingTold | Published | Doors
-)
+    Announced | Members | Access | AskCalls | AskHistory | AskStory | AskAsync | AskCall | CallTold | MindingTold
+    | Published | Doors
+)  # fmt: skip
 OfGateway = (
-    GatewayJoined | Known | AskCatalogue | CallsTold | StoryTold | AsyncTold | AskCall | CallTold | AskMinding
-    | AskEndpoints | EndpointsKnown | Loads | DoorsKnown
+    GatewayJoined | Known | AskCatalogue | CallsTold | HistoryTold | StoryTold | AsyncTold | AskCall | CallTold
+    | AskMinding | AskEndpoints | EndpointsKnown | Loads | DoorsKnown
 )  # fmt: skip
 Supplied = Piece | SecretsTold | SecretChanged | Access
 Said = Leads | FromControl | ToGateway | Supplied | ToDomain  # by control

@@ -8,6 +8,7 @@ from attacca.kernel.clock import ManualClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
 from attacca.model.endpoints import AskEndpoints, Endpoint, Endpoints, EndpointsChanged, EndpointsKnown
+from attacca.model.history import AskHistory, HistoryTold
 from attacca.model.invocation import Failed, Ok, Request
 from attacca.model.messages import (
     Access,
@@ -258,7 +259,9 @@ def test_control_is_told_what_it_asks_and_says_who_may_ask() -> None:
     made.hear(Catalogue(7, ()))
     made.hear(AskCalls("1", "", 5))
     made.hear(AskStory("2", "nothing"))
-    assert said == [Known("", 7), CallsTold("1", ()), StoryTold("2", ())]
+    made.hear(AskHistory("3"))
+    assert said == [Known("", 7), CallsTold("1", ()), StoryTold("2", ()), HistoryTold("3")]
+    assert repr(made.remembering) == "<Remembering <History 0 steps, 0 functions>>"
     assert made.has_catalogue
     said.clear()
     made.hear(Endpoints(3, ()))

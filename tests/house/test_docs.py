@@ -139,7 +139,8 @@ def without(text: str, replaced: dict[str, str]) -> str:
 
 def test_the_admin_api_is_listed_whole() -> None:
     """Every route of the server, with its method, and no other."""
-    of_control = [f"control/http/{name}.py" for name in ("routes", "async_routes", "code_routes", "worker_routes")]
+    places = ("routes", "async_routes", "code_routes", "history_routes", "worker_routes")
+    of_control = [f"control/http/{name}.py" for name in places]
     files = (*of_control, "workflow/http.py", "workflow/domain_http.py", "federation/http.py")
     source = "".join((ROOT / "attacca" / file).read_text() for file in files)
     routes = re.findall(r'^@(get|post|put|delete)\(\s*"([^"]+)"', source, re.MULTILINE)

@@ -22,6 +22,7 @@ from attacca.control.deploy.artefacts import Artefacts
 from attacca.control.deploy.state import StateDir
 from attacca.control.driver import Control
 from attacca.control.tenure import Tenure
+from attacca.dashboard.showing import show
 from attacca.gateway.async_calls import AsyncCalls, new_owner
 from attacca.gateway.dialects.speaking import speak
 from attacca.gateway.driver import Gateway
@@ -251,6 +252,7 @@ class Server:
         self.calls_later = AsyncCalls(self.gateway, journal, self.config.gateway.async_, self._clock, chance)
         self._closing.push_async_callback(self.calls_later.close)
         self.calls_later.open()
+        self.gateway.remembering.open()
 
     async def _listen(self) -> None:
         config = self.config.gateway
@@ -260,6 +262,7 @@ class Server:
         )
         http.serve_later(self.calls_later)
         speak(http)
+        show(http, self._allow, self._clock)
         self._port = (await serve(http, self._handed)).sockets[0].getsockname()[1]
         self._http = http
         page = await listen_for_prometheus(

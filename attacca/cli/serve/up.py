@@ -143,6 +143,7 @@ def greet_apart(plane: "Supervisor", *, as_json: bool, quiet: bool) -> None:
         out = sys.stdout
         lines = [f"{paint('attacca', 'bold cyan', out)} is up at {paint(plane.url, 'bold', out)}", ""]
         lines += [f"  {name:<12} {paint(f'process {pid}', 'dim', out)}" for name, pid in info["planes"].items()]
+        lines += ["", f"  {'dashboard':<12} {info['admin']}/ui"] if info.get("admin") else []
         lines += ["", paint("  Ctrl-C drains and stops all of them.", "dim", out)]
         out.write("\n".join(lines) + "\n")
         out.flush()
@@ -172,6 +173,7 @@ def banner(server: "Server") -> None:
     policies = " · ".join(f"{family} {policy}" for family, policy in info["policies"].items())
     many = "" if server.restored == 1 else "s"
     rows = {
+        "dashboard": f"{server.url}/ui",
         "state": f"{info['state_dir']} · {server.restored} function{many} restored",
         "isolation": isolation(server),
         "worker": f"{worker.memory_mb} MB · {counted(worker.cores, 'core')} · {policies}",

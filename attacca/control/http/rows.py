@@ -83,7 +83,12 @@ def detail(function: Function) -> FunctionDetail:
     )
 
 
-def worker_row(view: WorkerView) -> WorkerRow:
+def worker_row(view: WorkerView, function: str | None = None) -> WorkerRow:
+    """With what it has of this function alone, where one is named."""
+    functions, sandboxes = view.functions, view.sandboxes
+    if function is not None:
+        functions = tuple(one for one in functions if one.function == function)
+        sandboxes = tuple(one for one in sandboxes if one.revision.rpartition("@")[0] == function)
     return WorkerRow(
         name=view.name,
         memory_mb=view.capacity.memory_mb,
@@ -94,8 +99,8 @@ def worker_row(view: WorkerView) -> WorkerRow:
         cores=view.cores,
         draining=view.draining,
         load=view.load,
-        functions=view.functions,
-        sandboxes=tuple(_sandbox_row(sandbox) for sandbox in view.sandboxes),
+        functions=functions,
+        sandboxes=tuple(_sandbox_row(sandbox) for sandbox in sandboxes),
         idle=view.idle,
     )
 

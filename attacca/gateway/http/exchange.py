@@ -115,10 +115,10 @@ class Exchange:
                 delivery = action.begin(refusal, body, self)
                 if delivery is not None:  # else it is answered, and this may be at the next request already
                     self.sink = delivery
-            case Admin(path=path, query=query):
+            case Admin(path=path, query=query, by=by):
                 app = self._server.admin
                 assert app is not None, "a handler hands on to what is not there"
-                self.sink = AsgiAdapter(self, self._owner.read_on, app, scope_of(head, path, query, self._ends))
+                self.sink = AsgiAdapter(self, self._owner.read_on, app, scope_of(by or head, path, query, self._ends))
                 self.sink.feed(body, last=not more)
 
     # Requests whose body is still on its way.

@@ -111,10 +111,11 @@ class Refuse(msgspec.Struct, frozen=True):
 
 
 class Admin(msgspec.Struct, frozen=True):
-    """Hand it to the admin API's application."""
+    """Hand it to the admin API's application. `by`: a head to be asked by in place of that which came."""
 
     path: str
     query: str
+    by: Head | None = None
 
 
 Action = Invoke | Deliver | Serve | Refuse | Admin

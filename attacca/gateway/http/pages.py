@@ -17,6 +17,7 @@ PROMETHEUS = CONTENT_TYPE_LATEST.encode()
 FRONT_PAGE = {
     "name": "attacca",
     "invoke": "/function/NAME",
+    "dashboard": "/ui",
     "api": "/api",
     "schema": "/api/schema",
     "health": "/healthz",

@@ -10,7 +10,7 @@ from attacca.gateway.http.pages import Shown, page
 from attacca.gateway.http.peer_uid import Ends
 from attacca.gateway.http.request import Head
 from attacca.gateway.http.response import Whole
-from attacca.gateway.http.target import Kind, Targets, is_registry
+from attacca.gateway.http.target import Kind, Target, Targets, is_dashboard, is_registry
 
 
 class PlanePages:
@@ -60,10 +60,14 @@ class ToControl:
         return f"<ToControl {self._targets!r}>"
 
     def handle(self, head: Head, ends: Ends) -> Action:
-        if head.url.startswith(b"/api") and self._targets.find(head.url).kind is Kind.API:
+        if head.url.startswith((b"/api", b"/ui")) and self._is_of_control(self._targets.find(head.url)):
             none = NotFound("control has the admin API, at an address of its own", "ask there: --url or ATTACCA_URL")
             return elsewhere(self._admin_at(), head) or Refuse(none)
         return self._behind.handle(head, ends)
+
+    @staticmethod
+    def _is_of_control(target: Target) -> bool:
+        return target.kind is Kind.API or is_dashboard(target.path)
 
 
 class ToLeader:
@@ -81,7 +85,7 @@ class ToLeader:
         refusal = self._refusal()
         if refusal is not None:
             target = self._targets.find(head.url)
-            if target.kind in (Kind.API, Kind.FUNCTION) or is_registry(target.path):
+            if target.kind in (Kind.API, Kind.FUNCTION) or is_registry(target.path) or is_dashboard(target.path):
                 return elsewhere(refusal.url, head) or Refuse(refusal)
         return self._behind.handle(head, ends)
 

@@ -32,6 +32,7 @@ DROPPED = frozenset(
         *(b"trailer", b"transfer-encoding", b"upgrade"),
         *(b"x-attacca-invocation-id", b"x-attacca-start", b"x-attacca-sandbox", b"x-attacca-arrived"),
         *(b"x-attacca-waiting", b"x-attacca-attempts", b"x-attacca-call-id", b"idempotency-replayed"),
+        b"service-worker-allowed",  # a function's page would see what the dashboard's asks for and is told
     )
 )
 NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

@@ -43,6 +43,11 @@ def is_registry(path: str) -> bool:
     return path == "/v2" or path.startswith("/v2/")
 
 
+def is_dashboard(path: str) -> bool:
+    """Is it of the pages that people look at?"""
+    return path == "/ui" or path.startswith("/ui/")
+
+
 def _without_host(url: bytes) -> bytes:
     scheme, mark, rest = url.partition(b"://")
     if mark and scheme.lower() in (b"http", b"https"):

@@ -271,8 +271,9 @@ class ControlPlane:
         config, clock, streams = self.config.gateway, self._clock, self._streams
         nobody = Gateway(config, clock, Ids(streams.stream("ids")), streams.stream("balancing"), lambda _, __: None)
         http = HttpServer(nobody, config, self._ask, lambda: self._is_ready, self._allow, self._is_uid_shared)
-        pages = PlanePages(self, http.access, lambda: self._is_ready, self._functions_at, has_admin=True)
-        http.handler = ToLeader(pages, lambda: None if self._control is not None else self._not_leading())
+        http.handler = PlanePages(self, http.access, lambda: self._is_ready, self._functions_at, has_admin=True)
+        self._hosting.show(http, self._allow, self._clock)
+        http.handler = ToLeader(http.handler, lambda: None if self._control is not None else self._not_leading())
         self._port = (await serve(http)).sockets[0].getsockname()[1]
         self._http = http
 
@@ -320,8 +321,6 @@ class ControlPlane:
     def _functions_at(self) -> str:
         gateways = () if self._control is None else self._control.core.gateways.by_name.values()
         return next((gateway.url for gateway in gateways if gateway.url), "")
-
-    # What its pages show.
 
     @property
     def is_draining(self) -> bool:

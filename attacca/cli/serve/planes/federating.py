@@ -17,7 +17,9 @@ from attacca.control.http.authorization import Observe, Scope, door
 from attacca.errors import NotFound
 from attacca.federation import http
 from attacca.federation.driver import Federation
+from attacca.gateway.http.access import Allow
 from attacca.gateway.http.asgi_adapter import AsgiApp
+from attacca.gateway.http.server import HttpServer
 from attacca.io.logbook import Logbook
 from attacca.io.store.types import Store
 from attacca.kernel.access import is_loopback
@@ -54,6 +56,9 @@ class OfFederation:
 
     async def speak(self, config: WorkflowsConfig, control: Callable[[], Control], closing: AsyncExitStack) -> None:
         """Nothing else."""
+
+    def show(self, http: HttpServer, allow: Allow, clock: Clock) -> None:
+        """None: they are those of its domains."""
 
     def unwelcome(self, plane: str) -> str:
         return "" if plane == DOMAIN else "this is a federation, and has domains alone: a plane joins its control"

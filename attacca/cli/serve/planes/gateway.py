@@ -190,6 +190,7 @@ class GatewayPlane:
             self.calls_later.mind(journal_name(file), lambda asked: self._peers.send(CONTROL, asked))
         self._closing.push_async_callback(self.calls_later.close)
         self.calls_later.open()
+        self.gateway.remembering.open()
 
     def _begin(self, peer: str) -> None:
         if peer == CONTROL:

@@ -13,7 +13,10 @@ from attacca.control.driver import Control
 from attacca.control.http.app import admin
 from attacca.control.http.authorization import Observe, door
 from attacca.control.http.registry import beside
+from attacca.dashboard.showing import show
+from attacca.gateway.http.access import Allow
 from attacca.gateway.http.asgi_adapter import AsgiApp
+from attacca.gateway.http.server import HttpServer
 from attacca.io.logbook import Logbook
 from attacca.io.store.types import Store
 from attacca.kernel.access import Door, is_loopback
@@ -81,6 +84,9 @@ class Hosting(Protocol):
 
     def admin(self, control: Control, observe: Observe, host: str) -> AsgiApp: ...
     async def speak(self, config: WorkflowsConfig, control: Callable[[], Control], closing: AsyncExitStack) -> None: ...
+    def show(self, http: HttpServer, allow: Allow, clock: Clock) -> None:
+        """Pages for people, where it has any."""
+
     def unwelcome(self, plane: str) -> str:
         """Why planes of that kind do not join here; empty: they do."""
 
@@ -113,6 +119,9 @@ class OfDomain:
 
     async def speak(self, config: WorkflowsConfig, control: Callable[[], Control], closing: AsyncExitStack) -> None:
         await speak_edgeless(config, control, closing)
+
+    def show(self, http: HttpServer, allow: Allow, clock: Clock) -> None:
+        show(http, allow, clock)
 
     def unwelcome(self, plane: str) -> str:
         return "this leads one domain, and no other joins it: attacca federation" if plane == DOMAIN else ""

@@ -1,0 +1,123 @@
+// The admin API, as it is asked by every client; and what of it goes on.
+
+const meta = (name) => document.querySelector(`meta[name="attacca-${name}"]`).content;
+
+export const page = { state: meta("state"), key: meta("key") };
+
+export class Refused extends Error {
+  constructor(status, code, message, hint) {
+    super(message);
+    Object.assign(this, { status, code, hint });
+  }
+}
+
+export async function fetched(path, options = {}) {
+  const headers = { "x-attacca-page": page.key, ...options.headers };
+  let answer;
+  try {
+    answer = await fetch("/ui" + path, { ...options, headers, redirect: "error" });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refused(0, "gone", "The server does not answer.", "This page goes on by itself when it is back.");
+  }
+  return answer;
+}
+
+export async function api(path, options = {}) {
+  const answer = await fetched("/api" + path, options);
+  if (!answer.ok) throw await refusal(answer);
+  return answer.status === 204 ? null : answer.json();
+}
+
+export const post = (path, value) => api(path, { method: "POST", body: JSON.stringify(value), headers: { "content-type": "application/json" } });
+export const remove = (path) => api(path, { method: "DELETE" });
+export const named = encodeURIComponent;
+
+async function refusal(answer) {
+  let said = {};
+  try { said = (await answer.json()).error; } catch { /* it was no JSON */ }
+  const error = new Refused(answer.status, said.code || String(answer.status), said.message || answer.statusText, said.try || "");
+  if ((error.code === "unauthorized" || error.code === "forbidden") && page.state === "") document.dispatchEvent(new CustomEvent("refused", { detail: error }));
+  return error;
+}
+
+// Lines, as they come, until the signal says stop. Who cannot follow lets the server wait.
+export async function* lines(path, signal) {
+  const answer = await fetched("/api" + path, { signal });
+  if (!answer.ok) throw await refusal(answer);
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const parts = (rest + value).split("\n");
+    rest = parts.pop();
+    for (const one of parts) yield one;
+  }
+}
+
+// What all planes do: told whole at first, then as it changes. One stream serves whatever page is open.
+export const now = { state: null, isHere: false, listeners: new Set() };
+
+export function watch(listener, signal) {
+  now.listeners.add(listener);
+  signal.addEventListener("abort", () => now.listeners.delete(listener));
+  if (now.state) listener(now.state);
+}
+
+export async function follow() {
+  for (let wait = 500; ; wait = Math.min(wait * 2, 10000)) {
+    const stop = new AbortController();
+    const hidden = () => { if (document.hidden) stop.abort(); };
+    try {
+      if (document.hidden) await new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
+      document.addEventListener("visibilitychange", hidden);
+      let name = "";
+      for await (const line of lines("/events", stop.signal)) {
+        if (line.startsWith("event: ")) name = line.slice(7);
+        if (line.startsWith("data: ")) take(name, JSON.parse(line.slice(6)));
+        wait = 500;
+      }
+    } catch (error) {
+      if (error.status === 401 || error.status === 403) return;
+      if (error.name === "AbortError") continue;
+    } finally {
+      document.removeEventListener("visibilitychange", hidden);
+    }
+    here(false);
+    await new Promise((resolve) => setTimeout(resolve, wait));
+  }
+}
+
+function here(isHere) {
+  if (now.isHere === isHere) return;
+  now.isHere = isHere;
+  document.dispatchEvent(new CustomEvent("here", { detail: isHere }));
+}
+
+function take(name, told) {
+  if (name === "overview") {
+    now.state = { ...told, functions: new Map(told.functions.map((one) => [one.function, one])), changed: null };
+  } else {
+    const known = now.state;
+    for (const one of told.functions || []) known.functions.set(one.function, one);
+    for (const one of told.gone || []) known.functions.delete(one);
+    for (const key of ["workers", "gateways", "waiting", "running"]) if (key in told) known[key] = told[key];
+    known.changed = new Set((told.functions || []).map((one) => one.function));
+  }
+  here(true);
+  for (const listener of [...now.listeners]) listener(now.state);
+}
+
+// Does it at once, then again that long after it is done, until the signal says stop; not while nobody looks.
+export async function repeat(seconds, work, signal, failed) {
+  while (!signal.aborted) {
+    if (!document.hidden) {
+      try { await work(); } catch (error) { if (!signal.aborted && error.name !== "AbortError") failed?.(error); }
+    }
+    await new Promise((resolve) => {
+      const timer = setTimeout(resolve, seconds * 1000);
+      signal.addEventListener("abort", () => { clearTimeout(timer); resolve(); }, { once: true });
+    });
+  }
+}

@@ -1,0 +1,35 @@
+// Numbers and times as people read them.
+
+export function count(value) {
+  return value < 10000 ? String(value) : value < 1e6 ? (value / 1e3).toFixed(value < 1e5 ? 1 : 0) + " k" : (value / 1e6).toFixed(1) + " M";
+}
+
+export function msParts(ms) {
+  if (ms === null || ms === undefined) return ["–", ""];
+  if (ms < 10) return [ms.toFixed(ms < 1 ? 2 : 1), "ms"];
+  if (ms < 1000) return [ms.toFixed(0), "ms"];
+  return [(ms / 1000).toFixed(ms < 10000 ? 1 : 0), "s"];
+}
+
+export const ms = (value) => msParts(value).join(" ").trim();
+export const percent = (share) => (share * 100).toFixed(share > 0 && share < 0.1 ? 1 : 0) + " %";
+export const mb = (value) => (value < 10240 ? value + " MB" : (value / 1024).toFixed(0) + " GB");
+
+export function span(seconds) {
+  const value = Math.abs(seconds);
+  if (value < 1) return "under 1 s";
+  if (value < 90) return value.toFixed(0) + " s";
+  if (value < 5400) return (value / 60).toFixed(0) + " min";
+  if (value < 129600) return (value / 3600).toFixed(0) + " h";
+  return (value / 86400).toFixed(0) + " days";
+}
+
+export const ago = (at) => (at ? span(Date.now() / 1000 - at) + " ago" : "–");
+export const until = (at) => (at ? "in " + span(at - Date.now() / 1000) : "–");
+export const clock = (at, digits = 0) => {
+  const date = new Date(at * 1000);
+  const whole = [date.getHours(), date.getMinutes(), date.getSeconds()].map((one) => String(one).padStart(2, "0")).join(":");
+  return digits ? whole + "." + String(date.getMilliseconds()).padStart(3, "0").slice(0, digits) : whole;
+};
+export const day = (at) => new Date(at * 1000).toISOString().slice(0, 10);
+export const when = (at) => day(at) + " " + clock(at);

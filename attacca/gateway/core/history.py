@@ -1,0 +1,174 @@
+"""The last hour in steps, from counters that are there anyway: an invocation is not told to anybody for it.
+
+How long they took is read from the latest that are remembered of each function. Where more ended in a step than that,
+those stand for all.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from itertools import islice
+from typing import Final
+
+from attacca.gateway.core.inflight import Function
+from attacca.model.history import FUNCTION_STEP_S, HOUR_S, STEP_S, FunctionNow, Step, bucket, together
+from attacca.model.invocation import Start
+
+FUNCTIONS_MOST: Final = 1000  # whose own hour is remembered: those that were called last
+COLD: Final = Start.COLD.value
+TEMPLATE: Final = Start.TEMPLATE.value
+PREWARMED: Final = Start.PREWARMED.value
+WARM: Final = Start.WARM.value
+
+
+class Tally:
+    """A step while it is counted."""
+
+    __slots__ = ("cold", "failed", "prewarmed", "refused", "template", "took", "unborn", "warm")
+
+    def __init__(self) -> None:
+        self.warm = self.prewarmed = self.template = self.cold = self.unborn = self.failed = self.refused = 0
+        self.took: dict[int, int] = {}
+
+    def __repr__(self) -> str:
+        return f"<Tally {self.warm} warm, {self.cold} cold, {self.failed} failed>"
+
+    def add(self, other: "Tally") -> None:
+        self.warm += other.warm
+        self.prewarmed += other.prewarmed
+        self.template += other.template
+        self.cold += other.cold
+        self.unborn += other.unborn
+        self.failed += other.failed
+        self.refused += other.refused
+        for number, count in other.took.items():
+            self.took[number] = self.took.get(number, 0) + count
+
+    def step(self, at: float, waiting: int, running: int) -> Step:
+        return Step(
+            at=at, warm=self.warm, prewarmed=self.prewarmed, template=self.template, cold=self.cold, unborn=self.unborn,
+            failed=self.failed, refused=self.refused, waiting=waiting, running=running,
+            took=tuple(sorted(self.took.items())),
+        )  # fmt: skip
+
+
+class Seen:
+    """A function's counters as they were at the last step, and its own hour."""
+
+    __slots__ = ("ended", "failed", "number", "open", "refused", "steps", "taken", "tally")
+
+    def __init__(self) -> None:
+        self.taken = self.open = self.refused = self.failed = 0
+        self.ended: dict[str, int] = {}
+        self.steps: deque[Step] = deque(maxlen=int(HOUR_S / FUNCTION_STEP_S))
+        self.tally: Tally | None = None  # since its last step
+
+    def __repr__(self) -> str:
+        return f"<Seen {self.taken} taken, {self.open} open, {len(self.steps)} steps>"
+
+
+class History:
+    """`step` is called every STEP_S."""
+
+    def __init__(self) -> None:
+        self.steps: deque[Step] = deque(maxlen=int(HOUR_S / STEP_S))
+        self._seen: dict[str, Seen] = {}
+        self._count = 0
+
+    def __repr__(self) -> str:
+        return f"<History {len(self.steps)} steps, {len(self._seen)} functions>"
+
+    def step(self, wall: float, functions: dict[str, Function]) -> None:
+        """`wall`: seconds since 1970."""
+        whole = Tally()
+        waiting = running = 0
+        for name, function in functions.items():
+            statistics, seen = function.statistics, self._seen.get(name)
+            waiting += function.waiting
+            running += function.running
+            if seen is None:
+                if not (statistics.taken or statistics.refused):
+                    continue
+                seen = Seen()
+            elif seen.taken == statistics.taken and not seen.open and seen.refused == statistics.refused:
+                continue
+            tally = _count(function, seen)
+            whole.add(tally)
+            if seen.tally is None:
+                seen.tally = Tally()
+            seen.tally.add(tally)
+            self._seen.pop(name, None)
+            self._seen[name] = seen  # behind those that were called before
+        self.steps.append(whole.step(wall, waiting, running))
+        self._count += 1
+        if self._count % int(FUNCTION_STEP_S / STEP_S) == 0:
+            self._step_functions(wall, functions)
+        self._forget(functions)
+
+    def of(self, function: str) -> tuple[Step, ...]:
+        """Its own hour, without the minutes in which nothing ended; empty: all of them together."""
+        if not function:
+            return tuple(self.steps)
+        seen = self._seen.get(function)
+        return () if seen is None else tuple(seen.steps)
+
+    def now(self, functions: Iterable[Function]) -> tuple[FunctionNow, ...]:
+        rows = []
+        for one in functions:
+            statistics, seen = one.statistics, self._seen.get(one.name)
+            ended = statistics.ended
+            rows.append(FunctionNow(
+                function=one.name, revision=one.number, waiting=one.waiting, running=one.running,
+                ended=sum(ended.values()), cold=ended[COLD] + ended[TEMPLATE], failed=sum(statistics.errors.values()),
+                took=() if seen is None else _took(seen),
+            ))  # fmt: skip
+        return tuple(rows)
+
+    def _step_functions(self, wall: float, functions: dict[str, Function]) -> None:
+        for name, seen in self._seen.items():
+            function = functions.get(name)
+            if seen.tally is not None and function is not None:
+                seen.steps.append(seen.tally.step(wall, function.waiting, function.running))
+                seen.tally = None
+            while seen.steps and seen.steps[0].at <= wall - HOUR_S:
+                seen.steps.popleft()
+
+    def _forget(self, functions: dict[str, Function]) -> None:
+        """The hour of who was called long ago; not its counters, by which the next step is told apart."""
+        for name in [name for name in self._seen if name not in functions]:
+            del self._seen[name]
+        for seen in islice(self._seen.values(), max(len(self._seen) - FUNCTIONS_MOST, 0)):
+            seen.steps.clear()
+            seen.tally = None
+
+
+def _took(seen: Seen) -> tuple[tuple[int, int], ...]:
+    now = () if seen.tally is None else tuple(seen.tally.took.items())
+    return together((*(step.took for step in seen.steps), now))
+
+
+def _count(function: Function, seen: Seen) -> Tally:
+    """What came of it since the last step. Counters of a function that was deleted and is there again begin anew."""
+    statistics, tally = function.statistics, Tally()
+    if statistics.taken < seen.taken:
+        seen.taken = seen.refused = seen.failed = 0
+        seen.ended = {}
+    ended, before = statistics.ended, seen.ended
+    tally.warm = ended[WARM] - before.get(WARM, 0)
+    tally.prewarmed = ended[PREWARMED] - before.get(PREWARMED, 0)
+    tally.template = ended[TEMPLATE] - before.get(TEMPLATE, 0)
+    tally.cold = ended[COLD] - before.get(COLD, 0)
+    tally.unborn = ended["none"] - before.get("none", 0)
+    tally.refused = statistics.refused - seen.refused
+    failed = sum(statistics.errors.values()) - statistics.refused
+    tally.failed = failed - seen.failed
+    count = tally.warm + tally.prewarmed + tally.template + tally.cold + tally.unborn
+    latest = list(islice(reversed(function.recent), count))
+    for one in latest:
+        number = bucket(one.total_ms)
+        tally.took[number] = tally.took.get(number, 0) + 1
+    if len(latest) < count and latest:
+        tally.took = {number: round(some * count / len(latest)) for number, some in tally.took.items()}
+    seen.taken, seen.refused, seen.failed = statistics.taken, statistics.refused, failed
+    seen.ended = dict(ended)
+    seen.open = statistics.taken - sum(ended.values())
+    return tally

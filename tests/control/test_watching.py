@@ -1,0 +1,60 @@
+"""Everybody who watches sees the same look, and nobody who is slow keeps anything waiting."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from attacca.control.watching import Watching
+from attacca.model.overview import Overview
+
+
+class World:
+    def __init__(self) -> None:
+        self.looks = 0
+        self.running = 0
+        self.turn = asyncio.Event()
+        self.watching = Watching(self.look, self.sleep)
+
+    async def look(self) -> Overview:
+        self.looks += 1
+        return Overview(running=self.running)
+
+    async def sleep(self, _: float) -> None:
+        await self.turn.wait()
+        self.turn.clear()
+
+    async def pass_by(self, running: int) -> None:
+        self.running = running
+        self.turn.set()
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+
+async def read(lines: AsyncIterator[bytes]) -> tuple[str, int]:
+    name, data = (await anext(lines)).decode().split("\n")[:2]
+    return name.removeprefix("event: "), msgspec.json.decode(data.removeprefix("data: "))["running"]
+
+
+def test_all_is_told_first_then_what_changes_and_who_missed_something_is_told_all() -> None:
+    async def play() -> None:
+        world = World()
+        quick, slow = world.watching.follow(), world.watching.follow()
+        assert await read(quick) == await read(slow) == ("overview", 0)
+        await world.pass_by(0)
+        assert world.looks == 2
+        await world.pass_by(1)
+        assert await read(quick) == ("change", 1)
+        await world.pass_by(2)
+        assert await read(quick) == ("change", 2)
+        assert await read(slow) == ("overview", 2)
+        assert repr(world.watching) == "<Watching 2 watch, 3 seen>"
+        for one in (quick, slow):
+            await one.aclose()  # type: ignore[attr-defined]
+        assert repr(world.watching) == "<Watching 0 watch, 3 seen>"
+        looks = world.looks
+        await world.pass_by(9)
+        assert world.looks == looks  # nobody watches, nobody looks
+        assert await read(world.watching.follow()) == ("overview", 9)
+
+    asyncio.run(play())
