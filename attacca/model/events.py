@@ -22,6 +22,7 @@ GRACE_S = 5.0  # for what an instance handles when it is told to stop, and for i
 FOLLOWS_MOST = 1000  # wills that an instance is known to have got
 REPLICA = "~"  # before the number of a replica but the first, in the name of an instance
 SELF = "self"  # the output that leads back
+BRIDGED = ":"  # in the name of a worker to which nobody has a link but control
 FUNCTIONS = "/functions"  # where ordinary functions are: NAME@/functions is the address of one
 
 

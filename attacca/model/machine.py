@@ -4,7 +4,8 @@ import msgspec
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`resources`: the classes of resources that it hosts; None: nobody has said. `latency_ms`: to other workers."""
+    """`resources`: the classes of resources that it hosts; `events`: the kinds of code that are event functions there,
+    each as its `Artefact.what`; None: nobody has said. `latency_ms`: to other workers."""
 
     processors: int = 1  # that the system sees
     cores: int = 1  # that these are of
@@ -16,4 +17,5 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tee: bool = False  # it runs in an enclave of its processor
     tpm: bool = False
     resources: tuple[str, ...] | None = None
+    events: tuple[str, ...] | None = None
     latency_ms: dict[str, float] = {}

@@ -16,6 +16,7 @@ URL = r"^(http://(\[[0-9a-fA-F:]+\]|[^/:\s\[\]]+):\d{1,5}/?)?(?!\n)$"
 class WorkflowsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     domain: Annotated[str, msgspec.Meta(pattern=DOMAIN)] = "attacca"
     edgeless_url: Annotated[str, msgspec.Meta(pattern=URL)] = ""  # http://HOST:PORT, for the command line of EDGELESS
+    edgeless_nodes_url: Annotated[str, msgspec.Meta(pattern=URL)] = ""  # likewise, for the nodes of EDGELESS
     placement: Choice = Choice(policy="random")  # of instances on workers
     mirror: MirrorConfig = MirrorConfig()
     dataset: DatasetConfig = DatasetConfig()

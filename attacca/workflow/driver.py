@@ -117,7 +117,7 @@ class Workflows:
         self._doors = doors.Doors(core, silent_s)
         self.telemetry = Telemetry()
         self.delegation = Delegation(
-            core, self.telemetry.views, domain, RESOURCES, self.migrate, self._cordoned,
+            core, self.telemetry.views, domain, RESOURCES, self.migrate, self.cordon,
             run=f"{int(clock.wall() * 1e3):x}",
         )  # fmt: skip
         self._cordon = cordon
@@ -294,7 +294,12 @@ class Workflows:
         sent = Sent(instance, f"{instance}@{part.worker}", data)
         self._drive.feed(Strayed(part.worker, sent))
 
-    async def _cordoned(self, node: str, is_on: bool) -> None:  # noqa: FBT001 - as it is told
+    async def cordon(self, node: str, is_on: bool) -> None:  # noqa: FBT001 - as it is told
+        """Until that is kept.
+
+        Raises:
+            NotFound: there is no such node.
+        """
         await self._cordon(node, is_on)
         view = self.delegation.views.get(node)
         if view is not None:  # which it says itself with its next heartbeat; what is asked next is to know it

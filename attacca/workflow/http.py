@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.response import Stream
 
+from attacca.control.http.api import CordonRequest
 from attacca.control.http.document import refusals
 from attacca.errors import NotFound
 from attacca.model.log import LogLine
@@ -117,7 +118,14 @@ def describe_node(name: FromPath[str], workflows: TheWorkflows) -> NodeView:
     return workflows.core.nodes.view(name)
 
 
+@post("/api/nodes/{name:str}/cordon", status_code=200, responses=refusals(404, 413))
+async def cordon_node(name: FromPath[str], data: JSONBody[CordonRequest], workflows: TheWorkflows) -> dict[str, bool]:
+    """A worker, or a node that speaks another language."""
+    await workflows.cordon(name, data.on)
+    return {"cordoned": data.on}
+
+
 HANDLERS = [
-    list_nodes, describe_node, list_workflows, describe_workflow, start_workflow, stop_workflow, migrate_workflow,
-    read_workflow_logs,
+    list_nodes, describe_node, cordon_node, list_workflows, describe_workflow, start_workflow, stop_workflow,
+    migrate_workflow, read_workflow_logs,
 ]  # fmt: skip

@@ -11,7 +11,7 @@ import grpc
 import pytest
 from google.protobuf.empty_pb2 import Empty
 
-from attacca.workflow.dialects.edgeless.server import PROTO
+from attacca.workflow.dialects.edgeless.words import PROTO
 from tests.live.stores import free_port
 from tests.live.whole import Whole, running, until
 

@@ -68,7 +68,7 @@ def uncordon(name: NodeName, *, url: Url = DEFAULT_URL, token: Token = "", as_js
 
 def _cordon(name: str, url: str, token: str, *, is_on: bool, as_json: bool) -> None:
     with Client(url, token) as client:
-        client.json("POST", f"/api/workers/{quoted(name)}/cordon", {"on": is_on})
+        client.json("POST", f"/api/nodes/{quoted(name)}/cordon", {"on": is_on})
     if as_json:
         show_json({"node": name, "cordoned": is_on})
     else:

@@ -1,4 +1,5 @@
-"""The ways to workers of other domains, through portals that may lose what is on its way.
+"""The ways to workers that are reached through control: those of other domains, through portals that may lose what is
+on its way, and those that speak another language.
 
     Passed, Done, Bounced ──▶ Carried(session, number) ──▶ two portals ──▶ in order and without a gap, or not at all
                                   ▲                                          │
@@ -9,13 +10,13 @@ So whoever is at the other end hears what each sender says in its order, as on a
 
 import msgspec
 
-from attacca.model.events import Bounced, Carried, Done, Event, Passed, Torn
+from attacca.model.events import BRIDGED, Bounced, Carried, Done, Event, Passed, Torn
 
 FAR = "/"  # in the name of a worker of another domain, between both
 
 
 def is_far(worker: str) -> bool:
-    return FAR in worker
+    return FAR in worker or BRIDGED in worker
 
 
 class Session:

@@ -6,12 +6,15 @@ A name that is a UUID already is its own.
 from functools import lru_cache
 from uuid import UUID, uuid5
 
+from attacca.model.events import BRIDGED
+
 SPACE = UUID("0a41a31d-a4c0-433d-8067-0beb99b45d36")
 LENGTH = 36  # of one, as text
 
 
 def of_node(name: str) -> str:
-    return _made("node", name)
+    """Of one that speaks another language it is its own."""
+    return _made("node", name.rpartition(BRIDGED)[2])
 
 
 def of_workflow(workflow: str) -> str:

@@ -15,6 +15,9 @@ def unfit(name: str, machine: Machine, capacity: Resources, component: Component
     lacks = [label for label in requires.labels if label not in machine.labels]
     if lacks:
         return f"it has no label {lacks[0]!r}"
+    code = component.artefact
+    if code is not None and machine.events is not None and code.what not in machine.events:
+        return f"{code.what} cannot be an event function there"
     wanted = (*requires.resources, *([component.resource] if component.resource else []))
     hosted = (
         None if machine.resources is None else {*machine.resources, *(f"{name}-{one}" for one in machine.resources)}

@@ -10,7 +10,8 @@ from attacca.errors import BadRequest, Unsupported
 from attacca.model.function import WasmModule
 from attacca.workflow.core.identities import of_node
 from attacca.workflow.dialects.edgeless import specs
-from attacca.workflow.dialects.edgeless.server import PROTO, asked, request
+from attacca.workflow.dialects.edgeless.server import asked, request
+from attacca.workflow.dialects.edgeless.words import PROTO
 from tests.fuzz.door import Door, refusal
 from tests.fuzz.mutation import NUMBERS, UNICODE, mutate
 

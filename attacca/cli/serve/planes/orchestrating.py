@@ -26,10 +26,12 @@ from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
 from attacca.model.doors import Doors
 from attacca.model.events import Faraway, OfInstances
-from attacca.model.messages import Cordon
+from attacca.model.messages import Cordon, Logged
 from attacca.workflow import domain_http, http
 from attacca.workflow.config import WorkflowsConfig
 from attacca.workflow.dataset import Dataset
+from attacca.workflow.dialects.edgeless.nodes.bridge import Bridge, is_guest
+from attacca.workflow.dialects.edgeless.nodes.server import NodeServer
 from attacca.workflow.dialects.edgeless.server import EdgelessServer
 from attacca.workflow.driver import Workflows
 from attacca.workflow.mirror.opening import mirrored
@@ -50,13 +52,27 @@ def workflows(
 ) -> Workflows:
     """`control`: whom it is beside, once that is there. `silent_s`: see `Workflows`."""
 
+    bridge: Bridge | None = None
+
     async def cordon(node: str, is_on: bool) -> None:  # noqa: FBT001 - as it is told
-        await control().order(Cordon(node, is_on))
+        if bridge is not None and is_guest(node):
+            await bridge.cordon(node, is_on)
+        else:
+            await control().order(Cordon(node, is_on))
+
+    def tell(worker: str, message: OfInstances | Doors | Faraway) -> None:
+        if bridge is not None and is_guest(worker):
+            bridge.tell(worker, message)
+        else:
+            send(worker, message)
 
     made = Workflows(
-        store, clock, chance, placement(config.placement), send, logbook.keep, config.domain, cordon,
+        store, clock, chance, placement(config.placement), tell, logbook.keep, config.domain, cordon,
         silent_s,
     )  # fmt: skip
+    if config.edgeless_nodes_url:
+        bridge = _bridge(made, config.edgeless_nodes_url, clock, logbook, control)
+        made.attendants.append(bridge)
     if config.mirror.url:
         mirror = mirrored(config.mirror, clock, Ids(chance, "m").next(), made.delegation)
         made.telemetry.sinks.append(mirror.collect)
@@ -66,6 +82,21 @@ def workflows(
         made.telemetry.sinks.append(dataset.collect)
         made.attendants.append(dataset)
     return made
+
+
+def _bridge(workflows: Workflows, url: str, clock: Clock, logbook: Logbook, control: Callable[[], Control]) -> Bridge:
+    """To nodes of EDGELESS.
+
+    Raises:
+        BadConfig: they could not be heard there.
+    """
+
+    def log(line: Logged) -> None:
+        logbook.append(line.function, line.revision, line.sandbox, line.invocation, line.stream, line.text)
+
+    server = NodeServer(control, url, clock)
+    streams = Streams.from_entropy()
+    return Bridge(workflows, clock, streams, lambda: control().state.code, log, server.open, server.close)
 
 
 class Hosting(Protocol):

@@ -3,7 +3,8 @@ from types import SimpleNamespace
 from attacca.control.driver import Control
 from attacca.errors import BadConfig, Forbidden, Internal, NotFound, NotLeading, Unauthorized
 from attacca.kernel.access import Door
-from attacca.workflow.dialects.edgeless.server import EdgelessServer, address, status
+from attacca.workflow.dialects.edgeless.listening import address, status
+from attacca.workflow.dialects.edgeless.server import EdgelessServer
 from tests.cases import each
 
 CODES = SimpleNamespace(
@@ -17,7 +18,7 @@ def nobody() -> Control:
 
 def test_it_says_what_it_has_done() -> None:
     assert repr(EdgelessServer(nobody, Door(0, is_loopback=True))) == (
-        "<EdgelessServer at port 0: 0 answered, 0 refused>"
+        "<EdgelessServer <Listening at port 0: 0 answered, 0 refused>>"
     )
 
 

@@ -1,0 +1,1 @@
+"""EDGELESS's nodes: unmodified ones join a domain, and host its Wasm functions and their own resources."""

@@ -1,0 +1,229 @@
+"""The nodes of EDGELESS that have joined a domain. To its orchestrator and to its workers each is a worker.
+
+    orchestrator ──▶ StartInstance, ... ──▶ a worker's core, here ──▶ its runtime ──▶ the node's agent
+    worker ──▶ Carried, through control ──▶ its mailboxes, here   ──▶               ──▶ the node's data plane
+
+So all that holds of instances holds here: what waits for one is kept until it is handled, and goes to where its next
+instance is when the node is gone.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from attacca.errors import AttaccaError, NotFound
+from attacca.kernel.clock import Clock
+from attacca.kernel.rand import Streams
+from attacca.model.doors import Doors
+from attacca.model.events import Carried, Faraway, OfInstances, Reached, Samples, Torn
+from attacca.model.messages import Cordon, Logged
+from attacca.workflow.core.events import Announce
+from attacca.workflow.dialects.edgeless.nodes.addresses import drawn
+from attacca.workflow.dialects.edgeless.nodes.agent import Agent
+from attacca.workflow.dialects.edgeless.nodes.announced import NAMED, Announced, samples
+from attacca.workflow.dialects.edgeless.nodes.hosted import CONTROL, Hosted
+from attacca.workflow.dialects.edgeless.nodes.register import Join, Leave, Register
+from attacca.workflow.dialects.edgeless.nodes.speech import Said, peer
+from attacca.workflow.driver import Door, Workflows
+
+LOG = logging.getLogger("attacca.edgeless")
+EVERY_S = 0.25  # between two looks for who has not been heard of in time
+Told = OfInstances | Doors | Faraway
+
+
+def is_guest(worker: str) -> bool:
+    return worker.startswith(NAMED)
+
+
+class Bridge:
+    """A `workflow.driver.Attendant`, and a `Door` before the one to other domains. `code`: where modules are; `listen`
+    begins to hear nodes, and answers with the address under which they reach us."""
+
+    def __init__(
+        self,
+        workflows: Workflows,
+        clock: Clock,
+        streams: Streams,
+        code: Callable[[], Path],
+        log: Callable[[Logged], None],
+        listen: Callable[["Bridge"], Awaitable[str]],
+        close: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._workflows, self._clock, self._streams = workflows, clock, streams
+        self._code, self._log, self._listen, self._close = code, log, listen, close
+        self.id = drawn()  # of the node that we are to them
+        self.register = Register()
+        self.hosted: dict[str, Hosted] = {}
+        self._own: dict[str, None] = {}  # workers that are none of these
+        self._outer: Door = workflows.portal
+        self._tasks: dict[str, asyncio.Task[None]] = {}  # by node: what is being done about it
+        self._looking: asyncio.TimerHandle | None = None
+        self._url = ""
+
+    def __repr__(self) -> str:
+        return f"<Bridge to {len(self.hosted)} of {self.register!r}>"
+
+    async def open(self) -> None:
+        """
+        Raises:
+            BadConfig: nothing can listen there.
+        """
+        self._outer, self._workflows.portal = self._workflows.portal, self
+        self._url = await self._listen(self)
+        self._look()
+
+    async def close(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+        await self._close()
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*(one.end(is_there=True) for one in self.hosted.values()))
+        self.hosted.clear()
+
+    # What nodes say.
+
+    def refresh(self, told: Announced) -> None:
+        """
+        Raises:
+            Full: one more would be too many.
+        """
+        for command in self.register.hear(self._clock.now(), told):
+            self._obey(command)
+        known = self.hosted.get(told.name)
+        if known is not None:
+            known.measured(told.load)
+
+    def measured(self, told: Announced, message: Any) -> None:
+        known = self.hosted.get(told.name)
+        if known is not None:
+            taken, entries, lost = samples(message, known.runtime.instances)
+            if taken or entries:
+                self._workflows.hear(Samples(told.name, samples=taken, entries=entries, lost=lost))
+
+    def hear(self, said: Said) -> None:
+        """
+        Raises:
+            NotFound: it is for another node.
+        """
+        if said.to_node != self.id:
+            raise NotFound(f"this is not the node {said.to_node[:80]!r}", "")
+        known = self.hosted.get(f"{NAMED}{said.node}")
+        if known is not None:
+            known.runtime.hear(said)
+
+    def _look(self) -> None:
+        for command in self.register.expire(self._clock.now()):
+            self._obey(command)
+        self._looking = asyncio.get_running_loop().call_later(EVERY_S, self._look)
+
+    def _obey(self, command: Join | Leave) -> None:
+        """One after the other, for one node."""
+        name = command.name if isinstance(command, Leave) else command.node.name
+        before = self._tasks.get(name)
+        task = asyncio.get_running_loop().create_task(self._obeyed(command, before))
+        self._tasks[name] = task
+        task.add_done_callback(lambda task: self._tasks.pop(name) if self._tasks.get(name) is task else None)
+        if isinstance(command, Leave):
+            self._leave(command)
+
+    async def _obeyed(self, command: Join | Leave, before: "asyncio.Task[None] | None") -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        if isinstance(command, Join):
+            await self._join(command.node)
+        elif (known := self.hosted.pop(command.name, None)) is not None:
+            await known.end(is_there=False)
+
+    def _leave(self, command: Leave) -> None:
+        known = self.hosted.get(command.name)
+        if known is not None and not known.is_lost:
+            LOG.warning("node %s is given up: %s", command.name, command.why)
+            known.is_lost = True
+            self._workflows.lose(command.name)
+
+    async def _join(self, node: Announced) -> None:
+        """What it may host still was somebody else's."""
+        agent = Agent(node.agent, node.invocation)
+        try:
+            await agent.reset()
+            await agent.add_peer(peer(self.id, self._url))
+        except AttaccaError as error:
+            LOG.warning("node %s cannot join: %s", node.name, error.message)
+            self.register.forget(node.name)  # it says again that it is there
+            await agent.close()
+            return
+        streams = self._streams
+        known = Hosted(node, self.id, agent, self._code, self._clock, streams, self._hear, self._log)
+        self.hosted[node.name] = known
+        await known.open()
+        LOG.info("node %s has joined", node.name)
+
+    # Between the orchestrator, workers and nodes.
+
+    def tell(self, worker: str, message: Told) -> None:
+        """By the orchestrator."""
+        asyncio.get_running_loop().call_soon(self._tell, worker, message)
+
+    def _tell(self, worker: str, message: Told) -> None:
+        known = self.hosted.get(worker)
+        if known is not None and not known.is_lost and not isinstance(message, Doors):
+            known.receive(message)
+
+    def _hear(self, known: Hosted, message: Any) -> None:
+        """What the core of one says to control."""
+        asyncio.get_running_loop().call_soon(self._heard, known, message)
+
+    def _heard(self, known: Hosted, message: Any) -> None:
+        if not known.is_lost:
+            self._workflows.hear(message)
+
+    async def cordon(self, node: str, is_on: bool) -> None:  # noqa: FBT001 - as it is told
+        """Until the node joins anew.
+
+        Raises:
+            NotFound: it is not here.
+        """
+        known = self.hosted.get(node)
+        if known is None or known.is_lost:
+            raise NotFound(f"there is no node {node[:80]!r}", "attacca node list shows which there are")
+        known.worker.receive(CONTROL, Cordon(node, is_on))
+
+    # As a door.
+
+    def carry(self, message: Carried | Torn) -> None:
+        known = self.hosted.get(message.to)
+        if known is not None:
+            if not known.is_lost:
+                known.carry(message)
+        elif message.to in self._own:
+            self._workflows.say(message.to, message)
+        elif not is_guest(message.to):
+            self._outer.carry(message)
+
+    def came(self, worker: str) -> None:
+        """What was on its way to and from it may be lost."""
+        if not is_guest(worker):
+            self._own[worker] = None
+        for name in (*self._own, *self.hosted):
+            if name != worker and (is_guest(name) or is_guest(worker)):
+                self._say(name, Reached(worker))
+                self._say(worker, Reached(name))
+        self._outer.came(worker)
+
+    def _say(self, worker: str, message: Reached) -> None:
+        known = self.hosted.get(worker)
+        if known is None:
+            self._workflows.say(worker, message)
+        elif not known.is_lost:
+            known.carry(message)
+
+    def lost(self, worker: str) -> None:
+        self._own.pop(worker, None)
+        self._outer.lost(worker)
+
+    def announce(self, command: Announce) -> None:
+        self._outer.announce(command)
