@@ -56,7 +56,11 @@ MEANING = {
     "max_sandboxes": "never more than this; unset: as many as memory holds",
     "cpus": "processors that one sandbox may use; unset: an equal share",
     "queue": "invocations that may wait for a sandbox; one more is refused with 429",
-    "network": "`none`, or `host`: the machine's network as it is",
+    "network": "`none`; `nat`: [what is outside](isolation.md#the-way-out) of the machine; or `host`: the machine's "
+    "network as it is",
+    "allow": "of `nat`: what it reaches, such as `api.example.com:443` and `10.0.0.0/8:5432`, and nothing else; unset: "
+    "all that is public",
+    "bandwidth_mbps": "of `nat`: megabits per second of one sandbox, each way; unset: unbounded",
     "idempotent": "may be run twice for one request: it is sent again, once, if its sandbox is lost before the answer",
     "cors": 'origins (`"https://shop.example"`, or `"*"`) whose [pages may call it](http.md#pages-of-other-sites)',
     "application": "what it belongs to, for policies and figures; unset: to itself",

@@ -32,6 +32,8 @@ OPTIONS = {  # the option of `attacca deploy` that sets each field
     "cpus": "--cpus",
     "queue": "--queue",
     "network": "--network",
+    "allow": "--allow",
+    "bandwidth_mbps": "--bandwidth",
     "idempotent": "--idempotent",
 }
 

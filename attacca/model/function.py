@@ -8,6 +8,7 @@ import msgspec
 
 from attacca.kernel import cron
 from attacca.kernel.text import is_utf_8
+from attacca.model import egress
 from attacca.model.resources import Resources, stated
 
 NAMES = "a letter, then letters, digits and dashes; at most 63, all lower-case"  # an RFC 1035 label
@@ -51,6 +52,7 @@ class Network(StrEnum):
     """What a sandbox can reach."""
 
     NONE = "none"
+    NAT = "nat"  # what is outside of this machine, by a cable of its own: neither the machine nor other sandboxes
     HOST = "host"
 
 
@@ -108,6 +110,7 @@ class EventShape(StrEnum):
     API_GATEWAY_V2 = "api-gateway-v2"  # and as its HTTP APIs and function URLs do
 
 
+ALLOW = f"{egress.SHAPE}, or ADDRESS:PORT/udp each"
 ENV = f'NAME = "text" each; where settings are shown, {MASK} stands for every value'
 SECRETS = 'NAME = "env" or NAME = "file" each; the value is given by: attacca secret set NAME'
 SCHEDULES_MOST = 20  # of one function
@@ -162,6 +165,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     queue: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 100
     scheduling: Scheduling = Scheduling.WORKER
     network: Network = Network.NONE
+    allow: Annotated[tuple[str, ...], msgspec.Meta(description=ALLOW)] = ()  # empty: all that is public
+    bandwidth_mbps: Annotated[float, msgspec.Meta(gt=0, le=100_000)] | None = None  # of a sandbox, each way
     idempotent: bool = False
     cors: tuple[
         Origin, ...
@@ -191,6 +196,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             _expect_environment(self.env)
         if self.secrets:
             _expect_secrets(self)
+        if self.allow or self.bandwidth_mbps is not None:
+            _expect_way_out(self)
         if self.schedule or self.timezone != "UTC":
             _expect_schedules(self)
 
@@ -235,6 +242,13 @@ def _expect_secrets(settings: Settings) -> None:
             raise ValueError(f"{name} is in env and in secrets; leave it out of one of them")
         if ENV_NAME.match(name) is None:
             raise ValueError(f'secrets.{name} cannot be the name of a variable; write {name} = "file"')
+
+
+def _expect_way_out(settings: Settings) -> None:
+    if settings.network is not Network.NAT:
+        which = "allow" if settings.allow else "bandwidth_mbps"
+        raise ValueError(f'{which} is about the way out of a sandbox, and so needs network = "nat"')
+    egress.expect(settings.allow)
 
 
 def _expect_schedules(settings: Settings) -> None:

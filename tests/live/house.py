@@ -27,6 +27,7 @@ from attacca.worker.core.reports import (
     TemplateGone,
     TemplateReady,
 )
+from attacca.worker.host.nat.outside import Nat
 from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.runtime import ProcessRuntime
@@ -36,8 +37,8 @@ R = TypeVar("R")
 
 
 class House:
-    def __init__(self, state: Path, options: ProcessOptions) -> None:
-        self.state, self.runtime = state, ProcessRuntime(SharedCode(state), options, SystemClock())
+    def __init__(self, state: Path, options: ProcessOptions, nat: Nat | None = None) -> None:
+        self.state, self.runtime = state, ProcessRuntime(SharedCode(state), options, SystemClock(), nat=nat)
         self.reports: list[Report] = []
         self._news = asyncio.Event()
         self._count = 0
@@ -135,12 +136,12 @@ class House:
         return heads, b"".join(r.data for r in self.reports if isinstance(r, RunBody))
 
 
-def visit(story: Callable[[House], Awaitable[R]], **options: Any) -> R:
+def visit(story: Callable[[House], Awaitable[R]], nat: Nat | None = None, **options: Any) -> R:
     """Run a story in a house that is gone afterwards."""
 
     async def main() -> R:
         with tempfile.TemporaryDirectory(prefix="attacca-test-") as state:
-            house = House(Path(state), ProcessOptions(**{"memory_limits": "watch", **options}))
+            house = House(Path(state), ProcessOptions(**{"memory_limits": "watch", **options}), nat)
             await house.runtime.open(house.hear)
             try:
                 return await story(house)

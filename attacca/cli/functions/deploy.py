@@ -14,7 +14,7 @@ from attacca.errors import BadConfig
 EXAMPLES = """
 attacca deploy hello.py
 attacca deploy ./shop --name shop --memory 512 --concurrency 20
-attacca deploy ./fetcher --network host --timeout 10 --env API=https://example.org
+attacca deploy ./fetcher --network nat --allow example.org:443 --timeout 10 --env API=https://example.org
 attacca deploy image.tar --name shop --memory 256
 attacca deploy shop.zip --handler shop.web:app
 attacca deploy shout.wasm
@@ -39,7 +39,9 @@ Least = Annotated[int | None, typer.Option("--min", metavar="N", help="Sandboxes
 Most = Annotated[int | None, typer.Option("--max", metavar="N", help="Sandboxes at most. Default: as memory holds.")]
 Cpus = Annotated[float | None, typer.Option("--cpus", metavar="N", help="Default: an equal share.")]
 Queue = Annotated[int | None, typer.Option("--queue", metavar="N", help="May wait at once. Default: 100.")]
-Net = Annotated[str | None, typer.Option("--network", metavar="none|host", help="What it reaches. Default: none.")]
+Net = Annotated[str | None, typer.Option("--network", metavar="none|nat|host", help="What it reaches. Default: none.")]
+Allow = Annotated[list[str] | None, typer.Option("--allow", metavar="HOST:PORT", help="By nat, alone. Repeatable.")]
+Bandwidth = Annotated[float | None, typer.Option("--bandwidth", metavar="MBPS", help="Of a sandbox by nat, each way.")]
 Kind = Annotated[
     str | None,
     typer.Option("--runtime", metavar="KIND", help="process, custom, wasm or container. Default: by what it is."),
@@ -67,6 +69,8 @@ def run(
     cpus: Cpus = None,
     queue: Queue = None,
     network: Net = None,
+    allow: Allow = None,
+    bandwidth_mbps: Bandwidth = None,
     runtime: Kind = None,
     idempotent: Idempotent = None,
     allow_source_builds: SourceBuilds = False,
@@ -89,6 +93,7 @@ def run(
         "name": name, "handler": handler, "memory_mb": memory_mb, "timeout_s": timeout_s, "first_byte_s": first_byte_s,
         "wait_s": wait_s, "concurrency": concurrency, "min_sandboxes": min_sandboxes, "max_sandboxes": max_sandboxes,
         "cpus": cpus, "queue": queue, "network": network, "runtime": runtime, "idempotent": idempotent,
+        "allow": allow or None, "bandwidth_mbps": bandwidth_mbps,
     }  # fmt: skip
     if is_named(path, runtime):
         show_pushed(pushed(path, flags, env or [], secret or [], url, token, quiet=as_json), as_json=as_json)

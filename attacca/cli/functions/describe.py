@@ -93,6 +93,10 @@ def settings_table(settings: dict[str, Any], kept: int | None = None) -> Any:
         table.add_row("placement", Text(visible(settings["placement"] or AS_SERVER)))
     if settings.get("schedule"):
         table.add_row("runs by itself at", Text(visible(f"{', '.join(settings['schedule'])} ({settings['timezone']})")))
+    if settings.get("allow"):
+        table.add_row("reaches alone", Text(visible(", ".join(settings["allow"]))))
+    if settings.get("bandwidth_mbps"):
+        table.add_row("bandwidth, Mbit/s", _plain(settings["bandwidth_mbps"]))
     if settings["env"]:
         table.add_row("environment", Text(visible(", ".join(f"{key}={MASK}" for key in settings["env"]))))
     if secrets := settings.get("secrets"):

@@ -74,8 +74,15 @@ def pulled(text: str, labels: Mapping[str, str], *, quiet: bool) -> tuple["Image
 
 def as_labels(flags: Mapping[str, object], env: Mapping[str, str], secrets: Mapping[str, str]) -> dict[str, str]:
     """Options of `attacca deploy`, as a registry is told them."""
-    given = {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in flags.items()
-             if value is not None and key not in ("name", "runtime")}  # fmt: skip
+    wanted = {key: value for key, value in flags.items() if value is not None and key not in ("name", "runtime")}
+    given = {
+        key: str(value).lower()
+        if isinstance(value, bool)
+        else " ".join(value)
+        if isinstance(value, list)
+        else str(value)
+        for key, value in wanted.items()
+    }
     given |= {f"env.{key}": value for key, value in env.items()}
     given |= {f"secrets.{key}": value for key, value in secrets.items()}
     return {f"attacca.{key}": value for key, value in given.items()}

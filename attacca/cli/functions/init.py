@@ -85,7 +85,7 @@ name = "{name}"
 # memory_mb = 128         # for each sandbox
 # timeout_s = 30          # to the last byte of the answer
 # concurrency = 1         # invocations at once in one sandbox
-# network = "none"        # or "host"
+# network = "none"        # or "nat", "host"
 # min_sandboxes = 0       # kept ready at all times
 
 # [env]

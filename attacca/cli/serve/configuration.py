@@ -37,6 +37,7 @@ from attacca.policy.queueing import QUEUEING
 from attacca.policy.slots import SLOTS
 from attacca.worker.config import WorkerConfig
 from attacca.worker.host.memory import available_mb
+from attacca.worker.host.nat.options import NatOptions
 from attacca.worker.runtime.container.options import ContainerOptions
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.workflow.config import ResourceConfig, WorkflowsConfig
@@ -77,6 +78,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     worker: WorkerConfig = WorkerConfig()
     process: ProcessOptions = ProcessOptions()
     container: ContainerOptions = ContainerOptions()
+    nat: NatOptions = NatOptions()
     control: ControlConfig
     logs: LogLimits = LogLimits()
     wire: WireConfig = WireConfig()

@@ -96,7 +96,7 @@ def show(checks: Iterable[Check], width: int | None = None) -> None:
 
 
 def our_own(state_dir: Path, port: int) -> list[Check]:
-    return [_libraries(), _pip(), _wasmtime(), _containers(), _cores(), _state_dir(state_dir), _port(port)]
+    return [_libraries(), _pip(), _wasmtime(), _containers(), _ways_out(), _cores(), _state_dir(state_dir), _port(port)]
 
 
 def certificates(directory: Path | None, now: float) -> list[Check]:
@@ -181,6 +181,16 @@ def _containers() -> Check:
         )
     hint = "apt-get install crun (or runc); only functions that are container images need one"
     return Check("containers", ok=bool(found), detail=", ".join(found) or f"neither {' nor '.join(ENGINES)}", hint=hint)
+
+
+def _ways_out() -> Check:
+    """What a function's `network` may be here."""
+    from attacca.worker.host.nat.outside import lacking
+
+    why = lacking()
+    if why is None:
+        return Check("networks", ok=True, detail="none, nat, host")
+    return Check("networks", ok=False, detail=f"none, host; no nat: {why.message}", hint=why.hint)
 
 
 def _cores() -> Check:

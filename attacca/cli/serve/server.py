@@ -64,6 +64,7 @@ from attacca.model.story import Moment
 from attacca.worker.driver import Worker
 from attacca.worker.host.load import Meter
 from attacca.worker.host.machine import found
+from attacca.worker.host.nat.outside import Nat
 from attacca.worker.host.uses import Uses
 from attacca.worker.measuring import Measuring
 from attacca.worker.runtime.code_store import SharedCode
@@ -169,14 +170,14 @@ class Server:
             tell=tell,
         )
         self.gateway.invoke_for = partial(invoke, self.gateway, self._of_gateway.send)
-        self.runtime = ProcessRuntime(SharedCode(state.path), config.process, clock, config.worker.memory_mb, secret)
-        uploaded = with_modules(self.runtime, config.process, clock, config.worker.memory_mb, state.code, secret)
+        nat, memory_mb = Nat(config.nat), config.worker.memory_mb
+        self.runtime = ProcessRuntime(SharedCode(state.path), config.process, clock, memory_mb, secret, nat=nat)
+        uploaded = with_modules(self.runtime, config.process, clock, memory_mb, state.code, secret)
         images = ImageStore(state.images, state.tmp)
-        containers = ContainerRuntime(images, config.container, config.process, clock, secret)
-        resources = made(config.resources, state.path / "resources", clock)
+        uploaded[Image] = ContainerRuntime(images, config.container, config.process, clock, secret, nat)
         self.worker = Worker(
             config.worker,
-            Router({**uploaded, Image: containers, ResourceClass: resources}),
+            Router({**uploaded, ResourceClass: made(config.resources, state.path / "resources", clock)}),
             clock,
             streams,
             self._of_worker.send,

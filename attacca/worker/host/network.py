@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 CLONE_NEWNET = 0x40000000
@@ -23,6 +24,47 @@ def _checked(result: int, what: str) -> None:
     if result != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+def home() -> int:
+    """A descriptor of the network namespace that we are in.
+
+    Raises:
+        OSError: there are too many descriptors.
+    """
+    return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def made() -> int:
+    """A descriptor of a new one, in which there is nothing yet.
+
+    Raises:
+        OSError: the kernel makes none.
+    """
+    back = home()
+    try:
+        _checked(_libc.unshare(CLONE_NEWNET), "unshare")
+        try:
+            return home()
+        finally:
+            _checked(_libc.setns(back, CLONE_NEWNET), "setns")
+    finally:
+        os.close(back)
+
+
+@contextlib.contextmanager
+def enter(descriptor: int, back: int) -> Iterator[None]:
+    """For this thread, and only for a moment; `back` is where it is now.
+
+    Raises:
+        OSError: it cannot be entered.
+    """
+    _checked(_libc.setns(descriptor, CLONE_NEWNET), "setns")
+    try:
+        yield
+    finally:
+        if _libc.setns(back, CLONE_NEWNET) != 0:
+            os.abort()  # what we did next would be done in somebody else's network
 
 
 class Namespace:
@@ -42,12 +84,8 @@ class Namespace:
         """
         if self.descriptor < 0:
             return socket.socket()
-        _checked(_libc.setns(self.descriptor, CLONE_NEWNET), "setns")
-        try:
+        with enter(self.descriptor, self._home):
             return socket.socket()
-        finally:
-            if _libc.setns(self._home, CLONE_NEWNET) != 0:
-                os.abort()  # what we did next would be done in somebody else's network
 
     def close(self) -> None:
         if self.descriptor >= 0:
@@ -69,7 +107,7 @@ class Networks:
         return f"<Networks {len(self._ready)} ready, {self._making} being made>"
 
     def open(self) -> None:
-        self._home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        self._home = home()
         self._maker = ThreadPoolExecutor(1, "networks")
         self._fill()
 

@@ -36,6 +36,7 @@ from attacca.worker.core import view
 from attacca.worker.driver import Worker
 from attacca.worker.host.load import Meter
 from attacca.worker.host.machine import found
+from attacca.worker.host.nat.outside import Nat
 from attacca.worker.host.uses import Uses
 from attacca.worker.measuring import Measuring
 from attacca.worker.runtime.code_cache import CodeCache
@@ -139,10 +140,10 @@ class WorkerPlane:
         images = ImageStore(directory / "images", cache.tmp)
         self._supplies = supplies = Supplies(cache, lambda question: peers.send(CONTROL, question))
         supplies.images = ImageSupplies(images, supplies.download, self._clock.wall)
-        self.runtime = ProcessRuntime(cache, config.process, self._clock, config.worker.memory_mb, supplies.secret)
-        memory_mb = config.worker.memory_mb
+        nat, memory_mb = Nat(config.nat), config.worker.memory_mb
+        self.runtime = ProcessRuntime(cache, config.process, self._clock, memory_mb, supplies.secret, nat=nat)
         uploaded = with_modules(self.runtime, config.process, self._clock, memory_mb, cache.code, supplies.secret)
-        uploaded[Image] = ContainerRuntime(images, config.container, config.process, self._clock, supplies.secret)
+        uploaded[Image] = ContainerRuntime(images, config.container, config.process, self._clock, supplies.secret, nat)
         fetching = Fetching(Router(uploaded), supplies, self._clock, lambda: view.held(self.worker.core))
         resources = made(config.resources, directory / "resources", self._clock)
         self.worker = Worker(

@@ -22,6 +22,9 @@ from attacca.worker.core.reports import (
     TemplateGone,
     TemplateReady,
 )
+from attacca.worker.host.nat.options import NatOptions
+from attacca.worker.host.nat.outside import Nat
+from attacca.worker.host.nat.resolver import TEXT
 from attacca.worker.host.network import Networks
 from attacca.worker.runtime.container import contracts
 from attacca.worker.runtime.container.keeping import KeeperWord, Keeping, clean, engine_of
@@ -65,7 +68,9 @@ class ContainerRuntime:
         shared: ProcessOptions,
         clock: Clock,
         secret: Secret = no_secret,
+        nat: Nat | None = None,
     ) -> None:
+        self._nat = nat or Nat(NatOptions())
         self._images, self._options, self._shared = images, options, shared
         self._clock, self._secret = clock, secret
         self._networks = Networks(options.networks)
@@ -82,6 +87,7 @@ class ContainerRuntime:
     async def open(self, sink: Sink) -> None:
         """Its keeper is started by the first who wants a container."""
         self._loop, self._sink = asyncio.get_running_loop(), sink
+        self._nat.hold()
 
     async def close(self) -> None:
         self._is_closing = True
@@ -97,6 +103,7 @@ class ContainerRuntime:
         for container in list(self.containers.values()):
             self._over(container, "its runtime was closed")
         await self._networks.close()
+        await self._nat.release()
 
     # the worker's orders
 
@@ -176,6 +183,8 @@ class ContainerRuntime:
         else:
             container.network = await self._networks.take()
             container.port = (*config.ports, PORT)[0]
+        if settings.network is Network.NAT:
+            container.line = await self._nat.plug(container.network.descriptor, settings, container.told)
         await container.listen()
         address = {} if container.api is None else {"AWS_LAMBDA_RUNTIME_API": container.api.address}
         besides = contracts.variables(contract, config, revision, container.port)
@@ -191,6 +200,7 @@ class ContainerRuntime:
         secrets = files(revision, self._secret, has_files=True)
         placed = {path: text for name, text in secrets.items() for path in contracts.secret_paths(contract, name)}
         placed |= {"/etc/hosts": HOSTS, "/etc/hostname": settings.name + "\n"}
+        placed |= {"/etc/resolv.conf": TEXT} if container.line is not None else {}
         shared = [container.network.descriptor] if container.network.descriptor >= 0 else []
         if container.is_doomed:
             return
@@ -309,6 +319,8 @@ class ContainerRuntime:
             return
         if container.task is not None and container.task is not asyncio.current_task():
             container.task.cancel()
+        if container.line is not None:
+            self._nat.unplug(container.line)
         said = container.close()
         code, message = container.failure
         if container.is_ready:

@@ -19,6 +19,7 @@ from attacca.model.image import Contract
 from attacca.model.invocation import Failed, Invocation, Ok, Outcome, Request
 from attacca.model.messages import Logged
 from attacca.worker.core.reports import Report, RunEnded
+from attacca.worker.host.nat.outside import Cable
 from attacca.worker.host.network import Namespace
 from attacca.worker.runtime.container import contracts
 from attacca.worker.runtime.container.errand import Errand
@@ -56,6 +57,7 @@ class Container:
         self._loop = asyncio.get_running_loop()
         self.output = Output(self._loop, self._printed)
         self.network: Namespace | None = None
+        self.line: Cable | None = None  # out of it
         self.port, self.program = 0, ""
         self.task: asyncio.Task[None] | None = None  # that makes it
         self.ordered_at, self.started_at, self.code_ms = clock.now(), 0.0, 0.0
@@ -298,6 +300,10 @@ class Container:
         run_ms = (self._loop.time() - self._began.pop(invocation)) * 1e3
         self._sink(RunEnded(self.name, invocation, outcome, run_ms))
         self.rest()
+
+    def told(self, text: str) -> None:
+        """Of its network, for its log."""
+        self._sink(Logged(self.revision.function, self.revision.id, self.name, "", "network", text))
 
     def _printed(self, data: bytes) -> None:
         alone = next(iter(self._began)) if len(self._began) == 1 else ""

@@ -47,6 +47,11 @@ class ChildProcess:
         return f"<ChildProcess {self.number} {state}{', doomed' if self._is_doomed else ''}>"
 
     @property
+    def is_over(self) -> bool:
+        """Its end was told."""
+        return self._is_over
+
+    @property
     def is_born(self) -> bool:
         return self._pidfd >= 0
 

@@ -3,6 +3,8 @@
 import os
 
 from attacca.worker.host.cgroups import Groups, open_groups, sweep
+from attacca.worker.host.nat.options import NatOptions
+from attacca.worker.host.nat.outside import Nat
 from attacca.worker.host.seat import Seat, take_seat
 from attacca.worker.runtime.process.child_process import ChildProcess
 from attacca.worker.runtime.process.options import ProcessOptions
@@ -14,7 +16,8 @@ from attacca.worker.runtime.process.zygote_manager import USERS
 class Common:
     """Opened by the first of them, closed by the last. `memory_mb`: see `ProcessRuntime`."""
 
-    def __init__(self, options: ProcessOptions, memory_mb: int | None) -> None:
+    def __init__(self, options: ProcessOptions, memory_mb: int | None, nat: Nat | None = None) -> None:
+        self.nat = nat or Nat(NatOptions())
         self._options, self._memory_mb = options, memory_mb
         self.users = Users(USERS if os.geteuid() == 0 and options.isolation != "none" else 1)
         self.weight = Weight(os.cpu_count() or 1)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from attacca.errors import BadFunction, SecretMissing
+from attacca.errors import BadFunction, IsolationMissing, SecretMissing
 from attacca.model.function import Network, PythonDirectory, Revision, SecretAs, Signature
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.zygote.spawn_spec import SpawnSpec
@@ -33,6 +33,11 @@ def describe(
     """
     settings, artefact = revision.settings, revision.artefact
     assert isinstance(artefact, PythonDirectory), f"no process is made of {artefact.what}"
+    if settings.network is Network.NAT and places is not None:
+        raise IsolationMissing(
+            'network = "nat" needs isolation: without it, nothing keeps a function to its network',
+            'deploy with network = "host", or start the server without --isolation none',
+        )
     code, bundle = artefact.code, artefact.bundle
     if places is not None:
         code, bundle = str(places[0] / code), str(places[1] / bundle) if bundle else None
@@ -59,6 +64,7 @@ def describe(
         timeout_s=settings.timeout_s,
         concurrency=settings.concurrency,
         host_network=settings.network is Network.HOST,
+        is_plugged=settings.network is Network.NAT,
         space_mb=min(options.space_mb, settings.memory_mb),
         limits=limits,
         max_body=options.max_response_mb << 20,

@@ -16,6 +16,7 @@ from attacca.worker.core.events import OfEvent
 from attacca.worker.core.reports import SandboxFailed, SandboxGone, Sink, TemplateFailed, TemplateGone
 from attacca.worker.host.cgroups import Group
 from attacca.worker.host.isolation import no_limits
+from attacca.worker.host.nat.outside import Nat
 from attacca.worker.runtime.code_store import CodeStore
 from attacca.worker.runtime.process.child_process import ChildProcess
 from attacca.worker.runtime.process.common import Common
@@ -28,6 +29,7 @@ from attacca.worker.runtime.process.room import Share
 from attacca.worker.runtime.process.sandbox import SLACK, SandboxProcess
 from attacca.worker.runtime.process.template import TemplateProcess
 from attacca.worker.runtime.process.watchdog import look_at
+from attacca.worker.runtime.process.wiring import Wiring
 from attacca.worker.runtime.process.zygote.minder import SANDBOX_PID
 from attacca.worker.runtime.process.zygote_manager import ZygoteManager
 
@@ -40,7 +42,7 @@ LAST_WORDS_S = 1.0  # an import that takes too long can say where it was, before
 class ProcessRuntime:
     """Implements `worker.runtime.types.Runtime`. `store` has code and bundles; `memory_mb` is what
     the worker gives out to all sandboxes and templates together; `secret` gives the value of one when it is wanted.
-    `common` is what it shares with another one beside it."""
+    `common` is what it shares with another one beside it, `nat` the way out, which it shares with others."""
 
     def __init__(
         self,
@@ -50,9 +52,10 @@ class ProcessRuntime:
         memory_mb: int | None = None,
         secret: Secret = no_secret,
         common: Common | None = None,
+        nat: Nat | None = None,
     ) -> None:
         self._clock, self._secret = clock, secret
-        self.common = common or Common(options, memory_mb)
+        self.common = common or Common(options, memory_mb, nat)
         self._store, self._options = store, options
         self._isolate = options.isolation != "none"
         self._sandboxes: dict[str, SandboxProcess] = {}
@@ -67,6 +70,7 @@ class ProcessRuntime:
         self._idle = asyncio.Event()
         self._sink: Sink
         self._zygotes: ZygoteManager
+        self._wiring: Wiring  # of those with a way out
 
     def __repr__(self) -> str:
         held = f"{len(self._sandboxes)} sandboxes, {len(self._templates)} templates"
@@ -83,6 +87,7 @@ class ProcessRuntime:
         self._loop, self._sink = asyncio.get_running_loop(), sink
         self._store.open()
         self.common.open()
+        self._wiring = Wiring(self.common.nat, sink)
         if self.common.groups is None:
             if self._options.must_enforce:
                 raise no_limits()
@@ -107,6 +112,7 @@ class ProcessRuntime:
         self._idle.clear()
         if self._processes:
             await asyncio.wait_for(self._idle.wait(), END_S)
+        await self._wiring.close()
         self._leftovers.close()
         self.common.close()
 
@@ -153,6 +159,7 @@ class ProcessRuntime:
         elif parent is None:
             begin(None)
         else:
+            made.is_forked = True
             parent.lives(1)
             parent.prepare()
             begin(parent.fork_client)
@@ -203,6 +210,7 @@ class ProcessRuntime:
         reader, writer = os.pipe2(os.O_CLOEXEC)
         process = made.process = self._processes[made.name] = ChildProcess(self._loop, reader, made.printed, ended)
         process.number = next(self._count)
+        self._wiring.prepare(made)
         self._births[process.number] = made.name
         user = self.common.users.take(made.revision.function)
         made.timer = self._loop.call_later(self._options.start_timeout_s + LAST_WORDS_S, self._give_up, made)
@@ -264,8 +272,7 @@ class ProcessRuntime:
         process.abandon()
 
     def _limits(self, revision: Revision) -> Limits:
-        settings = revision.settings
-        return Limits(settings.memory_mb, self._options.processes, settings.cpus)
+        return Limits(revision.settings.memory_mb, self._options.processes, revision.settings.cpus)
 
     def _describe(self, made: SandboxProcess | TemplateProcess) -> bytes:
         places = None if self._isolate else (self._store.code, self._store.bundles)
@@ -284,8 +291,7 @@ class ProcessRuntime:
         Raises:
             NONSENSE: what it says cannot be.
         """
-        name = self._births.get(number, "")
-        process = self._processes.get(name)
+        process = self._processes.get(name := self._births.get(number, ""))
         match kind:
             case wire.MADE:
                 told = wire.PROCESS.unpack(payload)[0]
@@ -304,9 +310,7 @@ class ProcessRuntime:
 
     def _born(self, parent: ForkClient, name: str, process: ChildProcess, told: int) -> None:
         parent.slot.made()
-        innermost = 0
-        if self._isolate:
-            innermost = 1 if parent is self._zygotes.fork_client else SANDBOX_PID
+        innermost = 0 if not self._isolate else 1 if parent is self._zygotes.fork_client else SANDBOX_PID
         self._seek(parent, name, process, (told, innermost), 0)
 
     def _seek(self, parent: ForkClient, name: str, process: ChildProcess, who: tuple[int, int], tries: int) -> None:
@@ -345,8 +349,8 @@ class ProcessRuntime:
 
     def _was_out_of_memory(self, made: SandboxProcess | TemplateProcess) -> bool:
         """Forget the process, and say whether it went over its memory."""
-        process = made.process
-        del self._processes[made.name]
+        process = self._processes.pop(made.name)
+        self._wiring.unplug(made.name)
         del self._births[process.number]
         self.common.users.give(made.revision.function)
         if process.parent is not None:

@@ -28,6 +28,7 @@ from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.pace import Pace
 from attacca.worker.runtime.process.questions import Questions
 from attacca.worker.runtime.process.untrusted import FOREVER_MS, NONSENSE, HeadTooLarge, milliseconds
+from attacca.worker.runtime.process.wiring import Plug
 
 LATE_BYTES = 16 << 20  # what may still arrive of a streamed answer after its sandbox was told to wait
 LOG_MOST = 68 << 10  # bytes of one log frame
@@ -59,7 +60,8 @@ class SandboxProcess:
         self._clock, self._ordered = clock, clock.now()
         self.name, self.revision, self._sink, self._loop = name, revision, sink, loop
         self.process: ChildProcess
-        self.is_ready = False
+        self.is_ready = self.is_placed = self.is_forked = False
+        self.plug: Plug | None = None
         self.failure: SandboxFailed | None = None
         self.timer: asyncio.TimerHandle | None = None
         self._largest = options.max_response_mb << 20
@@ -79,6 +81,7 @@ class SandboxProcess:
         self._takers: dict[int, Callable[[int, bytes], None]] = {
             wire.READY: self._on_ready,
             wire.FAILED: self._on_failed,
+            wire.PLACED: self._on_placed,
             wire.ERROR: self._on_error,
             wire.BROKEN: self._on_broken,
             wire.RESPONSE_HEAD: self._on_head,
@@ -102,7 +105,21 @@ class SandboxProcess:
         self._link.send(wire.HEAD.pack(len(order), wire.ORDER, 0) + order)
 
     def go(self) -> None:
+        """Its process was born, or, if it is to have a way out, is in its place: one of a template's is at once."""
+        if self.plug is None:
+            self._go()
+        elif (self.is_placed or self.is_forked) and self.process.is_born:
+            plug, self.plug = self.plug, None
+            plug(self.process.pid, self._go)
+
+    def _go(self) -> None:
         self._link.send(wire.HEAD.pack(0, wire.GO, 0))
+
+    def _on_placed(self, _number: int, _payload: bytes) -> None:
+        if self.is_placed or self.plug is None or self.is_forked:
+            raise ValueError("placed once more, or nowhere")
+        self.is_placed = True
+        self.go()
 
     def run(self, invocation: Invocation) -> None:
         number = self._count = (self._count + 1) & 0xFFFFFFFF

@@ -17,6 +17,7 @@ from attacca.worker.runtime.process.family import Family, Limits
 from attacca.worker.runtime.process.fork_client import ForkClient
 from attacca.worker.runtime.process.lineage import household
 from attacca.worker.runtime.process.untrusted import NONSENSE
+from attacca.worker.runtime.process.wiring import Plug
 
 END_S = 0.5
 HOUSEHOLD = 2  # of a minder: whom it forks the first processes of places from, and the template
@@ -53,6 +54,7 @@ class TemplateProcess:
         self.alive = 0  # sandboxes that are forked from it
         self.is_placed = self.is_ready = False
         self.failure: TemplateFailed | None = None
+        self.plug: Plug | None = None
         self.timer: asyncio.TimerHandle | None = None
         slot = CgroupSlot(self._make_group if has_groups else None, spent)
         self._gone, self._loop = gone, loop
@@ -142,7 +144,10 @@ class TemplateProcess:
         self.fork_client.lineage.settle(pid)
         if self.process.group is not None:
             self.family = Family(self.process.group, self._limits, minders)
-        self.fork_client.go()
+        if self.plug is None:
+            self.fork_client.go()
+        else:
+            self.plug(pid, self.fork_client.go)
 
     def _failed(self, told: untrusted.NotImported) -> None:
         why, hint = told.message, told.hint

@@ -115,8 +115,9 @@ def settle(spec: SpawnSpec, user: int, *, isolate: bool, began: float) -> tuple[
             linux.raise_loopback()
         isolated = perf_counter()
         writable = rootfs.enter_own(
-            spec["code"], spec["bundle"], spec["space_mb"], spec["secrets"], template=spec["template"]
-        )
+            spec["code"], spec["bundle"], spec["space_mb"], spec["secrets"], template=spec["template"],
+            has_resolver=spec["is_plugged"],
+        )  # fmt: skip
         spec["secrets"] = {}
         linux.set_host_name(spec["function"])
     placed = perf_counter()
@@ -133,5 +134,7 @@ def live(descriptors: list[int], user: int, *, isolate: bool, began: float) -> N
         times, _ = settle(spec, user, isolate=isolate, began=began)
         lock_down(spec, ISOLATED if isolate else BARE, template=False)
         script.set_environment(spec)
+        if spec["is_plugged"]:
+            link.write(wire.PLACED, 0)
         agent.live(spec, link, lambda: import_code(spec), script.here_of(spec), times)
     os._exit(0)

@@ -61,6 +61,7 @@ def rehearse_whole() -> None:
         timeout_s=LONG_S,
         concurrency=1,
         host_network=False,
+        is_plugged=False,
         space_mb=1,
         limits={},
         max_body=1 << 20,

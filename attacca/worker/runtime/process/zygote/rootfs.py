@@ -7,6 +7,7 @@ The zygote lives in a hall that holds everything any sandbox may be given:
     /bundles   their dependencies, by digest
     /stage     where one sandbox's own root is put together
     /nothing   an empty directory
+    /resolv.conf   of sandboxes that have a resolver of their own
 
 A sandbox made by the zygote binds /base to /stage, its code and bundle into it, and makes that its root. The place of
 one that is forked from a template has that root already and only needs its own /proc, /tmp and /dev/shm.
@@ -47,6 +48,8 @@ SECRETS_THERE = "/var/openfaas/secrets"  # where functions of OpenFaaS look for 
 HERE = "/function"
 BUNDLE = "/bundle"
 PROGRAMS = "/run/python"  # where `python` and `python3` are what runs the function, whatever the system calls so
+RESOLV_CONF = "/resolv.conf"
+RESOLVER = "nameserver 127.0.0.53\n"  # in the sandbox itself: `worker.host.nat.resolver` has the same
 ID = 1000  # user and group inside a template and inside a sandbox; 0 could not be mapped on without a capability
 
 
@@ -72,6 +75,10 @@ def build_hall(sources: Sources) -> None:
     _furnish("/base", "/outside", sources["prefix"])
     linux.make_read_only("/base", has_devices=True)
     os.symlink("/base/dev", "/dev")
+    with open(RESOLV_CONF, "w") as file:
+        file.write(RESOLVER)
+    linux.bind(RESOLV_CONF, RESOLV_CONF)
+    linux.make_read_only(RESOLV_CONF)
     for name, source in (("/code", sources["code"]), ("/bundles", sources["bundles"])):
         linux.bind("/outside" + os.path.realpath(source), name)
         linux.make_read_only(name)
@@ -91,6 +98,7 @@ def _furnish(base: str, outside: str, prefix: str) -> None:
         _bind_at(base, outside, prefix)
     for name in SETTINGS:
         _copy_setting(f"{outside}/etc/{name}", f"{base}/etc/{name}", outside)
+    open(f"{base}/etc{RESOLV_CONF}", "a").close()  # where it is not, nothing can be put in its place
     for name, text in (("passwd", PASSWD), ("group", GROUP)):
         with open(f"{base}/etc/{name}", "w") as file:
             file.write(text)
@@ -129,10 +137,14 @@ def _copy_setting(source: str, target: str, outside: str) -> None:
             copy.write(file.read())
 
 
-def enter_own(code: str, bundle: str | None, space_mb: int, secrets: dict[str, str], *, template: bool) -> int:
+def enter_own(
+    code: str, bundle: str | None, space_mb: int, secrets: dict[str, str], *, template: bool, has_resolver: bool
+) -> int:
     """From the hall into a root of our own, with this function's code in it. Returns for a template what
     `hide_processes` does, and -1 for a sandbox."""
     linux.bind("/base", "/stage")
+    if has_resolver:
+        linux.bind(RESOLV_CONF, "/stage/etc" + RESOLV_CONF)
     _show(f"/code/{code}", "/stage" + HERE)
     if bundle:
         _show(f"/bundles/{bundle}", "/stage" + BUNDLE)

@@ -22,6 +22,7 @@ class SpawnSpec(AgentSpec):
     env: dict[str, str]
     secrets: dict[str, str]  # files below rootfs.SECRETS: names, and bytes as latin-1 has them
     host_network: bool
+    is_plugged: bool  # it is given a way out before GO, and a resolver within
     space_mb: int  # of /tmp and of /dev/shm
     limits: dict[str, int]  # names of resource.RLIMIT_*, without the prefix
 

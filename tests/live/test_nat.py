@@ -1,0 +1,148 @@
+"""What a sandbox with a way out reaches, and what it does not: on a machine and in a world of the test's own."""
+
+import errno
+import json
+import os
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from attacca.model.function import Network, Revision, Signature
+from attacca.worker.host import netlink
+from attacca.worker.host.nat import claims
+from attacca.worker.host.nat.options import NatOptions
+from attacca.worker.host.nat.outside import Nat
+from attacca.worker.host.nftables import Nftables
+from tests.live import outside
+from tests.live.house import House, value, visit
+from tests.live.outside import MACHINE, PORT
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root lays cables out of a sandbox")
+# Says for each of some addresses what became of a connection to it.
+TRIES = """
+import errno, socket
+
+def one(place):
+    host, port = place.rsplit(":", 1)
+    try:
+        with socket.create_connection((host, port), 5) as sock:
+            return sock.makefile().readline().strip()
+    except socket.gaierror as error:
+        return "no such name"
+    except OSError as error:
+        return errno.errorcode.get(error.errno, str(error))
+
+def handler(event):
+    return {place: one(place) for place in event}
+"""
+PUBLIC, PRIVATE, META = f"192.0.2.7:{PORT}", f"10.1.2.3:{PORT}", f"169.254.169.254:{PORT}"
+NAMED, OTHER, INNER = (f"{one}.example.com:{PORT}" for one in ("api", "other", "inner"))
+THERE, REFUSED = f"from {MACHINE}", errno.errorcode[errno.ECONNREFUSED]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _machine() -> Iterator[None]:
+    with outside.outside():
+        server = outside.host_service()
+        yield
+        server.shutdown()
+        server.server_close()
+
+
+def nat() -> Nat:
+    return Nat(NatOptions(resolvers=(f"{outside.WORLD}:{outside.DNS}",)))
+
+
+def function(house: House, **settings: object) -> Revision:
+    return house.function(TRIES, Signature.EVENT, network=Network.NAT, **settings)
+
+
+async def told(house: House, sandbox: str, revision: Revision, tries: list[str]) -> dict[str, str]:
+    found: dict[str, str] = value(
+        await house.run(sandbox, revision, json.dumps(tries).encode(), content_type="application/json")
+    )
+    return found
+
+
+def left() -> list[str]:
+    """Of ways out, on this machine."""
+    nftables = Nftables()
+    tables = claims.tables(nftables)
+    nftables.close()
+    return [*tables, *(link for link in netlink.links() if link.startswith("attacca"))]
+
+
+@pytest.mark.parametrize("way", ["cold", "forked"])
+def test_what_is_public_is_reached_and_nothing_else(way: str) -> None:
+    refused = [PRIVATE, META, f"{MACHINE}:{PORT}", f"127.0.0.1:{PORT}", INNER, f"198.18.0.1:{PORT}", f"0.0.0.0:{PORT}"]
+
+    async def story(house: House) -> None:
+        revision = function(house)
+        template = (await house.template(revision)).template if way == "forked" else None
+        sandbox = await house.sandbox(revision, template)
+        assert await told(house, sandbox, revision, [PUBLIC, NAMED, f"192.0.2.7:{PORT + 1}"]) == {
+            PUBLIC: THERE, NAMED: THERE, f"192.0.2.7:{PORT + 1}": REFUSED,
+        }  # fmt: skip
+        assert await told(house, sandbox, revision, refused) == dict.fromkeys(refused, REFUSED)
+        assert set((await told(house, sandbox, revision, ["[::1]:8000", "::1:8000"])).values()) <= {
+            "no such name", "EADDRNOTAVAIL",
+        }  # fmt: skip
+        said = house.printed("network")
+        assert f"{PRIVATE} (tcp) was refused: it is private" in said
+        assert f"{META} (tcp) was refused: no sandbox reaches" in said
+
+    visit(story, nat())
+    assert left() == []
+
+
+def test_a_list_opens_what_it_names_and_nothing_else() -> None:
+    allow = (NAMED, PRIVATE)
+
+    async def story(house: House) -> None:
+        revision = function(house, allow=allow)
+        sandbox = await house.sandbox(revision)
+        assert await told(house, sandbox, revision, [PUBLIC, NAMED, PUBLIC, PRIVATE, OTHER, f"192.0.2.8:{PORT}"]) == {
+            NAMED: THERE, PUBLIC: THERE, PRIVATE: THERE, OTHER: "no such name", f"192.0.2.8:{PORT}": REFUSED,
+        }  # fmt: skip
+        said = house.printed("network")
+        assert f"{PUBLIC} (tcp) was refused: it is not in `allow`" in said  # before its name was asked for
+        assert "the name other.example.com was refused: it is not in `allow`" in said
+
+    visit(story, nat())
+
+
+def test_one_sandbox_does_not_reach_another_nor_does_the_machine() -> None:
+    listens = """
+    import socket
+    server = socket.socket()
+    def handler():
+        server.bind(("", 8000))
+        server.listen()
+        return [line.split()[1] for line in open("/proc/net/fib_trie") if line.strip().startswith("|-- 198.18")]
+    """
+
+    async def story(house: House) -> None:
+        other = house.function(listens, network=Network.NAT, name="listens")
+        listening = await house.sandbox(other)
+        address = value(await house.run(listening, other))[0]
+        revision = function(house)
+        sandbox = await house.sandbox(revision)
+        place = f"{address}:8000"
+        assert await told(house, sandbox, revision, [place]) == {place: REFUSED}
+        with pytest.raises(TimeoutError):
+            socket.create_connection((address, 8000), 0.2)
+
+    visit(story, nat())
+
+
+def test_what_speaks_to_the_kernel_says_whether_it_can() -> None:
+    nftables = Nftables()
+    assert repr(nftables) == "<Nftables open>"
+    nftables.close()
+    nftables.close()
+    assert repr(nftables) == "<Nftables closed>"
+    with netlink.Netlink() as asked:
+        assert repr(asked).startswith("<Netlink ")
+        with pytest.raises(OSError, match=r"netlink: .*request 1"):
+            asked.ask(netlink.removal("attacca9-1"))
