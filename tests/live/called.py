@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from attacca.io.archive import pack
-from tests.live.whole import PATIENCE_S, Whole, deployment, until
+from tests.live.patience import PATIENCE_S
+from tests.live.whole import Whole, deployment, until
 
 BUILD_S = 300.0  # until an index has given what a function requires
 

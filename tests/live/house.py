@@ -31,8 +31,9 @@ from attacca.worker.host.nat.outside import Nat
 from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.runtime import ProcessRuntime
+from tests.live.patience import NAP_S, PATIENCE_S
 
-PATIENCE_S, STEP_S, NAP_S = 20.0, 0.5, 0.01
+STEP_S = 0.5
 R = TypeVar("R")
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.whole import ENVIRON, PATIENCE_S, until
+from tests.live.patience import PATIENCE_S
+from tests.live.whole import ENVIRON, until
 
 NET = "10.0.0"
 SERVES = ("control", "gateway", "worker", "up")

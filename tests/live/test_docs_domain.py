@@ -22,9 +22,10 @@ from redis import Redis
 
 from attacca.workflow.config import WorkflowsConfig
 from tests.live.brokers import Mosquitto
+from tests.live.patience import PATIENCE_S
 from tests.live.stores import StoreServer
 from tests.live.stores import running as running_store
-from tests.live.whole import PATIENCE_S, Whole, running, until
+from tests.live.whole import Whole, running, until
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "delegated.md").read_text()

@@ -19,7 +19,8 @@ from attacca.model.resources import Resources
 from attacca.model.sandbox import WorkerView
 from attacca.model.supplies import AskSecrets, SecretsTold
 from tests.live.apart import Cluster, cluster
-from tests.live.whole import PATIENCE_S, until
+from tests.live.patience import PATIENCE_S
+from tests.live.whole import until
 
 ENEMY = WorkerView(name="enemy", capacity=Resources(1), used=Resources(0), queued=0, running=0, limit=1, draining=True)
 

@@ -13,10 +13,11 @@ from attacca.io.store.address import parse
 from attacca.workflow.mirror.conformance import Peek, check_glass
 from attacca.workflow.mirror.redis import RedisGlass
 from attacca.workflow.mirror.types import Glass
+from tests.live.patience import PATIENCE_S
 from tests.live.stores import StoreServer, running
 from tests.live.test_workflows import started, uploaded
-from tests.live.whole import PATIENCE_S, until
 from tests.live.whole import running as up
+from tests.live.whole import until
 
 
 @pytest.fixture(scope="module")

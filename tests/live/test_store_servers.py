@@ -19,8 +19,8 @@ from attacca.io.store.opening import open_store
 from attacca.io.store.steady import SteadyStore
 from attacca.io.store.types import ABSENT, Change, Store
 from attacca.kernel.clock import SystemClock
+from tests.live.patience import PATIENCE_S
 from tests.live.stores import Proxy, StoreServer, running
-from tests.live.whole import PATIENCE_S
 
 CLOCK = SystemClock()
 KINDS = ["redis", "etcd"]

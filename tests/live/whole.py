@@ -23,10 +23,10 @@ import pytest
 from attacca.worker.runtime.process.lineage import children, household
 from tests.live.ordinary import command as as_ordinary
 from tests.live.ordinary import environment
+from tests.live.patience import NAP_S, PATIENCE_S
 
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("ATTACCA_")}
 JOIN = os.environ.get("JOIN", "memory")  # JOIN=tcp: the planes of every server are joined over TCP
-PATIENCE_S, NAP_S = 20.0, 0.01
 CGROUPS = Path("/sys/fs/cgroup")
 
 
