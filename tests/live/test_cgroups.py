@@ -43,8 +43,10 @@ def group() -> Iterator[Group]:
 @contextlib.contextmanager
 def started(*command: str) -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
-        yield process
-        process.kill()
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_who_goes_over_memory_is_killed_and_known(group: Group) -> None:

@@ -3,6 +3,9 @@
 import importlib.util
 import os
 import shutil
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 
 from attacca.model.function import PythonDirectory
 from attacca.worker.core.reports import TemplateReady
+from attacca.worker.runtime.process.zygote import minder
 from tests.live import ordinary
 from tests.live.house import House, value, visit
 
@@ -127,6 +131,29 @@ def test_no_two_draw_the_same(is_forked: bool, options: dict[str, Any], first: s
             assert not set(own) & set(children), f"{name}: nor they with theirs"
     forks = 1 if is_forked else 0
     assert [one[3] for one in found] == [[forks, forks, forks]] * MANY, "libraries heard of each fork in a sandbox"
+
+
+BORN = """
+    import os, sys
+    from attacca.worker.runtime.process.zygote import linux, minder
+    processes = os.open(sys.argv[1], os.O_RDONLY)
+    first = linux.clone(linux.CLONE_NEWUSER | linux.CLONE_NEWPID)
+    if first == 0:
+        pid = minder.fork_far(processes)
+        if pid:
+            os.waitpid(pid, 0)
+        else:
+            print(os.getpid())
+            sys.stdout.flush()
+        os._exit(0)
+    os.waitpid(first, 0)
+"""
+
+
+def test_a_template_is_far_from_its_sandboxes_also_where_the_kernel_takes_no_wishes(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", textwrap.dedent(BORN), str(tmp_path)]  # where there is no sys/kernel/ns_last_pid
+    told = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    assert minder.FAR <= int(told) < minder.VERY_FAR
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="already an ordinary user")

@@ -23,7 +23,7 @@ import pytest
 from attacca.worker.runtime.process.lineage import children, household
 from tests.live.ordinary import command as as_ordinary
 from tests.live.ordinary import environment
-from tests.live.patience import NAP_S, PATIENCE_S
+from tests.live.patience import ASK_S, NAP_S, PATIENCE_S
 
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("ATTACCA_")}
 JOIN = os.environ.get("JOIN", "memory")  # JOIN=tcp: the planes of every server are joined over TCP
@@ -154,7 +154,7 @@ class Whole(Onlooker):
     # As a client.
 
     def ask(
-        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None, wait_s: float = 30
+        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None, wait_s: float = ASK_S
     ) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=wait_s)
         try:
@@ -169,7 +169,7 @@ class Whole(Onlooker):
         assert answer.status == 200, answer
         return answer.value
 
-    def call(self, name: str, payload: object = None, wait_s: float = 30) -> Answer:
+    def call(self, name: str, payload: object = None, wait_s: float = ASK_S) -> Answer:
         body = b"" if payload is None else json.dumps(payload).encode()
         return self.ask("POST", f"/function/{name}", body, {"content-type": "application/json"}, wait_s)
 

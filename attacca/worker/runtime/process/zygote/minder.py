@@ -92,6 +92,14 @@ def fork_far(processes: int) -> int:
         if pid >= FAR:
             return pid
         os.waitpid(pid, 0)
+        for _ in range(pid + 1, FAR):
+            use_up_a_process_id()
+
+
+def use_up_a_process_id() -> None:
+    """What has it shares our memory until it finds that there is nothing to run, which is far less work than a fork."""
+    with contextlib.suppress(OSError):
+        os.posix_spawn("/", ["/"], {})
 
 
 def mind(worker: wire.Channel, carpenter: "Carpenter", template: int) -> NoReturn:
