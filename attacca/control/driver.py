@@ -59,6 +59,7 @@ from attacca.control.orders import Orders
 from attacca.control.secrets import Secret, Secrets
 from attacca.control.supplies import Supplies
 from attacca.control.tokens import Tokens
+from attacca.control.tracing import untraced
 from attacca.control.uploads import Uploads
 from attacca.control.views import Views
 from attacca.errors import AttaccaError, StateUnavailable
@@ -124,15 +125,15 @@ class Control:
         self._store, self._artefacts, self.clock, self.beside = store, artefacts, clock, beside or Nothing()
         self._send, self._announce, self._log = send, announce, log or (lambda _: None)
         self.core = core = ControlCore(
-            chance, Policies.of(config), silent_s=silent_s, allow_source_builds=config.allow_source_builds,
-            is_ordinary_user=is_ordinary_user,
+            chance, Policies.of(config), silent_s=silent_s, is_ordinary_user=is_ordinary_user,
+            allow_source_builds=config.allow_source_builds,
         )  # fmt: skip
         self.views = Views(send, clock, core.workers.by_name, core.gateways.by_name)
         handle = aloud(remembering(core.handle, self.views.recent), self.views.recent, tell)
         self._drive: Drive[Event, Command] = Drive(
             handle, core.alarm, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
         )
-        self.state = StateDir(config.state_dir)
+        self.state, self.traced = StateDir(config.state_dir), untraced
         self.reception = Reception(self.state.tmp, config.uploads, config.archive.packed_mb)
         self.tokens = Tokens(store, clock, lambda: self._tell_access(core.apart()))
         self.secrets = Secrets(store, SealedVault(config.secret_key_file or self.state.secret_key), clock)
@@ -241,7 +242,7 @@ class Control:
         request, stream = self._request(), ProgressStream()
         self._deployments[request] = upload, stream
         self._feed(DeployAsked(request, settings, allow_source_builds))
-        return self._read_along(request, stream)
+        return self.traced(settings.name, self._read_along(request, stream))
 
     async def rollback(self, name: str, to: int | None = None) -> Revision:
         """
@@ -258,10 +259,7 @@ class Control:
         return cast("Revision", await self._ask(request := self._request(), ScaleAsked(request, name, scale)))
 
     async def delete(self, name: str) -> None:
-        """
-        Raises:
-            NotFound: no such function.
-        """
+        """Raises NotFound: no such function."""
         await self._ask(request := self._request(), DeleteAsked(request, name))
 
     async def set_secret(self, name: str, value: bytes) -> Secret:

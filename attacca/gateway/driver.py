@@ -37,6 +37,7 @@ from attacca.gateway.core.gateway import GatewayCore
 from attacca.gateway.core.inflight import Client, Function, Inflight
 from attacca.gateway.core.recent import remembering
 from attacca.gateway.remembering import Remembering
+from attacca.gateway.tracing import NoTracing, Tracing
 from attacca.io.wire.pressure import Pressure
 from attacca.kernel.access import admits
 from attacca.kernel.chance import Chance
@@ -114,6 +115,7 @@ class Gateway:
         self.async_books: Books | None = None  # of asynchronous calls, for the metrics
         self.more_metrics: Callable[[], bytes] = bytes  # of what else is in its process
         self.invoke_for: Callable[[FunctionCalled], None] = _refuse  # what workers ask for
+        self.tracing: Tracing = NoTracing()
         self.on_drain: Callable[[], None] = _nothing  # the listener's: connections end with their answers
         balancing = config.balancing
         policy = build(BALANCING, balancing.policy, balancing.options, "attacca.policy.balancing")
@@ -122,17 +124,12 @@ class Gateway:
             config.calls_kept, begin(policy, chance), partial(slots.fresh, chance), silent_s=config.silent_s,
             attempts=config.attempts,
         )  # fmt: skip
-        self._core, self._recent = core, Recent()
+        self.core, self._recent = core, Recent()
         self.remembering = Remembering(core, clock)
         self._drive: Drive[Event, Command] = Drive(
             aloud(remembering(core.handle, self._recent), self._recent, tell),
-            core.alarm,
-            self._perform,
-            clock.now,
-            LoopTimer(clock.now),
-            Tick(),
-            report_refused,
-        )
+            core.alarm, self._perform, clock.now, LoopTimer(clock.now), Tick(), report_refused,
+        )  # fmt: skip
         self._ids = ids
         self._send = send
         self._pressure = Pressure(self._pause)
@@ -142,28 +139,28 @@ class Gateway:
         self.access = Access((), is_uid_shared=False)
 
     def __repr__(self) -> str:
-        return f"<Gateway {self.busy()} invocations, {len(self._core.workers.by_name)} workers>"
+        return f"<Gateway {self.busy()} invocations, {len(self.core.workers.by_name)} workers>"
 
     # What http asks.
 
     @property
     def functions(self) -> Functions:
-        return self._core.functions
+        return self.core.functions
 
     def find(self, name: str) -> Function | None:
-        return self._core.functions.by_name.get(name)
+        return self.core.functions.by_name.get(name)
 
     def door(self, host: str, path: str, method: str) -> Door | None:
         """Of a workflow, that has this address."""
-        return self._core.doors.find(host, path, method)
+        return self.core.doors.find(host, path, method)
 
     @property
     def has_doors(self) -> bool:
-        return self._core.doors.has_any()
+        return self.core.doors.has_any()
 
     def refusal(self, name: str) -> AttaccaError | None:
         """Why an invocation would be refused now, which it is; for those who would have to send a large body first."""
-        error = self._core.refusal(name)
+        error = self.core.refusal(name)
         if error is not None:
             self._drive.feed(Refused(name, error.code))
         return error
@@ -177,8 +174,9 @@ class Gateway:
     def invoke(self, name: str, request: Request, client: Client, key: str = "") -> AttaccaError | None:
         """Admit it and hand it on, as `key` if it has a name. The client may be answered before this returns."""
         drive, key = self._drive, key or self._ids.next()
-        commands = drive.decide(Arrived(key, self.clock.wall(), name, request, client))
-        inflight = self._core.inflight.get(key)
+        seen = self.tracing.begun(key, request)
+        commands = drive.decide(Arrived(key, self.clock.wall(), name, seen, client))
+        inflight = self.core.inflight.get(key)
         if inflight is not None:
             client.taken = inflight
         drive.carry_out(commands)
@@ -238,11 +236,11 @@ class Gateway:
             case EndpointsChanged(added=()):
                 return
             case Endpoints() | EndpointsChanged():
-                endpoints = self._core.cluster.generation
+                endpoints = self.core.cluster.generation
                 if endpoints is not None:
                     self._to_control(EndpointsKnown(endpoints))
             case Catalogue() | Deployed() | Deleted():
-                functions = self._core.functions.generation
+                functions = self.core.functions.generation
                 if functions is not None:
                     self._to_control(Known("", functions))
             case Doors():
@@ -257,17 +255,17 @@ class Gateway:
     @property
     def has_catalogue(self) -> bool:
         """Control has told it which functions there are."""
-        return self._core.functions.generation is not None
+        return self.core.functions.generation is not None
 
     @property
     def is_equipped(self) -> bool:
         """There are workers, and among them all that it has been told to dial."""
-        return self.has_all and self._core.workers.by_name.keys() >= self._core.dialing.dialed.keys()
+        return self.has_all and self.core.workers.by_name.keys() >= self.core.dialing.dialed.keys()
 
     @property
     def has_all(self) -> bool:
         """There is a worker to send to."""
-        return bool(self._core.workers.by_name)
+        return bool(self.core.workers.by_name)
 
     def lose(self, peer: str, why: str) -> None:
         """A worker is gone, and what it had with it."""
@@ -276,7 +274,7 @@ class Gateway:
 
     def press(self, peer: str, is_slow: bool) -> None:  # noqa: FBT001 - mirrors Peers.bind
         """A worker does not read what it is sent, or has caught up: bodies that stream to it wait."""
-        streams = [key for key, one in self._core.inflight.items() if one.more and one.worker == peer]
+        streams = [key for key, one in self.core.inflight.items() if one.more and one.worker == peer]
         self._pressure.press(peer, streams, is_slow=is_slow)
 
     # What is to be done.
@@ -333,7 +331,7 @@ class Gateway:
                 self._pressure.ask(inflight.worker, inflight.key, paused=message.paused)
 
     def _pause(self, key: str, paused: bool) -> None:  # noqa: FBT001 - mirrors Client.flow
-        inflight = self._core.inflight.get(key)
+        inflight = self.core.inflight.get(key)
         if inflight is not None and inflight.client is not None:
             inflight.client.flow(paused)
 
@@ -347,6 +345,7 @@ class Gateway:
             client.ended(inflight, answer.outcome)
         if inflight.on_end is not None:
             inflight.on_end()
+        self.tracing.ended(inflight)
         if self._record is not None:
             self._record(inflight.call())
 
@@ -368,19 +367,19 @@ class Gateway:
 
     @property
     def is_draining(self) -> bool:
-        return self._core.is_draining
+        return self.core.is_draining
 
     def busy(self) -> int:
         """Invocations that were admitted and are not over."""
-        return len(self._core.inflight)
+        return len(self.core.inflight)
 
     def calls(self, function: str | None, limit: int) -> list[Call]:
         """The latest first."""
-        return self._core.functions.calls(function, limit)
+        return self.core.functions.calls(function, limit)
 
     def metrics(self) -> bytes:
         """Prometheus text."""
-        return metrics.render(self._core, self.async_books) + self.more_metrics()
+        return metrics.render(self.core, self.async_books) + self.more_metrics()
 
     def tick(self) -> None:
         """End what has waited too long; the timer calls it."""

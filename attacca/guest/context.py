@@ -18,10 +18,11 @@ class Context:
     identity = None
     client_context = None
 
-    def __init__(self, function: Function, request_id: str) -> None:
+    def __init__(self, function: Function, request_id: str, traceparent: str = "") -> None:
         self._function = function
         self._began = time.monotonic()
         self.aws_request_id = request_id
+        self.traceparent = traceparent  # W3C's, of the span that runs it; empty: nobody traces it
 
     @property
     def function_name(self) -> str:

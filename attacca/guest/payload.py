@@ -12,6 +12,7 @@ from attacca.guest.load import Parameters
 JSON_STARTS = frozenset(b'{["-0123456789tfn \t\r\n')
 TOO_DEEP = "the body is JSON with too many levels"
 NOT_JSON = (json.JSONDecodeError, UnicodeDecodeError)
+TRACE = b"traceparent"
 SHOWN = 100  # characters of a value that is refused
 
 
@@ -26,6 +27,7 @@ class Asked(NamedTuple):
     content_type: bytes
     query: bytes
     body: bytes
+    traceparent: str = ""
 
 
 class Requested(NamedTuple):
@@ -43,12 +45,21 @@ class Requested(NamedTuple):
     port: int = 0
     scheme: str = "http"
 
+    @property
+    def traceparent(self) -> str:
+        names = [name.lower() for name in self.headers[::2]]
+        return self.headers[2 * names.index(TRACE) + 1].decode("latin-1") if TRACE in names else ""
+
 
 def unpack(payload: bytes) -> Asked:
     name, kind, query = wire.INVOKE_HEAD.unpack_from(payload)
     kind += 6 + name  # now where each ends
     query += kind
-    return Asked(payload[6 : 6 + name].decode(), payload[6 + name : kind], payload[kind:query], payload[query:])
+    told = payload[6 : 6 + name].decode()
+    if " " not in told:
+        return Asked(told, payload[6 + name : kind], payload[kind:query], payload[query:])
+    invocation, _, trace = told.partition(" ")
+    return Asked(invocation, payload[6 + name : kind], payload[kind:query], payload[query:], trace)
 
 
 def unpack_request(payload: bytes) -> Requested:
@@ -86,7 +97,7 @@ def body_of(asked: Asked | Requested) -> str | bytes:
 
 def alone(asked: Requested) -> Asked:
     """Of a whole request what a plain handler is told."""
-    return Asked(asked.id, asked.content_type, asked.query, asked.body)
+    return Asked(asked.id, asked.content_type, asked.query, asked.body, asked.traceparent)
 
 
 def decode(asked: Asked) -> Any:
@@ -95,7 +106,7 @@ def decode(asked: Asked) -> Any:
     Raises:
         BadInput: the body is not what its content type says.
     """
-    _, kind, query, body = asked
+    _, kind, query, body, _ = asked
     if not body:
         return gathered(query) if query else {}
     if kind == b"application/json":

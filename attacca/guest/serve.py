@@ -302,7 +302,7 @@ def arguments_for(loaded: Loaded, function: Function) -> Arguments:
     event = decode if shape == "plain" else deferred.load("events").shape(shape, loaded.call, function)
     match loaded.signature:
         case "event_context":
-            return lambda asked: ((event(asked), Context(function, asked.id)), {})
+            return lambda asked: ((event(asked), Context(function, asked.id, asked.traceparent)), {})
         case "event":
             return lambda asked: ((event(asked),), {})
         case "args" if shape == "http":

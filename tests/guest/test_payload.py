@@ -15,6 +15,7 @@ from attacca.guest.payload import (
     fields,
     fields_of,
     named,
+    unpack,
     unpack_request,
 )
 from tests.cases import each
@@ -156,4 +157,12 @@ def test_a_request_comes_apart_as_it_was_put_together() -> None:
     assert fields_of(asked._replace(headers=[])) == []
     assert asked[:4] == ("9f-1", "PUT", "/x", b"a=1")
     assert asked[5:] == (b"body\n", True, b"text/plain", "203.0.113.7", 5123, "https")
-    assert alone(asked) == ("9f-1", b"text/plain", b"a=1", b"body\n")
+    assert alone(asked) == ("9f-1", b"text/plain", b"a=1", b"body\n", "")
+    traced = asked._replace(headers=[*host, b"TraceParent", b"00-1-2-01"])
+    assert alone(traced).traceparent == "00-1-2-01"
+
+
+def test_a_trace_comes_with_the_name_of_its_invocation() -> None:
+    name = b"9f-1 00-1-2-01"
+    asked = unpack(wire.INVOKE_HEAD.pack(len(name), 0, 3) + name + b"a=1" + b"body")
+    assert (asked.id, asked.traceparent, asked.query, asked.body) == ("9f-1", "00-1-2-01", b"a=1", b"body")

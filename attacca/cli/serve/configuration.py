@@ -24,6 +24,7 @@ from attacca.errors import BadConfig
 from attacca.federation.config import FederationConfig
 from attacca.gateway.config import GatewayConfig
 from attacca.io.logbook import LogLimits
+from attacca.io.otlp.collector import OtlpConfig
 from attacca.io.store.address import parse
 from attacca.io.store.config import StoreConfig
 from attacca.kernel import registry
@@ -87,6 +88,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     resources: ResourceConfig = ResourceConfig()
     workflows: WorkflowsConfig = WorkflowsConfig()
     federation: FederationConfig = FederationConfig()
+    otlp: OtlpConfig = OtlpConfig()
     log: Literal["text", "json"] = "text"  # what the planes say on stderr; json: a line is an object
 
 

@@ -18,6 +18,7 @@ from attacca.cli.serve.planes.door import no_token, probe, url_of
 from attacca.cli.serve.planes.joining import join
 from attacca.cli.serve.planes.orchestrating import made_admin, speak_edgeless, workflows
 from attacca.cli.serve.planes.pages import listen_for_prometheus
+from attacca.cli.serve.planes.telling import Telling
 from attacca.control.deploy.artefacts import Artefacts
 from attacca.control.deploy.state import StateDir
 from attacca.control.driver import Control
@@ -95,6 +96,7 @@ class Server:
         self._port = config.gateway.port
         self._has_logbook = False
         self._is_ready = False
+        self.telling = Telling(config.otlp, self._clock, "server", config.worker.name)
 
     def __repr__(self) -> str:
         state = "ready" if self._is_ready else "not ready"
@@ -143,6 +145,7 @@ class Server:
         self._closing.callback(self.gateway.close)
         await self._open_calls(state)
         await self._join()
+        self.telling.open(self._closing, self.gateway, self.control)
         await self._listen()
         await speak_edgeless(config.workflows, lambda: self.control, self._closing)
         self._is_ready = True
@@ -282,6 +285,7 @@ class Server:
             self._watch(message)
 
     def _log(self, line: Logged) -> None:
+        self.telling.log(line)
         self.logbook.append(line.function, line.revision, line.sandbox, line.invocation, line.stream, line.text)
 
     def _load_per_core(self) -> float:

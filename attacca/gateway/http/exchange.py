@@ -96,7 +96,7 @@ class Exchange:
         if error is None:
             invoked = Request(
                 body, action.content_type, action.method, action.path, action.query, action.headers, more,
-                action.client, action.port, action.scheme,
+                action.client, action.port, action.scheme, head.traceparent,
             )  # fmt: skip
             error = self._gateway.invoke(action.function, invoked, self)
         if error is not None:

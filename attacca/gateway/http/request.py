@@ -5,6 +5,7 @@ import msgspec
 from attacca.errors import AttaccaError, BadRequest, MethodNotAllowed, Unsupported
 from attacca.gateway.http import rtsp
 from attacca.kernel.access import Refusal
+from attacca.model.trace import FIELD
 
 Fields = list[tuple[bytes, bytes]]
 VERSIONS = ("1.0", "1.1")
@@ -44,6 +45,11 @@ class Head(msgspec.Struct, gc=False):
     def content_type(self) -> str:
         kind = self.named.get(b"content-type")
         return "" if kind is None else kind.decode("latin-1")
+
+    @property
+    def traceparent(self) -> str:
+        found = self.named.get(FIELD)
+        return "" if found is None else found.decode("latin-1")
 
     @property
     def is_chunked(self) -> bool:

@@ -18,6 +18,7 @@ from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.lines import teller, watcher
 from attacca.cli.serve.planes.door import CONTROL, ENDS, keep, probe, told_url, url_of
 from attacca.cli.serve.planes.led import led
+from attacca.cli.serve.planes.telling import Telling
 from attacca.control.deploy.state import StateDir
 from attacca.gateway.async_calls import AsyncCalls, new_owner
 from attacca.gateway.dialects.speaking import speak
@@ -134,6 +135,7 @@ class GatewayPlane:
             teller(),
         )
         gateway.invoke_for = partial(invoke, gateway, peers.send)
+        Telling(config.otlp, self._clock, "gateway", self.name).open(self._closing, gateway)
         self._led = led(self._clock, config.gateway.silent_s, peers)
         peers.bind(
             self._begin, lambda peer: self._hear_control if peer == CONTROL else gateway.receive, self._lose,

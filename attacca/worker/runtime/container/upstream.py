@@ -10,6 +10,7 @@ import httptools
 
 from attacca.guest.channel import FIELDS_MOST, HEAD_BYTES
 from attacca.model.invocation import Request
+from attacca.model.trace import FIELD
 
 OF_CONNECTION = frozenset({
     b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"expect",
@@ -177,6 +178,8 @@ def head_of(request: Request, port: int) -> tuple[bytes, bool]:
             length = value
         elif name not in OF_CONNECTION and name != b"content-type":
             lines.append(name + b": " + value)
+    if request.trace and FIELD not in given:
+        lines.append(FIELD + b": " + request.trace.encode("latin-1", "replace"))
     if b"host" not in given:
         lines.append(b"host: localhost:%d" % port)
     if request.content_type:

@@ -130,7 +130,8 @@ class SandboxProcess:
         if self._takes_requests:
             self._request(number, name, request)
             return
-        raw_id, kind, query = name.encode(), request.content_type.encode("latin-1"), request.query.encode("latin-1")
+        named = f"{name} {request.trace}" if request.trace else name
+        raw_id, kind, query = named.encode(), request.content_type.encode("latin-1"), request.query.encode("latin-1")
         sizes = (len(raw_id), len(kind), len(query))
         body = request.body
         size = 6 + sizes[0] + sizes[1] + sizes[2] + len(body)

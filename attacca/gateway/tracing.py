@@ -1,0 +1,148 @@
+"""Which invocations are traced, and what their spans are.
+
+By rate those whose trace is chosen, as everybody chooses who goes by its name; those whose client traces them; and,
+when they are over, all that failed and the slowest of each function.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+from msgspec.structs import replace
+
+from attacca.gateway.core.inflight import Inflight
+from attacca.model.invocation import Request, Start, Timing
+from attacca.model.trace import FIELD, RUN, Span, TraceParent, is_chosen, parsed, span_of, trace_of
+
+PHASES = ("queued", "placed", "sandbox", "code", "imports", RUN)
+PARENTS = 50_000  # of invocations that are not over, as far as their clients trace them
+FUNCTIONS = 50_000  # of which is known how slow the slow are
+STEP = 0.05  # by which that is corrected, of itself
+
+
+class Tracing(Protocol):
+    def begun(self, invocation: str, request: Request) -> Request:
+        """As its function is to see it: with what it continues the trace by."""
+
+    def ended(self, inflight: Inflight) -> None: ...
+
+
+class NoTracing:
+    """What clients send passes through."""
+
+    def __repr__(self) -> str:
+        return "<NoTracing>"
+
+    def begun(self, invocation: str, request: Request) -> Request:
+        parent = parsed(request.trace) if request.trace else None
+        return request if parent is None and not request.trace else replace(request, trace=str(parent or ""))
+
+    def ended(self, inflight: Inflight) -> None: ...
+
+
+class Slowest:
+    """Of each function the time that all but a `share` of its invocations take less than: it is raised when one
+    took longer, and lowered a little when one did not (Ma, Muthukrishnan and Sandler, Frugal Streaming, 2013)."""
+
+    def __init__(self, share: float) -> None:
+        self._share = share
+        self._bounds: dict[str, float] = {}
+
+    def __repr__(self) -> str:
+        return f"<Slowest {self._share:g} of {len(self._bounds)} functions>"
+
+    def is_slow(self, function: str, total_ms: float) -> bool:
+        bound = self._bounds.get(function)
+        if bound is None:
+            if len(self._bounds) >= FUNCTIONS:
+                self._bounds.clear()
+            self._bounds[function] = total_ms
+            return False
+        step = max(bound, 1e-3) * STEP
+        is_slow = total_ms > bound
+        self._bounds[function] = bound + step * (1 - self._share) if is_slow else max(bound - step * self._share, 0.0)
+        return is_slow
+
+
+class Sampling:
+    """A `Tracing`. `put` takes the spans of an invocation that is over."""
+
+    def __init__(self, rate: float, slow_share: float, put: Callable[[Span], None], gateway: str = "") -> None:
+        self._rate, self._put, self._gateway = rate, put, gateway
+        self._slowest = Slowest(slow_share) if slow_share else None
+        self._parents: dict[str, TraceParent] = {}
+
+    def __repr__(self) -> str:
+        return f"<Sampling {self._rate:g}, {len(self._parents)} go on with a client's trace>"
+
+    def parent(self, invocation: str) -> TraceParent | None:
+        """What its client sent, if it is not over."""
+        return self._parents.get(invocation)
+
+    def begun(self, invocation: str, request: Request) -> Request:
+        parent = parsed(request.trace) if request.trace else None
+        if parent is None:
+            trace = trace_of(invocation)
+            flags = int(is_chosen(trace, self._rate))
+        else:
+            if len(self._parents) >= PARENTS:
+                del self._parents[next(iter(self._parents))]
+            self._parents[invocation] = parent
+            trace, flags = parent.trace, parent.flags
+        told = str(TraceParent(trace, span_of(invocation, RUN), flags))
+        if not request.headers:
+            return replace(request, trace=told)
+        others = tuple(field for field in request.headers if field[0] != FIELD)
+        return replace(request, trace=told, headers=(*others, (FIELD, told.encode())))
+
+    def ended(self, inflight: Inflight) -> None:
+        parent = self._parents.pop(inflight.id, None) if self._parents else None
+        is_slow = self._slowest is not None and self._slowest.is_slow(inflight.function.name, inflight.total_ms)
+        trace = trace_of(inflight.id) if parent is None else parent.trace
+        is_wanted = is_chosen(trace, self._rate) if parent is None else parent.is_sampled
+        if is_wanted or is_slow or inflight.outcome != "ok":
+            for span in spans(inflight, trace, "" if parent is None else parent.span, self._gateway):
+                self._put(span)
+
+
+def spans(inflight: Inflight, trace: str, parent: str, gateway: str) -> list[Span]:
+    """One of the whole, and one of each phase that took time, one after the other."""
+    call = inflight.call()
+    whole = span_of(call.id)
+    attributes: list[tuple[str, str | int | float | bool]] = [
+        ("faas.name", call.function),
+        ("faas.version", str(call.revision)),
+        ("faas.invocation_id", call.id),
+        ("faas.trigger", "http"),
+        ("faas.coldstart", call.start is Start.COLD),
+        ("http.response.status_code", call.status),
+        ("attacca.outcome", call.outcome),
+    ]
+    attributes += [
+        (name, value)
+        for name, value in (
+            ("faas.instance", call.sandbox), ("attacca.start", "" if call.start is None else call.start.value),
+            ("attacca.worker", call.worker), ("attacca.gateway", gateway), ("attacca.why.start", call.reasons.start),
+            ("attacca.why.turn", call.reasons.turn), ("attacca.why.place", call.reasons.place),
+        )
+        if value
+    ]  # fmt: skip
+    found = [
+        Span(
+            trace=trace, span=whole, parent=parent, name=call.function, is_server=True, began=call.at,
+            ended=call.at + call.total_ms / 1e3, error="" if call.outcome == "ok" else f"{call.outcome}: {call.why}",
+            attributes=tuple(attributes),
+        )
+    ]  # fmt: skip
+    return found + phases(call.id, trace, whole, call.at, call.timing)
+
+
+def phases(name: str, trace: str, parent: str, at: float, timing: Timing) -> list[Span]:
+    found = []
+    for phase, spent_ms in zip(PHASES, msgspec.structs.astuple(timing), strict=True):
+        if spent_ms > 0:
+            ended = at + spent_ms / 1e3
+            span = span_of(name, phase)
+            found.append(Span(trace=trace, span=span, parent=parent, name=phase, began=at, ended=ended))
+            at = ended
+    return found
