@@ -167,14 +167,17 @@ def _wasmtime() -> Check:
 
 
 def _containers() -> Check:
-    """The engines, told in the order in which they are tried."""
+    """The engines: those that are tried in their order, and daemons that take connections."""
     from attacca.errors import IsolationMissing
+    from attacca.worker.runtime.container.engines import daemons
     from attacca.worker.runtime.container.keeping import ENGINES, engine_of
+    from attacca.worker.runtime.container.options import ContainerOptions
 
     found = []
     for name in ENGINES:
         with contextlib.suppress(IsolationMissing):
             found.append(engine_of(name))
+    found += daemons(ContainerOptions())
     if os.geteuid() != 0:
         return Check(
             "containers", ok=False, detail="made by root alone", hint="attacca up as root; only images need it"

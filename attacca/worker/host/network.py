@@ -126,6 +126,13 @@ class Networks:
         """The one that everybody else is in."""
         return Namespace(-1, -1)
 
+    def of(self, pid: int) -> Namespace | None:
+        """The one that this process is in; None: it is gone."""
+        try:
+            return Namespace(os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC), self._home)
+        except OSError:
+            return None
+
     async def take(self) -> Namespace:
         """One that nobody has used.
 

@@ -16,7 +16,8 @@ from typing import Any
 import msgspec
 
 from attacca.errors import IsolationMissing
-from attacca.worker.runtime.container.keeper.berth import sweep
+from attacca.worker.runtime.container.engine import Word
+from attacca.worker.runtime.container.keeper.berth import slay, sweep
 
 MAIN = Path(__file__).parent / "keeper" / "main.py"
 PACKAGE_ROOT = Path(__file__).parents[4]
@@ -29,19 +30,7 @@ START_S, END_S = 20.0, 20.0
 LARGEST = 64 * 1024
 
 
-class KeeperWord(msgspec.Struct, frozen=True):
-    """What a keeper says. It is ours, and still decoded as what it may be."""
-
-    started: str = ""
-    failed: str = ""
-    ended: str = ""
-    alive: str = ""  # it was looked for, and is not about to end
-    why: str = ""
-    status: int = 0
-    oom: bool = False
-
-
-_told = msgspec.json.Decoder(KeeperWord).decode
+_told = msgspec.json.Decoder(Word).decode
 
 
 def engine_of(wanted: str) -> str:
@@ -60,7 +49,7 @@ def engine_of(wanted: str) -> str:
 class Keeping:
     """`hear` is told what it tells; `lost`, once, that it is gone although nobody closed it."""
 
-    def __init__(self, engine: str, hear: Callable[[KeeperWord], None], lost: Callable[[], None]) -> None:
+    def __init__(self, engine: str, hear: Callable[[Word], None], lost: Callable[[], None]) -> None:
         self.engine, self._hear, self._lost = engine, hear, lost
         self._group = f"{PREFIX}{os.getpid()}-{secrets.token_hex(3)}"
         self._home = str(RUN / self._group)
@@ -68,9 +57,17 @@ class Keeping:
         self._orders: socket.socket | None = None
         self._waiting: deque[tuple[bytes, list[int]]] = deque()  # what it could not be told yet
 
+    @property
+    def name(self) -> str:
+        return os.path.basename(self.engine)
+
+    @property
+    def makes_networks(self) -> bool:
+        return False
+
     def __repr__(self) -> str:
         state = f"{len(self._waiting)} orders wait" if self._orders else "closed"
-        return f"<Keeping {self._group} by {os.path.basename(self.engine)}, {state}>"
+        return f"<Keeping {self._group} by {self.name}, {state}>"
 
     async def open(self) -> None:
         """
@@ -94,7 +91,7 @@ class Keeping:
         try:
             first = _told(await asyncio.wait_for(loop.sock_recv(ours, LARGEST), START_S))
         except (TimeoutError, OSError, msgspec.MsgspecError):
-            first = KeeperWord(why="it did not begin")
+            first = Word(why="it did not begin")
         if first.why:
             await self.close()
             raise IsolationMissing(f"nobody can keep containers here: {first.why}", "run as root")
@@ -181,12 +178,18 @@ class Keeping:
             self._hear(_told(raw))
 
 
+def is_abandoned(group: str) -> bool:
+    """Is that the name of what a worker has made that is no more?"""
+    pid = group.removeprefix(PREFIX).partition("-")[0]
+    return group.startswith(PREFIX) and pid.isdecimal() and not Path(f"/proc/{pid}").exists()
+
+
 def clean() -> int:
     """Remove what keepers left behind whose worker no longer runs; of how many."""
     found = 0
     for home in RUN.glob(f"{PREFIX}*-*"):
-        pid = home.name.split("-")[1]
-        if pid.isdecimal() and not Path(f"/proc/{pid}").exists():
+        if is_abandoned(home.name):
+            slay(home.name)
             sweep(home.name, str(home))
             found += 1
     return found

@@ -8,7 +8,10 @@ import msgspec
 class ContainerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The rest, such as how long a start may take and how many processes one may have, is as for processes."""
 
-    engine: Literal["auto", "crun", "runc"] = "auto"  # the first of these that is here
+    # auto: crun, or runc where that is not here. The daemons have to run already.
+    engine: Literal["auto", "crun", "runc", "containerd", "docker"] = "auto"
+    containerd: str = "/run/containerd/containerd.sock"  # where it listens
+    docker: str = "/run/docker.sock"  # where dockerd does
     # An idle one is frozen after so long, and thawed by the next invocation; unset: never. It keeps its memory.
     pause_after_s: Annotated[float, msgspec.Meta(ge=0)] | None = None
     networks: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 4  # that are made ahead of need

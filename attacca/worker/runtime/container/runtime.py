@@ -27,7 +27,9 @@ from attacca.worker.host.nat.outside import Nat
 from attacca.worker.host.nat.resolver import TEXT
 from attacca.worker.host.network import Networks
 from attacca.worker.runtime.container import contracts
-from attacca.worker.runtime.container.keeping import KeeperWord, Keeping, clean, engine_of
+from attacca.worker.runtime.container.engine import Engine, Word
+from attacca.worker.runtime.container.engines import engine
+from attacca.worker.runtime.container.keeping import clean
 from attacca.worker.runtime.container.options import ContainerOptions
 from attacca.worker.runtime.container.people import whom
 from attacca.worker.runtime.container.sandbox import Container
@@ -38,6 +40,7 @@ from attacca.worker.runtime.process.options import ProcessOptions
 PORT = 8080  # where an image says nothing
 AT_ONCE = 6  # engines: more only get in one another's way
 UNFIT = "a container is not forked"
+OTHER_ENGINE = "set container.engine of the server to crun, runc or containerd"
 OWN_NETWORK = 'write network = "none", or let it serve HTTP on $PORT'
 SERVE = "its program is to listen on $PORT, or to ask for events at $AWS_LAMBDA_RUNTIME_API"
 HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost\n"
@@ -75,8 +78,8 @@ class ContainerRuntime:
         self._clock, self._secret = clock, secret
         self._networks = Networks(options.networks)
         self.containers: dict[str, Container] = {}
-        self._keeping: Keeping | None = None
-        self._opening: asyncio.Task[Keeping] | None = None
+        self._keeping: Engine | None = None
+        self._opening: asyncio.Task[Engine] | None = None
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._is_closing = False
         self._sink: Sink
@@ -181,9 +184,14 @@ class ContainerRuntime:
         if settings.network is Network.HOST:
             container.network, container.port = self._networks.machine(), free_port()
         else:
-            container.network = await self._networks.take()
             container.port = (*config.ports, PORT)[0]
-        if settings.network is Network.NAT:
+            if not keeping.makes_networks:
+                container.network = await self._networks.take()
+            elif contract is Contract.LAMBDA:
+                raise BadFunction(f"{keeping.name} runs no image that asks for its events", OTHER_ENGINE)
+            elif settings.network is Network.NAT:
+                raise BadFunction(f'{keeping.name} gives no network = "nat"', OTHER_ENGINE)
+        if settings.network is Network.NAT and container.network is not None:
             container.line = await self._nat.plug(container.network.descriptor, settings, container.told)
         await container.listen()
         address = {} if container.api is None else {"AWS_LAMBDA_RUNTIME_API": container.api.address}
@@ -201,14 +209,15 @@ class ContainerRuntime:
         placed = {path: text for name, text in secrets.items() for path in contracts.secret_paths(contract, name)}
         placed |= {"/etc/hosts": HOSTS, "/etc/hostname": settings.name + "\n"}
         placed |= {"/etc/resolv.conf": TEXT} if container.line is not None else {}
-        shared = [container.network.descriptor] if container.network.descriptor >= 0 else []
+        network = container.network
+        shared = [network.descriptor] if network is not None and network.descriptor >= 0 else []
         if container.is_doomed:
             return
         keeping.start(container.name, told, image.rootfs, placed, [container.output.writer, *shared])
         container.is_kept = True
         container.output.handed_over()
 
-    async def _keeper(self) -> Keeping:
+    async def _keeper(self) -> Engine:
         """
         Raises:
             IsolationMissing: there can be none.
@@ -221,11 +230,11 @@ class ContainerRuntime:
             self._keeping = await asyncio.shield(self._opening)
         return self._keeping
 
-    async def _open(self) -> Keeping:
+    async def _open(self) -> Engine:
         try:
             await asyncio.to_thread(clean)
             await asyncio.to_thread(self._images.open)
-            keeping = Keeping(engine_of(self._options.engine), self._hear, self._lost)
+            keeping = engine(self._options, self._hear, self._lost)
             await keeping.open()
             self._networks.open()
         finally:
@@ -279,18 +288,20 @@ class ContainerRuntime:
 
     @property
     def _engine(self) -> str:
-        return os.path.basename(self._keeping.engine) if self._keeping is not None else "the engine"
+        return self._keeping.name if self._keeping is not None else "the engine"
 
     def _say(self, do: str, name: str) -> None:
         if self._keeping is not None:
             self._keeping.say(do, name)
 
-    def _hear(self, told: KeeperWord) -> None:
+    def _hear(self, told: Word) -> None:
         container = self.containers.get(told.started or told.failed or told.ended or told.alive)
         if container is None:
             return
         if told.started:
             container.started_at = self._clock.now()
+            if told.pid and container.network is None:
+                container.network = self._networks.of(told.pid)
             if not container.started.done():
                 container.started.set_result(None)
         elif told.alive:
@@ -304,7 +315,7 @@ class ContainerRuntime:
             container.failure = ("start_failed", f"{self._engine} could not start it: {why or 'it does not say why'}")
             self._over(container, why)
         else:
-            self._over(container, ended(told.status))
+            self._over(container, told.why or ended(told.status))
 
     def _lost(self) -> None:
         """All that it kept has ended with it. The next who wants a container has another."""

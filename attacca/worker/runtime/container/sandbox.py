@@ -88,10 +88,10 @@ class Container:
         Raises:
             OSError: nothing can listen there.
         """
-        assert self.network is not None
-        if self.contract in (None, Contract.LAMBDA) and self.network.descriptor >= 0:
+        network = self.network
+        if self.contract in (None, Contract.LAMBDA) and network is not None and network.descriptor >= 0:
             self.api = LambdaApi(self.revision, self.most, self._clock, self._concluded)
-            await self.api.open(self.network)
+            await self.api.open(network)
 
     async def until_served(self) -> None:
         """Somebody listens on its port, and says that it is well if that is asked of it; or it asks for an event. The
@@ -100,9 +100,10 @@ class Container:
         Raises:
             BadFunction: it says that it cannot.
         """
-        assert self.network is not None
-        if self.network.descriptor < 0:
+        if self.network is None or self.network.descriptor < 0:
             await self.started  # in the machine's network somebody else could listen there
+        if self.network is None:  # it had none any more: its end is told next
+            await self._loop.create_future()
         began = self._clock.now()
         while self.api is None or not self.api.asked.is_set():
             if self.contract is not Contract.LAMBDA and await self._is_served():

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import os
 import shutil
+import signal
 import time
 
 from attacca.worker.runtime.process.zygote import linux
@@ -63,10 +64,25 @@ class Berth:
         return f"<Berth {self.bundle}, {len(self._points)} hierarchies>"
 
     def make(self, spec: str, lower: str, files: dict[str, str]) -> None:
-        """`files` lie over what the image has at these paths, and are seen in the container alone.
+        """
+        Raises:
+            OSError: as `lay`, or there is no image at `lower`.
+        """
+        self.lay(lower, files)
+        os.chdir(self.bundle)  # who looks at its mounts reads no path of the machine's
+        options = "lowerdir=lower,upperdir=upper,workdir=work"
+        linux.mount("overlay", "rootfs", "overlay", linux.MS_NODEV | linux.MS_NOSUID, options)
+        os.chdir("/")
+        self._is_mounted = True
+        with open(f"{self.bundle}/config.json", "w") as file:
+            file.write(spec)
+
+    def lay(self, lower: str, files: dict[str, str]) -> None:
+        """What is to be mounted. `files` lie over what the image has at these paths, and are seen in the container
+        alone.
 
         Raises:
-            OSError: what is to lie there cannot, or there is no image at `lower`.
+            OSError: what is to lie there cannot.
         """
         for name in ("upper", "work", "rootfs"):
             os.makedirs(f"{self.bundle}/{name}", 0o755)
@@ -77,13 +93,6 @@ class Berth:
                 file.write(text)
             os.chmod(at, 0o444)
         os.symlink(lower, f"{self.bundle}/lower")
-        os.chdir(self.bundle)  # who looks at its mounts reads no path of the machine's
-        options = "lowerdir=lower,upperdir=upper,workdir=work"
-        linux.mount("overlay", "rootfs", "overlay", linux.MS_NODEV | linux.MS_NOSUID, options)
-        os.chdir("/")
-        self._is_mounted = True
-        with open(f"{self.bundle}/config.json", "w") as file:
-            file.write(spec)
 
     def pid(self) -> int:
         """Of its first process; 0: there is none."""
@@ -117,6 +126,26 @@ class Berth:
         for group in groups:
             _remove(group)
         return not any(map(os.path.exists, groups))
+
+
+def slay(group: str) -> None:
+    """Kill whatever lives in that cgroup, or below it. Blocking: the kernel may take a while."""
+    points = list(dict.fromkeys(hierarchies(_read("/proc/self/mountinfo")).values()))
+    for _ in range(TRIES):
+        living: set[int] = set()
+        for point in points:
+            for at, _, names in os.walk(f"{point}/{group}"):
+                if "freezer.state" in names:  # what is frozen does not die, in version 1
+                    with contextlib.suppress(OSError), open(f"{at}/freezer.state", "w") as file:
+                        file.write("THAWED")
+                living.update(int(pid) for pid in _read(f"{at}/cgroup.procs").split())
+        living.discard(0)  # of a namespace that we do not see
+        if not living:
+            return
+        for pid in living:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(AGAIN_S)
 
 
 def sweep(group: str, home: str) -> None:

@@ -1,0 +1,180 @@
+"""Requests to dockerd, over its Unix socket: HTTP/1.1, a connection for each."""
+
+import asyncio
+import contextlib
+import os
+import struct
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import httptools
+import msgspec
+
+API = "/v1.41"
+PIECE = 65_536
+ANSWER_MOST = 16 << 20  # bytes
+CLOSE = "Connection: close\r\n"
+FRAME = struct.Struct(">B3xI")  # of a stream that two are woven into: which of them, and its length
+
+
+class Unanswered(OSError):
+    """It refused, or did not answer. `status` is 0 where it did not."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    message: str = ""
+
+
+class _Answer:
+    def __init__(self) -> None:
+        self.parser = httptools.HttpResponseParser(self)
+        self.body = bytearray()
+        self.is_whole = False
+
+    def __repr__(self) -> str:
+        return f"<_Answer {len(self.body)} bytes{'' if self.is_whole else ' so far'}>"
+
+    def on_body(self, data: bytes) -> None:
+        self.body += data
+
+    def on_message_complete(self) -> None:
+        self.is_whole = True
+
+
+class DockerApi:
+    """To the daemon that listens at `path`."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __repr__(self) -> str:
+        return f"<DockerApi at {self._path}>"
+
+    async def ask(self, method: str, path: str, told: object = None, *, timeout_s: float, **query: str) -> bytes:
+        """
+        Raises:
+            Unanswered: it refuses, or does not answer.
+        """
+        body = b"" if told is None else msgspec.json.encode(told)
+        async with self._connected(timeout_s) as (reader, writer):
+            writer.write(_head(method, path, query, len(body)) + body)
+            return await self._answer(reader)
+
+    async def send(self, path: str, file: Path, *, timeout_s: float, **query: str) -> bytes:
+        """A file, as the body of a POST.
+
+        Raises:
+            Unanswered: it refuses, or does not answer.
+            OSError: the file cannot be read.
+        """
+        opened = await asyncio.to_thread(file.open, "rb")
+        with opened:
+            size = os.fstat(opened.fileno()).st_size
+            async with self._connected(timeout_s) as (reader, writer):
+                writer.write(_head("POST", path, query, size, "application/x-tar"))
+                while data := await asyncio.to_thread(opened.read, PIECE << 4):
+                    writer.write(data)
+                    await writer.drain()
+                return await self._answer(reader)
+
+    async def attach(self, path: str, *, timeout_s: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """What a container prints, from here on: frames.
+
+        Raises:
+            Unanswered: it refuses, or does not answer.
+        """
+        query = {"stream": "1", "stdout": "1", "stderr": "1"}
+        try:
+            async with asyncio.timeout(timeout_s):
+                reader, writer = await asyncio.open_unix_connection(self._path)
+                writer.write(_head("POST", path, query, 0, upgrade="Connection: Upgrade\r\nUpgrade: tcp\r\n"))
+                head = await reader.readuntil(b"\r\n\r\n")
+        except (OSError, EOFError, TimeoutError, asyncio.LimitOverrunError):
+            raise Unanswered(self._deaf()) from None
+        if b" 101 " not in head.partition(b"\r\n")[0]:
+            writer.close()
+            raise Unanswered(f"docker lets nobody hear what it prints: {head[:60]!r}")
+        return reader, writer
+
+    def _deaf(self) -> str:
+        return f"docker does not answer at {self._path}; try again when it does"
+
+    @contextlib.asynccontextmanager
+    async def _connected(self, timeout_s: float) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        writer = None
+        try:
+            async with asyncio.timeout(timeout_s):
+                reader, writer = await asyncio.open_unix_connection(self._path)
+                yield reader, writer
+        except Unanswered:
+            raise
+        except (OSError, EOFError, TimeoutError, httptools.HttpParserError):
+            raise Unanswered(self._deaf()) from None
+        finally:
+            if writer is not None:
+                writer.close()
+
+    async def _answer(self, reader: asyncio.StreamReader) -> bytes:
+        answer = _Answer()
+        while not answer.is_whole and (data := await reader.read(PIECE)):
+            answer.parser.feed_data(data)
+            if len(answer.body) > ANSWER_MOST:
+                raise Unanswered("docker answered with more than anybody reads")
+        status = answer.parser.get_status_code()
+        if not answer.is_whole and status < 200:
+            raise Unanswered(self._deaf())
+        if status >= 400:
+            try:
+                said = msgspec.json.decode(bytes(answer.body), type=Refusal).message
+            except msgspec.MsgspecError:
+                said = ""
+            raise Unanswered(f"docker: {said or status}", status)
+        return bytes(answer.body)
+
+
+def _head(
+    method: str, path: str, query: dict[str, Any], size: int, kind: str = "application/json", upgrade: str = ""
+) -> bytes:
+    target = f"{API}{path}" + (f"?{urlencode(query)}" if query else "")
+    lines = f"{method} {target} HTTP/1.1\r\nHost: docker\r\nContent-Type: {kind}\r\nContent-Length: {size}\r\n"
+    return f"{lines}{upgrade or CLOSE}\r\n".encode()
+
+
+async def pour(reader: asyncio.StreamReader, descriptor: int) -> None:
+    """All that is in the frames, into a pipe, as quickly as that takes it; then let go of the pipe.
+
+    Raises:
+        OSError, EOFError: one end is gone.
+    """
+    os.set_blocking(descriptor, False)
+    try:
+        while True:
+            _, size = FRAME.unpack(await reader.readexactly(FRAME.size))
+            while size:
+                data = await reader.read(min(size, PIECE))
+                if not data:
+                    return
+                size -= len(data)
+                await _write(descriptor, data)
+    finally:
+        os.close(descriptor)
+
+
+async def _write(descriptor: int, data: bytes) -> None:
+    loop = asyncio.get_running_loop()
+    while data:
+        try:
+            data = data[os.write(descriptor, data) :]
+        except BlockingIOError:
+            ready = asyncio.Event()
+            loop.add_writer(descriptor, ready.set)
+            try:
+                await ready.wait()
+            finally:
+                loop.remove_writer(descriptor)

@@ -1,0 +1,49 @@
+"""What starts containers for the runtime: a keeper of ours with crun or runc, or a daemon."""
+
+from typing import Any, Protocol
+
+import msgspec
+
+
+class Word(msgspec.Struct, frozen=True):
+    """What an engine says. A keeper's is ours, and still decoded as what it may be."""
+
+    started: str = ""
+    failed: str = ""
+    ended: str = ""
+    alive: str = ""  # it was looked for, and is not about to end
+    why: str = ""
+    status: int = 0  # as wait() has it
+    pid: int = 0  # of its first process, where the engine has made its network
+    oom: bool = False
+
+
+class Engine(Protocol):
+    """Orders return at once; what comes of them is heard later. All that it runs ends with the worker."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def makes_networks(self) -> bool:
+        """A container's network is there when it has started, and not before."""
+
+    async def open(self) -> None:
+        """
+        Raises:
+            IsolationMissing: the machine, or this user, cannot have it.
+        """
+
+    async def close(self) -> None:
+        """When this returns, it is gone with all that it ran."""
+
+    def start(self, name: str, spec: dict[str, Any], lower: str, files: dict[str, str], fds: list[int]) -> None:
+        """`fds`: where its output goes, and its network namespace, unless it has the machine's or gets one of the
+        engine's. They stay the caller's.
+
+        Raises:
+            OSError: it cannot be told.
+        """
+
+    def say(self, do: str, name: str) -> None:
+        """`kill`, `pause`, `resume` it, or `look` whether it lives."""

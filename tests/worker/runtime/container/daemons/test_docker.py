@@ -1,0 +1,68 @@
+import msgspec
+
+from attacca.model.function import Network, Settings
+from attacca.model.image import ImageConfig
+from attacca.worker.runtime.container.daemons.containerd import Containerd
+from attacca.worker.runtime.container.daemons.docker import Docker, Inspected, body
+from attacca.worker.runtime.container.daemons.docker_api import DockerApi, _Answer
+from attacca.worker.runtime.container.daemons.tending import spoken
+from attacca.worker.runtime.container.spec import spec
+from tests.cases import each
+
+IMAGE = ImageConfig(entrypoint=("/bin/app",), cmd=("-v",), env=("A=image",), working_dir="/srv")
+
+
+def told(**settings: object) -> dict[str, object]:
+    wanted = msgspec.convert({"name": "box", "memory_mb": 64, **settings}, Settings)
+    made = spec(IMAGE, wanted, (5, 6), {"PORT": "8080"}, processes=64, open_files=100, space_mb=64)
+    return body(made, "copies:1", "attacca-1-a", "/run/x", ("/run/secrets/key", "/etc/hosts"))
+
+
+def test_docker_is_told_the_same_as_other_engines() -> None:
+    whole = told(cpus=0.5)
+    assert (whole["Entrypoint"], whole["Cmd"], whole["User"], whole["WorkingDir"]) == (
+        ["/bin/app", "-v"],
+        [],
+        "5:6",
+        "/srv",
+    )
+    host = whole["HostConfig"]
+    assert isinstance(host, dict)
+    assert (host["Memory"], host["MemorySwap"], host["PidsLimit"]) == (64 << 20, 64 << 20, 64)
+    assert (host["CpuQuota"], host["CpuPeriod"]) == (50_000, 100_000)
+    assert (host["ReadonlyRootfs"], host["CapDrop"], host["NetworkMode"]) == (True, ["ALL"], "none")
+    assert host["Binds"] == ["/run/x/upper/run/secrets/key:/run/secrets/key:ro"]
+    assert host["Tmpfs"] == {"/tmp": "nosuid,nodev,mode=1777,size=64m"}
+    assert {"Name": "nofile", "Soft": 100, "Hard": 100} in host["Ulimits"]
+    assert told(network=Network.HOST)["HostConfig"]["NetworkMode"] == "host"  # type: ignore[index]  # it is JSON
+
+
+def test_what_an_old_docker_would_refuse_otherwise_is_unknown_to_the_kernel() -> None:
+    host = told()["HostConfig"]
+    assert isinstance(host, dict)
+    rules = msgspec.json.decode(host["SecurityOpt"][1].removeprefix("seccomp="))["syscalls"]
+    assert [rule["errnoRet"] for rule in rules if "clone3" in rule["names"]] == [38]
+
+
+@each("code, status", [(0, 0), (3, 3 << 8), (137, 9), (255, 255 << 8)])
+def test_an_exit_status_of_a_shell_is_one_of_waits(code: int, status: int) -> None:
+    assert spoken(code) == status
+
+
+def test_what_docker_says_of_a_container_is_read() -> None:
+    raw = b'{"Id": "a", "State": {"Pid": 7, "ExitCode": 137, "OOMKilled": true, "Running": false}, "X": []}'
+    state = msgspec.json.decode(raw, type=Inspected).state
+    assert (state.pid, state.exit_code, state.o_o_m_killed) == (7, 137, True)
+
+
+def test_an_answer_is_whole_when_it_says_so() -> None:
+    answer = _Answer()
+    assert repr(answer) == "<_Answer 0 bytes so far>"
+    answer.parser.feed_data(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n")
+    assert repr(answer) == "<_Answer 2 bytes>"
+
+
+def test_what_there_is_of_doors() -> None:
+    assert repr(Docker("/d")) == "<Docker <DockerApi at /d>, 0 images, 0 heard>"
+    assert repr(DockerApi("/d")) == "<DockerApi at /d>"
+    assert repr(Containerd("/c")) == "<Containerd at /c, closed>"
