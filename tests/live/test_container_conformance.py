@@ -40,7 +40,7 @@ class OneImage:
 
 
 class ContainerSubject:
-    cannot = (Doing.RAISE,)  # what its program raises is its own affair
+    cannot: tuple[Doing, ...] = (Doing.RAISE,)  # what its program raises is its own affair
     raises = ""
 
     def __init__(self, image: UnpackedImage, engine: str, **options: Any) -> None:
