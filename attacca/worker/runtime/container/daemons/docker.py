@@ -31,7 +31,7 @@ HINT = "start dockerd, or set container.engine to crun or runc"
 OTHER_DRIVER = "start dockerd with --exec-opt native.cgroupdriver=cgroupfs, or set container.engine to crun or runc"
 
 
-class Made(msgspec.Struct, frozen=True, rename="pascal"):
+class Created(msgspec.Struct, frozen=True, rename="pascal"):
     id: str
 
 
@@ -86,7 +86,7 @@ class Docker:
     async def launch(self, job: Charge) -> None:
         image = await self._image(job.lower)
         told = body(job.spec, image, self._group, job.berth.bundle, job.files)
-        made = msgspec.json.decode(await self._ask("POST", "/containers/create", told, name=job.id), type=Made)
+        made = msgspec.json.decode(await self._ask("POST", "/containers/create", told, name=job.id), type=Created)
         job.berth.group = f"/{self._group}/{made.id}"
         reader, writer = await self._api.attach(f"/containers/{job.id}/attach", timeout_s=CALL_S)
         self._pouring[job.id] = asyncio.create_task(self._pour(job.id, reader, writer, os.dup(job.output)))

@@ -27,7 +27,7 @@ class Unanswered(OSError):
         self.status = status
 
 
-class Refusal(msgspec.Struct, frozen=True):
+class Complaint(msgspec.Struct, frozen=True):
     message: str = ""
 
 
@@ -131,7 +131,7 @@ class DockerApi:
             raise Unanswered(self._deaf())
         if status >= 400:
             try:
-                said = msgspec.json.decode(bytes(answer.body), type=Refusal).message
+                said = msgspec.json.decode(bytes(answer.body), type=Complaint).message
             except msgspec.MsgspecError:
                 said = ""
             raise Unanswered(f"docker: {said or status}", status)
