@@ -2,6 +2,7 @@
 between them, so that nothing is sent or left anywhere else."""
 
 import contextlib
+import errno
 import ipaddress
 import os
 import socket
@@ -11,7 +12,9 @@ import subprocess
 import threading
 from collections.abc import Iterator
 
-from attacca.worker.host import network
+from attacca.worker.host import netlink, network
+from attacca.worker.host.nat import claims
+from attacca.worker.host.nftables import Nftables
 
 MACHINE, WORLD = "203.0.113.1", "203.0.113.2"
 ELSEWHERE = ("192.0.2.7", "192.0.2.8", "10.1.2.3", "169.254.169.254")  # addresses of the world, too
@@ -20,13 +23,17 @@ PORT, DNS = 8000, 5353
 
 
 class Greet(socketserver.BaseRequestHandler):
-    """Says who called, and goes on with as many bytes as were asked for by a number and a line's end."""
+    """Says who called, and goes on with as many bytes as a line asks for, or, told `swallow`, takes them."""
 
     def handle(self) -> None:
         self.request.sendall(f"from {self.client_address[0]}\n".encode())
-        count = int(self.request.makefile("rb").readline() or 0)
+        order = self.request.makefile("rb").readline().strip()
         with contextlib.suppress(OSError):
-            self.request.sendall(bytes(count))
+            if order == b"swallow":
+                while self.request.recv(1 << 16):
+                    pass
+            else:
+                self.request.sendall(bytes(int(order or 0)))
 
 
 class Greeter(socketserver.ThreadingTCPServer):
@@ -119,9 +126,45 @@ def _ip(*words: str) -> None:
     subprocess.run(["ip", *words], check=True, capture_output=True)
 
 
-def is_there(address: str, port: int = PORT) -> bool:
+class Sandbox:
+    """Nothing but a network with a way out, to be used from within by who may do anything there."""
+
+    def __init__(self) -> None:
+        self._home = network.home()
+        self.namespace = network.made()
+        with self.within():
+            _ip("link", "set", "lo", "up")
+
+    def within(self) -> contextlib.AbstractContextManager[None]:
+        return network.enter(self.namespace, self._home)
+
+    def called(self, address: str, port: int = PORT, seconds: float = 5.0, source: str = "") -> str:
+        """What a server there says, or what became of the connection."""
+        try:
+            with self.socket() as sock:
+                sock.settimeout(seconds)
+                if source:
+                    sock.bind((source, 0))
+                sock.connect((address, port))
+                return sock.makefile().readline().strip()
+        except TimeoutError:
+            return "no answer"
+        except OSError as error:
+            return errno.errorcode.get(error.errno or 0, str(error))
+
+    def socket(self) -> socket.socket:
+        with self.within():
+            return socket.socket()
+
+    def close(self) -> None:
+        os.close(self.namespace)
+        os.close(self._home)
+
+
+def left() -> list[str]:
+    """Of ways out, on the machine; cables go a moment after their sandboxes."""
+    nftables = Nftables()
     try:
-        socket.create_connection((address, port), 5).close()
-    except OSError:
-        return False
-    return True
+        return [*claims.tables(nftables), *(link for link in netlink.links() if link.startswith("attacca"))]
+    finally:
+        nftables.close()

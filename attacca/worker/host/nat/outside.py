@@ -27,7 +27,7 @@ LOG = logging.getLogger("attacca.worker")
 INNER = "eth0"
 OUTER_MAC, INNER_MAC = b"\x02\x61\x74\x63\x63\x01", b"\x02\x61\x74\x63\x63\x02"  # on a cable there are no others
 GATEWAY = ipaddress.IPv4Address("169.254.1.1")  # nobody's: it only says that everything goes by the cable
-NO_IPV6 = [Path(f"/proc/sys/net/ipv6/conf/{of}/disable_ipv6") for of in ("all", "default")]
+NO_IPV6 = Path("/proc/sys/net/ipv6/conf/default/disable_ipv6")  # of links that are still to come
 RESOLV_CONF = Path("/etc/resolv.conf")
 BURST_S, BURST_LEAST, QUEUE_S, QUEUE_LEAST = 0.02, 16_384, 0.1, 65_536  # of a cable's bandwidth
 TOLD_MOST = 20  # different refusals that a sandbox's log has
@@ -251,10 +251,8 @@ class Nat:
     def _wire(self, line: Cable, namespace: int) -> None:
         """The descriptor is ours: who has given it may have let go of it by now."""
         line.namespace = namespace
-        with enter(namespace, self._home):
-            for switch in NO_IPV6:
-                with contextlib.suppress(FileNotFoundError):  # this kernel has none
-                    switch.write_text("1")
+        with enter(namespace, self._home), contextlib.suppress(FileNotFoundError):  # this kernel has none
+            NO_IPV6.write_text("1")
         self._netlink.ask(netlink.cable(line.link, INNER, OUTER_MAC, INNER_MAC, namespace))
         line.index = netlink.index_of(line.link)
         self._netlink.ask(

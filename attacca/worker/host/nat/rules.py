@@ -112,6 +112,7 @@ class Rules:
             rule("mine", _is({"fib": {"result": "type", "flags": ["daddr"]}}, "local"), TO_REFUSE),
             rule("passing", _is(IN, self._links), {"goto": {"target": OUTWARD}}),
             rule("passing", _is(OUT, self._links), _is(STATE, KNOWN, "in"), ACCEPT),
+            rule("passing", _is(OUT, self._links), _is(IN, LINKS + "*"), TO_REFUSE),  # of another worker
             rule("passing", _is(OUT, self._links), DROP),
             rule("inward", _is(IN, self._links), TO_REFUSE),
             rule("answering", _is(OUT, self._links), _is(STATE, "new", "in"), DROP),

@@ -73,6 +73,7 @@ def test_what_passes_is_let_through_by_its_list_and_nobody_begins_from_outside()
     assert chain(told, "passing") == [
         "iifname == attacca3-* goto outward",
         'oifname == attacca3-* state in ["established", "related"] accept',
+        "oifname == attacca3-* iifname == attacca* goto refuse",
         "oifname == attacca3-* drop",
     ]
     outward = chain(told, "outward")
