@@ -16,6 +16,7 @@ from attacca.worker.core.events import Command, Dial
 from attacca.worker.core.ways import FAR
 
 KEPT_MOST = 20_000  # for one neighbour that is not done with them
+Settled = Done | Bounced | Refused
 SLOW, QUICK = KEPT_MOST // 2, KEPT_MOST // 4  # from so many on senders wait, until there are so few
 
 
@@ -45,7 +46,7 @@ class Inbox:
     def __init__(self, instance: bytes) -> None:
         self.instance = instance
         self.open: set[int] = set()  # numbers that are in a mailbox, or being handled
-        self.done: dict[int, None] = {}  # those of which its sender may not know it yet
+        self.done: dict[int, Settled] = {}  # what its sender was told of those that are not, and may not have heard
 
     def __repr__(self) -> str:
         return f"<Inbox {len(self.open)} open, {len(self.done)} done>"
@@ -108,7 +109,7 @@ class Neighbours:
         out.extend(Send(worker, Passed(number, floor, message)) for number, message in outbox.kept.items())
         inbox = self.into.get(worker)
         if inbox is not None:
-            out.extend(Send(worker, Done(number)) for number in inbox.done)
+            out.extend(Send(worker, told) for told in inbox.done.values())
 
     def takes(self, worker: str, instance: bytes, passed: Passed, out: list[Command]) -> bool:
         """Is it new? What it had in hand of an older process of that name is of no use to the new one."""
@@ -117,30 +118,26 @@ class Neighbours:
             inbox = self.into[worker] = Inbox(instance)
         if inbox.takes(passed.number, passed.floor):
             return True
-        if passed.number in inbox.done:
-            out.append(Send(worker, Done(passed.number)))
+        told = inbox.done.get(passed.number)
+        if told is not None:
+            out.append(Send(worker, told))
         return False
 
     def done(self, worker: str, number: int, out: list[Command]) -> None:
-        inbox = self.into.get(worker)
-        if inbox is not None and number in inbox.open:
-            inbox.open.discard(number)
-            inbox.done[number] = None
-            out.append(Send(worker, Done(number)))
+        self._settle(worker, Done(number), out)
 
     def bounce(self, worker: str, number: int, out: list[Command]) -> None:
-        inbox = self.into.get(worker)
-        if inbox is not None and number in inbox.open:
-            inbox.open.discard(number)
-            inbox.done[number] = None
-            out.append(Send(worker, Bounced(number)))
+        self._settle(worker, Bounced(number), out)
 
     def refuse(self, worker: str, number: int, out: list[Command], *, is_given_up: bool) -> None:
+        self._settle(worker, Refused(number, is_given_up), out)
+
+    def _settle(self, worker: str, told: Settled, out: list[Command]) -> None:
         inbox = self.into.get(worker)
-        if inbox is not None and number in inbox.open:
-            inbox.open.discard(number)
-            inbox.done[number] = None
-            out.append(Send(worker, Refused(number, is_given_up)))
+        if inbox is not None and told.number in inbox.open:
+            inbox.open.discard(told.number)
+            inbox.done[told.number] = told
+            out.append(Send(worker, told))
 
     def settled(self, worker: str, number: int) -> Event | Reply | None:
         """The other side is done with it, or sends it back. None: that was known."""

@@ -154,7 +154,9 @@ class DomainCore:
     def _kept(self, now: float, event: Restored | Stored | Erased | StoreFailed, out: list[Command]) -> None:
         match event:
             case Erased():
-                self.keeping.erased(event, out)
+                over = self.keeping.erased(event)
+                if over is not None:
+                    self._erased(over, out)
             case Restored():
                 self.keeping.restore(now, event, out)
             case Stored():
@@ -247,21 +249,27 @@ class DomainCore:
 
     def _ended(self, workflow: Workflow, out: list[Command]) -> None:
         parts = workflow.parts.values()
-        if not workflow.is_stopping or any(part.instance or (part.spare and part.spare.instance) for part in parts):
+        if not workflow.is_stopping or workflow.is_over:
+            return
+        if any(part.instance or (part.spare and part.spare.instance) for part in parts):
             return
         if workflow.hands_over and any(part.key in self.placing.writing for part in parts):
             return  # what it has synced last is not kept yet
         if workflow.id != workflow.root and not self.keeping.is_recorded(workflow):
             return  # who begins anew would take it for a part of the whole
+        workflow.is_over = True
+        self.keeping.erase(workflow, out)
+
+    def _erased(self, workflow: Workflow, out: list[Command]) -> None:
+        """It cannot come back. What it leaves is with its workers until then, and is told to nobody before."""
         del self.workflows[workflow.id]
         outcome = handing.over(workflow) if workflow.hands_over else None
         self.wills.end(workflow, out)
         self.sharing.end(workflow)
-        replies = [Reply(id_, outcome) for id_ in workflow.stops]
         if workflow.asked:
             never = workflow.failure or Cancelled("it was stopped before all of it was up")
-            replies.insert(0, Reply(workflow.asked, never))
-        self.keeping.erase(workflow, replies, out)
+            out.append(Reply(workflow.asked, never))
+        out.extend(Reply(id_, outcome) for id_ in workflow.stops)
 
     # What workers say.
 

@@ -138,8 +138,8 @@ class Workflow:
     share: `root` is the id of the whole, and the parts are those of the share."""
 
     __slots__ = (
-        "asked", "epoch", "failure", "generation", "hands_over", "id", "is_durable", "is_learning", "is_stopping",
-        "lost", "parts", "replicas", "root", "senders", "spec", "started_at", "stops",
+        "asked", "epoch", "failure", "generation", "hands_over", "id", "is_durable", "is_learning", "is_over",
+        "is_stopping", "lost", "parts", "replicas", "root", "senders", "spec", "started_at", "stops",
     )  # fmt: skip
 
     def __init__(
@@ -153,6 +153,7 @@ class Workflow:
         self.stops: list[str] = []  # those who wait for its end
         self.failure: AttaccaError | None = None
         self.is_durable = self.is_stopping = self.hands_over = False
+        self.is_over = False  # nothing of it is left but what lies in the store
         self.epoch = 0  # of the federation that has started it; 0: it is of none
         self.lost = ""  # the domain that had it before, and was given up
         self.is_learning = False  # after a restart: nodes have not said yet what they run of it

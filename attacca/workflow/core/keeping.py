@@ -16,7 +16,6 @@ from attacca.workflow.core.events import (
     Erased,
     Put,
     Record,
-    Reply,
     Restored,
     StateRecord,
     Stored,
@@ -52,7 +51,7 @@ class Keeping:
         self._unrecorded: dict[str, None] = {}  # of these, those that could not be
         self._has_failed = False  # the write of which nodes there are
         self.again_at = inf  # when it is written again which nodes there are
-        self._erasing: dict[str, list[Reply]] = {}  # by key: who waits until it is gone
+        self._erasing: dict[str, None] = {}  # keys that are to be gone
         self._unerased: dict[str, None] = {}  # those of them that the store has refused
         self._syncs: dict[str, list[tuple[Part, StateSynced]]] = {}  # by key: what is written, one after the other
 
@@ -64,6 +63,8 @@ class Keeping:
             workflow.id, workflow.spec, workflow.started_at, workflow.epoch, workflow.components, workflow.lost
         )
         key = WORKFLOWS + workflow.id
+        self._erasing.pop(key, None)  # of one before that could not be kept
+        self._unerased.pop(key, None)
         self._recording[key] = self._recording.get(key, 0) + 1
         out.append(Put(key, msgspec.json.encode(record), 0))
 
@@ -113,20 +114,23 @@ class Keeping:
                     part.retry_at = now
                     self._placing.wait(part)
 
-    def erase(self, workflow: Workflow, replies: list[Reply], out: list[Command]) -> None:
+    def erase(self, workflow: Workflow, out: list[Command]) -> None:
         """Nobody is told that it is over before it could not come back."""
         for key in [part.key for part in workflow.parts.values()]:
             if self._versions.pop(key, None) or key in self._syncs:
-                self._erase(key, [], out)
+                self._erase(key, out)
         self._versions.pop(WORKFLOWS + workflow.id, None)
-        self._erase(WORKFLOWS + workflow.id, replies, out)
+        self._erase(WORKFLOWS + workflow.id, out)
 
-    def _erase(self, key: str, replies: list[Reply], out: list[Command]) -> None:
-        self._erasing[key] = replies
+    def _erase(self, key: str, out: list[Command]) -> None:
+        self._erasing[key] = None
         out.append(Erase(key))
 
-    def erased(self, event: Erased, out: list[Command]) -> None:
-        out.extend(self._erasing.pop(event.key, ()))
+    def erased(self, event: Erased) -> Workflow | None:
+        """The answer is a workflow that is over, and cannot come back."""
+        self._erasing.pop(event.key, None)
+        known = self._books.workflows.get(event.key.removeprefix(WORKFLOWS))
+        return known if known is not None and known.is_over and event.key.startswith(WORKFLOWS) else None
 
     def synced(self, event: StateSynced, out: list[Command]) -> None:
         part = self._books.part(event.id, event.worker)
@@ -164,15 +168,17 @@ class Keeping:
             self.again_at = now + AGAIN_S
             return None
         if event.key in self._erasing:
+            self._recorded(event.key)
             self._unerased[event.key] = None
             self.again_at = now + AGAIN_S
+            return None
         if event.key.startswith(WORKFLOWS):
             known = self._books.workflows.get(event.key.removeprefix(WORKFLOWS))
             if known is None or not known.is_durable:
                 self._recorded(event.key)
                 if known is None:
                     return None
-                self._erase(event.key, [], out)  # it may have been written all the same
+                self._erase(event.key, out)  # it may have been written all the same
                 return self._books.workflows.pop(known.id)
             self._unrecorded[event.key] = None
             self.again_at = now + AGAIN_S

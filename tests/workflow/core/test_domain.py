@@ -24,6 +24,7 @@ from attacca.workflow.core.events import (
     StoreFailed,
     Tick,
 )
+from attacca.workflow.core.keeping import WORKFLOWS
 from tests.workflow.core.stage import Node, Stage, calls, function, sends, syncs
 
 
@@ -353,12 +354,13 @@ def test_nobody_hears_that_it_is_over_before_it_could_not_come_back() -> None:
     stage.is_refusing = True
     stage.tell(StopAsked("over", workflow))
     stage.play(30.0)
-    assert stage.core.books.views() == []
+    (view,) = stage.core.books.views()
+    assert [one.state for one in view.instances] == ["gone"]
     assert len(stage.store) == 2
     assert "over" not in stage.replies
     stage.is_refusing = False
     stage.play(2.0)
-    assert stage.store == {}
+    assert (stage.store, stage.core.books.views()) == ({}, [])
     assert stage.replies["over"] is None
 
 
@@ -370,3 +372,7 @@ def test_what_could_not_be_kept_and_was_written_all_the_same_is_erased() -> None
     assert (erase, type(reply)) == (Erase(put.key), Reply)
     core.handle(0.2, StoreFailed(put.key, StateUnavailable("it is gone", "")))
     assert erase in core.handle(1.2, Tick())
+    core.handle(1.3, StoreFailed(put.key, StateUnavailable("it is gone", "")))
+    again = StartAsked("2", WorkflowSpec(name="w", components=(function("a"),)), 0.0, put.key.removeprefix(WORKFLOWS))
+    assert put in core.handle(1.4, again)
+    assert erase not in core.handle(9.0, Tick()), "it is another's now"

@@ -52,3 +52,23 @@ def test_one_that_still_writes_its_last_state_waits_for_it() -> None:
     outcome = stage.replies["over"]
     assert isinstance(outcome, HandedOver)
     assert [one.state for one in outcome.left] == [b"last"]
+
+
+def test_while_it_cannot_be_erased_it_ends_still_and_what_it_leaves_is_with_its_worker() -> None:
+    stage = Stage(quiet, nodes=2)
+    workflow = stage.start(function("a", on="n1", to="b"), function("b", on="n2"))
+    for number in range(40):
+        sends(stage.nodes["n1"], stage.at(workflow, "a")[0], "to", b"%d" % number)
+    stage.is_refusing = True
+    stage.tell(StopAsked("over", workflow, hands_over=True))
+    stage.play(10.0)
+    kept = [name for node in stage.nodes.values() for name in node.core.instances.wills.kept]
+    assert (stage.core.workflows[workflow].is_stopping, "over" in stage.replies, bool(kept)) == (True, False, True)
+    stage.tell(StopAsked("again", workflow, hands_over=True))
+    stage.is_refusing = False
+    stage.play(2.0)
+    outcome = stage.replies["again"]
+    assert isinstance(outcome, HandedOver)
+    assert sum(len(one.backlog) + len(one.unsent) for one in outcome.left) > 0, "some of them waited"
+    assert stage.replies["over"] == outcome
+    assert not [name for node in stage.nodes.values() for name in node.core.instances.wills.kept]
