@@ -128,9 +128,11 @@ class Federated:
         return self.is_federation_up and links and all(one.orchestrator.is_whole for one in self.members.values())
 
     def unsettled(self) -> str:
-        """Of what the federation has."""
+        """Of what the federation has, and its domains keep."""
         late = [one for one in self.core.workflows.values() if one.stage not in ("up", "parked")]
-        return f"{late[0]!r} is on its way" if late else ""
+        if late:
+            return f"{late[0]!r} is on its way"
+        return next(filter(None, (one.orchestrator.unsettled() for one in self.members.values())), "")
 
     def is_stale(self, node: str, instance: str) -> bool:
         """Its domain was given up, and what was there has begun elsewhere since."""

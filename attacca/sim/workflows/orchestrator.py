@@ -274,7 +274,10 @@ class Orchestrator:
         return list(self.core.books.all())
 
     def unsettled(self) -> str:
-        return ""
+        """Of what it keeps."""
+        known = {part.key for part in self.parts()}
+        litter = [key for key in self.store if key.startswith(STATES) and key not in known]
+        return f"{litter[0]} is kept, and belongs to nothing" if litter else ""
 
     def is_stale(self, _: str, __: str) -> bool:
         return False

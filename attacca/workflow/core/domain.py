@@ -154,7 +154,7 @@ class DomainCore:
     def _kept(self, now: float, event: Restored | Stored | Erased | StoreFailed, out: list[Command]) -> None:
         match event:
             case Erased():
-                over = self.keeping.erased(event)
+                over = self.keeping.erased(event, out)
                 if over is not None:
                     self._erased(over, out)
             case Restored():

@@ -115,10 +115,7 @@ class Keeping:
                     self._placing.wait(part)
 
     def erase(self, workflow: Workflow, out: list[Command]) -> None:
-        """Nobody is told that it is over before it could not come back."""
-        for key in [part.key for part in workflow.parts.values()]:
-            if self._versions.pop(key, None) or key in self._syncs:
-                self._erase(key, out)
+        """Nobody is told that it is over before it could not come back; if it does, it has its states still."""
         self._versions.pop(WORKFLOWS + workflow.id, None)
         self._erase(WORKFLOWS + workflow.id, out)
 
@@ -126,11 +123,16 @@ class Keeping:
         self._erasing[key] = None
         out.append(Erase(key))
 
-    def erased(self, event: Erased) -> Workflow | None:
+    def erased(self, event: Erased, out: list[Command]) -> Workflow | None:
         """The answer is a workflow that is over, and cannot come back."""
         self._erasing.pop(event.key, None)
         known = self._books.workflows.get(event.key.removeprefix(WORKFLOWS))
-        return known if known is not None and known.is_over and event.key.startswith(WORKFLOWS) else None
+        if known is None or not known.is_over or not event.key.startswith(WORKFLOWS):
+            return None
+        for key in [part.key for part in known.parts.values()]:
+            if self._versions.pop(key, None) or key in self._syncs:
+                self._erase(key, out)
+        return known
 
     def synced(self, event: StateSynced, out: list[Command]) -> None:
         part = self._books.part(event.id, event.worker)
@@ -232,3 +234,5 @@ class Keeping:
             if kept is not None:
                 kept.state, kept.version, kept.number = state.state, state.version, max(kept.number, state.number)
                 self._versions[kept.key] = version
+            else:  # whoever stopped it ended before this was erased too
+                self._erase(f"{STATES}{state.workflow}/{state.component}", out)
