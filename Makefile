@@ -27,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export HATCH_BUILD_NO_HOOKS := true
 unexport PYTHONDONTWRITEBYTECODE  # tests are compiled once, and not for every run
 
-.PHONY: help run test check pure laws long live heart fuzz chaos registry engines languages swarm bench lab fmt docs compile clean
+.PHONY: help run test check pure laws long live heart fuzz chaos registry engines brokers languages swarm bench lab fmt docs compile clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ registry: $(VENV)/.dev ## Hold the registry of images to the OCI's own suite, wh
 engines: $(VENV)/.dev ## Hold containers by containerd and docker to what every runtime does, and to what must survive, for root
 	@scripts/debian.sh crun runc containerd docker.io
 	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -rfEs tests/live/engines/conformance.py tests/live/engines/survival.py --durations=5
+
+brokers: $(VENV)/.dev ## Hold kafka-egress to a real broker of Kafka, whose jars come from Maven Central
+	@scripts/brokers.sh $(abspath $(BIN)/python)
 
 languages: $(VENV)/.dev ## Build the programs of examples/programs, run each as a function, and say what it costs; ONLY=go
 	@$(BIN)/python -m tests.languages $(ONLY)

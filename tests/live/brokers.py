@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.stores import free_port
-from tests.live.whole import naps
+from tests.live.whole import PATIENCE_S, naps
 
 POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 NOBODY = "nobody"
@@ -21,6 +21,7 @@ class Served:
     """A program that listens on `port`. Who is root has it run as nobody, as some want it."""
 
     ends_by = signal.SIGTERM
+    patience_s = PATIENCE_S
 
     def __init__(self, directory: Path) -> None:
         self.port = free_port()
@@ -36,7 +37,7 @@ class Served:
     def start(self) -> None:
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(self.command(), stdout=log, stderr=log, cwd=self.directory)
-        for _ in naps():
+        for _ in naps(self.patience_s):
             try:
                 with socket.create_connection(("127.0.0.1", self.port), 1):
                     return

@@ -1,12 +1,18 @@
-"""Several domains on real planes: workflows are where they fit, and go on elsewhere when that dies."""
+"""Several domains on real planes, joined by certificates: workflows are where they fit, and go on elsewhere when that
+dies."""
 
+import contextlib
 import json
+import socket
+import ssl
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from attacca.io.certificates import AUTHORITY, OWN, OWN_KEY, make_authority, make_plane
 from tests.live.apart import Plane
 from tests.live.test_workflows import COUNTER, STEADY, uploaded
 from tests.live.whole import Answer, until
@@ -22,16 +28,21 @@ class Federation:
     def __init__(self, at: Path) -> None:
         self.at = at
         self.domains: dict[str, Plane] = {}
+        make_authority(at / "f" / "certs", time.time())
         self.control = self._controller("127.0.0.1:0")
         self.link = self.control.info["join"]
 
     def _controller(self, listen: str) -> Plane:
         plane = Plane(
             "federation", self.at / "logs", "--listen", listen, "--port", "0", "--state-dir", str(self.at / "f"),
-            *SILENT,
+            *SILENT, *self.certs("control", "control"),
         )  # fmt: skip
         plane.until_ready()
         return plane
+
+    def certs(self, plane: str, name: str) -> tuple[str, ...]:
+        made = make_plane(self.at / "f" / "certs", plane, name, self.at / f"certs-{name}", time.time())
+        return ("--certs", str(made)) if plane == "control" else ("--set", f"federation.certs={made}")
 
     def restart(self) -> None:
         self.control.kill()
@@ -41,7 +52,9 @@ class Federation:
         token = (self.at / "f" / "join_token").read_text().strip()
         here = ("--state-dir", str(self.at / name), "--domain", name, "--federation", self.link)
         labels = ("--set", f'worker.labels=["at={name}"]')
-        self.domains[name] = Plane("up", self.at / "logs", *here, *SMALL, *labels, token=token)
+        self.domains[name] = Plane(
+            "up", self.at / "logs", *here, *SMALL, *labels, *self.certs("domain", name), token=token
+        )
 
     def until_here(self, *names: str) -> None:
         for name in names:
@@ -122,6 +135,25 @@ def test_a_component_moves_to_another_domain_and_back(federation: Federation) ->
     refused = federation.move("chain", "c", "counter")
     assert refused.error["code"] == "not_found"
     assert federation.control.ask("DELETE", "/api/workflows/chain").status == 204
+
+
+def test_a_stranger_is_refused_at_a_portal(federation: Federation, tmp_path: Path) -> None:
+    """It trusts the domain, but shows what another authority has signed; or speaks without TLS."""
+    portals = {one["name"]: one["summary"]["portal"] for one in federation.control.get("/api/domains")}
+    host, _, port = portals["a"].rpartition(":")
+    make_authority(tmp_path / "forged", time.time())
+    forged = make_plane(tmp_path / "forged", "domain", "b", tmp_path / "b", time.time())
+    context = ssl.create_default_context(cafile=str(federation.at / "f" / "certs" / AUTHORITY))
+    context.check_hostname = False
+    context.load_cert_chain(forged / OWN, forged / OWN_KEY)
+    domain, refusal = federation.domains["a"], "127.0.0.1 has shown no certificate that is good here"
+    with context.wrap_socket(socket.create_connection((host, int(port)), 10)) as stranger, contextlib.suppress(OSError):
+        assert stranger.recv(1) == b""
+    until(lambda: domain.said.count(refusal) == 1, "it is in the log")
+    with socket.create_connection((host, int(port)), 10) as plain:
+        plain.sendall(b"\x00\x00\x00\x02hi")
+    until(lambda: domain.said.count(refusal) == 2, "so is the other")
+    until(lambda: federation.here() == {"a", "b"}, "nobody else minds")
 
 
 def test_workflows_are_where_they_fit(federation: Federation) -> None:

@@ -5,6 +5,7 @@ from attacca.workflow.resources.file_pusher import FilePusher
 from attacca.workflow.resources.http_egress import HttpEgress
 from attacca.workflow.resources.http_ingress import HttpIngress
 from attacca.workflow.resources.http_poster import HttpPoster
+from attacca.workflow.resources.kafka_egress import KafkaEgress
 from attacca.workflow.resources.metrics_collector import MetricsCollector
 from attacca.workflow.resources.mqtt import Mqtt
 from attacca.workflow.resources.ollama import Ollama
@@ -20,6 +21,7 @@ RESOURCES: dict[str, type[Resource]] = {
     "http-egress": HttpEgress,
     "http-ingress": HttpIngress,
     "http-poster": HttpPoster,
+    "kafka-egress": KafkaEgress,
     "metrics-collector": MetricsCollector,
     "mqtt": Mqtt,
     "ollama": Ollama,

@@ -28,6 +28,7 @@ SHOWN = {
     "http-egress": ({}, "<HttpEgress <HttpClient 0 requests>>"),
     "http-ingress": ({}, "<HttpIngress 0 requests>"),
     "http-poster": ({"url": "https://h/p"}, "<HttpPoster <HttpClient 0 requests>>"),
+    "kafka-egress": ({"brokers": "h", "topic": "t"}, "<KafkaEgress t, 0 sent>"),
     "metrics-collector": (REDIS, "<MetricsCollector 0 begun, 0 kept>"),
     "mqtt": (MQTT, "<Mqtt 0 sent, 0 heard>"),
     "ollama": ({"model": "m"}, "<Ollama 0 conversations, <HttpClient 0 requests>>"),
