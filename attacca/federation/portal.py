@@ -21,7 +21,7 @@ from attacca.federation.core.portal import (
 from attacca.io.wire.peers import Peers
 from attacca.io.wire.tcp import Dialers, Listener, parsed
 from attacca.model.events import Carried, Torn
-from attacca.model.federation import BetweenPortals, Located, Portals, Seek
+from attacca.model.federation import BetweenPortals, OfPlaces, Portals
 from attacca.workflow.core.events import Announce, FarSaid, PortalOpened
 from attacca.workflow.driver import Workflows
 
@@ -95,7 +95,7 @@ class Portal:
 
     def _receiver(self, domain: str) -> Callable[[BetweenPortals], None]:
         def hear(message: BetweenPortals) -> None:
-            if isinstance(message, Located | Seek):
+            if isinstance(message, OfPlaces):
                 self._workflows.tell(FarSaid(domain, message))
             else:
                 self._feed(Heard(domain, message))

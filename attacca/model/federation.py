@@ -193,7 +193,22 @@ class Seek(msgspec.Struct, frozen=True, tag=True):
     workflow: str
 
 
-BetweenPortals = FarWorkers | Located | Seek | Carried | Torn
+class Astray(msgspec.Struct, frozen=True, tag=True):
+    """An event that came back to a domain which its sender has left, and its target too: for who has the place of its
+    target. Said again until Taken has that id."""
+
+    id: str
+    event: Event
+
+
+class Taken(msgspec.Struct, frozen=True, tag=True):
+    """Whoever has the place of its target has got what was Astray; or it is of no use to anybody."""
+
+    id: str
+
+
+OfPlaces = Located | Seek | Astray | Taken
+BetweenPortals = FarWorkers | OfPlaces | Carried | Torn
 FromDomain = DomainJoined | DomainSeen | WorkflowBegun | WorkflowRefused | WorkflowEnded | StateCopied
 ToDomain = BeginWorkflow | EndWorkflow | LeftKept | StateTaken | Portals
 

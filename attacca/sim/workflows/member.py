@@ -27,9 +27,8 @@ from attacca.model.federation import (
     HostedRows,
     Left,
     LeftKept,
-    Located,
+    OfPlaces,
     Portals,
-    Seek,
     StateCopied,
     StateTaken,
     ToDomain,
@@ -215,7 +214,7 @@ class SimulatedMember:
         self._pass(PeerLost(domain))
 
     def hear_portal(self, domain: str, message: BetweenPortals) -> None:
-        if isinstance(message, Located | Seek):
+        if isinstance(message, OfPlaces):
             self.orchestrator.drive.feed(FarSaid(domain, message))
         else:
             self._pass(Heard(domain, message))

@@ -29,6 +29,7 @@ from attacca.model.events import (
     StopInstance,
     Strayed,
 )
+from attacca.model.federation import Astray, Taken
 from attacca.model.messages import Send
 from attacca.model.workflow import WorkflowView
 from attacca.policy.placement.types import Placement, begin
@@ -59,6 +60,7 @@ from attacca.workflow.core.moving import Moving
 from attacca.workflow.core.nodes import LISTED, Nodes
 from attacca.workflow.core.placing import Placing
 from attacca.workflow.core.sharing import Sharing
+from attacca.workflow.core.strays import Strays
 from attacca.workflow.core.wills import Wills
 
 NO_ROOM = "no_capacity"  # of a worker: others have taken what was thought free
@@ -76,6 +78,7 @@ class DomainCore:
         self.alarm = Alarm()  # when it wants the next Tick; one at any other time does no harm
         self.sharing = Sharing(books, self.placing, self.keeping, Ids(chance, "w"))
         self.wills = Wills(books, Ids(chance, "/"))
+        self.strays = Strays(books, self.wills)
         self._late: list[StopAsked] = []  # what is to be handed over, once it is known what there is of it
 
     def __repr__(self) -> str:
@@ -96,6 +99,8 @@ class DomainCore:
                 self._kept(now, event, out)
             case NodeJoined() | NodeSeen() | NodeLeft() | Instances() | Strayed() | Handed():
                 self._node(now, event, out)
+            case FarSaid(message=Astray() | Taken() as told):
+                self.strays.hear(event.domain, told, out)
             case FarSaid() | PortalOpened():
                 self.sharing.hear(event, out)
             case Tick():
@@ -106,6 +111,7 @@ class DomainCore:
     def _go_on(self, now: float, out: list[Command]) -> None:
         """What is due, and what has waited for what was said."""
         self.keeping.ring(now, out)
+        self.strays.ring(now, out)
         for missing in self.keeping.missed(now, out):
             self._tell_gone(missing, out)
         if self._late and not self.keeping.expected:
@@ -113,7 +119,7 @@ class DomainCore:
             for asked in late:
                 self._ask(now, asked, out)
         self.placing.place(now, out)
-        self.alarm.at = min(self.placing.wakes_at, self.keeping.again_at)
+        self.alarm.at = min(self.placing.wakes_at, self.keeping.again_at, self.strays.again_at)
 
     def _ask(self, now: float, event: StartAsked | StopAsked | MigrateAsked, out: list[Command]) -> None:
         match event:
@@ -147,7 +153,8 @@ class DomainCore:
                 self._told(now, event, out)
                 self.keeping.heard(now, event.worker)
             case Strayed():
-                self.wills.strayed(event, out)
+                if not self.wills.strayed(event, out):
+                    self.strays.keep(now, event, out)
             case Handed():
                 self.wills.handed(event, out)
 

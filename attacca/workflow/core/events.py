@@ -4,7 +4,7 @@ import msgspec
 
 from attacca.errors import AttaccaError
 from attacca.model.events import Handed, InstanceDown, Instances, InstanceUp, OfInstances, StateSynced, Strayed
-from attacca.model.federation import Left, Located, Seek
+from attacca.model.federation import Left, OfPlaces
 from attacca.model.machine import Machine
 from attacca.model.messages import Send
 from attacca.model.sandbox import WorkerView
@@ -86,7 +86,7 @@ class FarSaid(msgspec.Struct, frozen=True):
     """The portal of another domain has said it."""
 
     domain: str
-    message: Located | Seek
+    message: OfPlaces
 
 
 class PortalOpened(msgspec.Struct, frozen=True):
@@ -167,7 +167,7 @@ class HandedOver(msgspec.Struct, frozen=True):
 class Announce(msgspec.Struct, frozen=True):
     """To the portals of other domains, all of them or one."""
 
-    message: Located | Seek
+    message: OfPlaces
     domain: str = ""
 
 

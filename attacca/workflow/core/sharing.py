@@ -75,7 +75,7 @@ class Sharing:
         elif isinstance(event.message, Seek):
             for workflow in self._books.shares(event.message.workflow):
                 self._placing.locate(workflow.parts.values(), out, event.domain)
-        else:
+        elif isinstance(event.message, Located):
             self._located(event.domain, event.message, out)
 
     def _located(self, domain: str, told: Located, out: list[Command]) -> None:

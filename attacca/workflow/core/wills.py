@@ -9,10 +9,13 @@ from typing import NamedTuple
 
 from attacca.kernel.ids import Ids
 from attacca.model.events import FOLLOWS_MOST, Event, Handed, HandOver, Inherited, InstanceDown, Strayed, place
+from attacca.model.federation import Taken
 from attacca.model.messages import Send
 from attacca.workflow.core.books import Books
-from attacca.workflow.core.events import Command
+from attacca.workflow.core.events import Announce, Command
 from attacca.workflow.core.graph import Part, Stage, Will, Workflow
+
+FAR = "/"  # after a domain: its workers keep it
 
 
 class Left(NamedTuple):
@@ -57,18 +60,25 @@ class Wills:
         will.unsent = tuple([sent for sent in will.unsent if sent.source.partition("@")[0] == event.id])
         self._hear(self._books.in_place(own), will, out)
 
-    def strayed(self, event: Strayed, out: list[Command]) -> None:
+    def strayed(self, event: Strayed, out: list[Command]) -> bool:
         """What came back when its sender was gone: for whom it is, or, where that is in another domain, for who has the
-        place of its sender, to be sent anew."""
+        place of its sender, to be sent anew. False: neither is here."""
         sent, (sender, _, worker) = (event.event,), event.event.source.partition("@")
         source, keeper = event.id or self._ids.next(), event.worker if event.id else ""
         part, own = self._books.in_place(place(event.event.target)), Will(keeper, source, sent, ())
         if part is None:
             part, own = self._books.in_place(place(sender)), Will(keeper, source, (), sent)
-        if worker == event.worker:
-            self._hear(part, own, out)
-        else:
+        if worker != event.worker:
             self._settle(own, out)
+        elif part is None:
+            return False
+        else:
+            self._hear(part, own, out)
+        return True
+
+    def astray(self, part: Part, will: Will, out: list[Command]) -> None:
+        """What another domain has for whoever has that place."""
+        self._hear(part, will, out)
 
     def handed(self, event: Handed, out: list[Command]) -> None:
         part = self._books.part(event.id, event.worker)
@@ -124,7 +134,9 @@ class Wills:
 
     def _settle(self, will: Will, out: list[Command]) -> None:
         """Nobody has to keep it."""
-        if will.worker and (will.unheard or will.unsent or will.follows):
+        if will.worker.endswith(FAR):
+            out.append(Announce(Taken(will.id), will.worker.removesuffix(FAR)))
+        elif will.worker and (will.unheard or will.unsent or will.follows):
             out.append(Send(will.worker, Inherited(will.id)))
 
 
