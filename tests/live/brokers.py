@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.live.patience import PATIENCE_S
 from tests.live.stores import free_port
-from tests.live.whole import PATIENCE_S, naps
+from tests.live.whole import naps
 
 POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 NOBODY = "nobody"
