@@ -4,9 +4,9 @@
 #   scripts/guest.sh [COMMAND...]
 # With GUEST_USER=somebody it runs as an ordinary user, in a scope that systemd leaves to them. GUEST_ENGINE=qemu boots
 # Debian's own kernel under QEMU, which wants KVM or patience; uml, where there is no KVM, User-Mode Linux: a kernel that
-# is a process of this machine, so that what runs in it is as quick as here but for its system calls, on one processor
-# and without network. The image is made once, by root, in GUEST_DIR (default .guest, 3 GB), and never changed; remove
-# it to have it made again.
+# is a process of this machine, so that what runs in it is as quick as here but for system calls and pages touched for
+# the first time, on one processor and without network. The image is made once, by root, in GUEST_DIR (default .guest,
+# 4 GB), and never changed; remove it to have it made again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 guest=$(realpath -m "${GUEST_DIR:-.guest}") port=${GUEST_PORT:-2222} as=${GUEST_USER:-root}

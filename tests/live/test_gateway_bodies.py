@@ -8,6 +8,7 @@ from attacca.gateway.config import GatewayConfig
 from attacca.model.invocation import Ok, Outcome
 from tests.gateway.play import revision
 from tests.gateway.wire import CHUNKED, Client, Site, chunk, get, live, post, raw, site, time_passes, until
+from tests.live.patience import PATIENCE_S
 
 MB = 1 << 20
 ANYWHERE = GatewayConfig(host="0.0.0.0", port=0)
@@ -254,7 +255,7 @@ def test_a_body_whose_invocation_times_out_gives_its_room_back() -> None:
 
 def test_many_unfinished_bodies_hold_no_more_than_the_buffers() -> None:
     async def story() -> None:
-        config = GatewayConfig(port=0, buffers_mb=16, max_body_mb=4, body_timeout_s=0.3, linger_s=0.05)
+        config = GatewayConfig(port=0, buffers_mb=16, max_body_mb=4, body_timeout_s=0.3, linger_s=PATIENCE_S / 20)
         async with site(config) as here:
             clients = [await here.client() for _ in range(30)]
             for number, client in enumerate(clients):
