@@ -21,6 +21,7 @@ from bench.decisions import decisions
 from bench.floods import floods
 from bench.journal import accepted
 from bench.modules import wasm_start
+from bench.networks import networks
 from bench.orchestrator import node_death
 from bench.planes import apart, gateways, many_gateways
 from bench.result import Result, Round
@@ -309,4 +310,5 @@ MEASURES = {
     "wasm_calls": Measure(wasm_calls, 5, 300, 60),
     "wasm_start": Measure(wasm_start, 5, 50, 20),
     "container": Measure(container, 5, 30, 10),
+    "networks": Measure(networks, 5, 30, 10),
 }

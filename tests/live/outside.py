@@ -20,6 +20,7 @@ MACHINE, WORLD = "203.0.113.1", "203.0.113.2"
 ELSEWHERE = ("192.0.2.7", "192.0.2.8", "10.1.2.3", "169.254.169.254")  # addresses of the world, too
 NAMES = {"api.example.com": "192.0.2.7", "other.example.com": "192.0.2.8", "inner.example.com": "10.1.2.3"}
 PORT, DNS = 8000, 5353
+HEARD: list[bytes] = []  # questions for names that came to the world
 
 
 class Greet(socketserver.BaseRequestHandler):
@@ -43,6 +44,7 @@ class Greeter(socketserver.ThreadingTCPServer):
 class Resolve(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         data, sock = self.request
+        HEARD.append(data)
         sock.sendto(answer(data), self.client_address)
 
 

@@ -72,6 +72,8 @@ def work(sock):
             threading.Event().wait()
         elif DOING == "hog":
             data = b"%d" % len(b"x" * (1 << 30))
+        elif DOING == "links":
+            data = ('["%s"]' % '","'.join(sorted(name for _, name in socket.if_nameindex()))).encode()
         elif DOING == "print":
             print("hello", flush=True)
         elif DOING == "python":

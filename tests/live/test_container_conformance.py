@@ -12,9 +12,10 @@ import msgspec
 import pytest
 
 from attacca.kernel.clock import SystemClock
-from attacca.model.function import Image, Revision, Settings, Signature
+from attacca.model.function import Image, Network, Revision, Settings, Signature
 from attacca.model.image import UnpackedImage
 from attacca.worker.core.reports import SandboxFailed, SandboxReady
+from attacca.worker.host import netlink
 from attacca.worker.runtime.bench import PATIENCE_S, Bench
 from attacca.worker.runtime.conformance import NEEDS, Doing, check_runtime
 from attacca.worker.runtime.container.keeping import ENGINES, Keeping
@@ -22,7 +23,7 @@ from attacca.worker.runtime.container.options import ContainerOptions
 from attacca.worker.runtime.container.runtime import ContainerRuntime
 from attacca.worker.runtime.process.lineage import children
 from attacca.worker.runtime.process.options import ProcessOptions
-from tests.live import needed, python_image
+from tests.live import needed, outside, python_image
 from tests.live.whole import CGROUPS
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="containers are made by root")
@@ -43,17 +44,21 @@ class ContainerSubject:
     cannot: tuple[Doing, ...] = (Doing.RAISE,)  # what its program raises is its own affair
     raises = ""
 
+    @property
+    def networks(self) -> dict[Network, list[str]]:
+        return {Network.NONE: ["lo"], Network.HOST: sorted(netlink.links()), Network.NAT: ["eth0", "lo"]}
+
     def __init__(self, image: UnpackedImage, engine: str, **options: Any) -> None:
         self._before, self._others = len(os.listdir("/proc/self/fd")), set(children(os.getpid()))
         told = msgspec.convert({"engine": engine, **options}, ContainerOptions)
         self.runtime = ContainerRuntime(OneImage(image), told, ProcessOptions(), SystemClock())
 
-    def function(self, doing: Doing, concurrency: int = 1) -> Revision:
-        name = f"{doing}-{concurrency}"
+    def function(self, doing: Doing, concurrency: int = 1, network: Network = Network.NONE) -> Revision:
+        name = f"{doing}-{concurrency}-{network}"
         return Revision(
             function=name,
             number=1,
-            settings=Settings(name=name, concurrency=concurrency, memory_mb=64, env={"DOING": doing}),
+            settings=Settings(name=name, concurrency=concurrency, memory_mb=64, env={"DOING": doing}, network=network),
             handler="python3",
             signature=Signature.WSGI,
             artefact=Image(python_image.DIGEST),
@@ -68,7 +73,7 @@ class ContainerSubject:
             *glob.glob(f"/sys/fs/cgroup/{ours}"),
             *glob.glob(f"/sys/fs/cgroup/*/{ours}"),
         ]
-        return processes + [f"{descriptors} descriptors"] * (descriptors > 0) + left
+        return processes + [f"{descriptors} descriptors"] * (descriptors > 0) + left + outside.left()
 
 
 @pytest.fixture(scope="module")
@@ -183,5 +188,7 @@ def test_it_passes_all_checks_that_apply(engine: str, image: UnpackedImage, tmp_
         await asyncio.to_thread(os.getpid)  # the loop's own thread is there
         return await check_runtime(lambda: ContainerSubject(image, engine))
 
-    passed = asyncio.run(main())
+    needed.expect("nft")
+    with outside.outside():
+        passed = asyncio.run(main())
     assert passed == [check.__name__ for check, needs in NEEDS.items() if Doing.RAISE not in needs]

@@ -4,10 +4,11 @@ import asyncio
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from attacca.kernel.clock import SystemClock
-from attacca.model.function import Artefact, PythonDirectory, Revision, Settings, Signature, WasmFunction
+from attacca.model.function import Artefact, Network, PythonDirectory, Revision, Settings, Signature, WasmFunction
 from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.conformance import NEEDS, Doing, check_runtime
 from attacca.worker.runtime.process.lineage import children
@@ -29,7 +30,8 @@ SOURCES = {
 
 
 class WasmSubject:
-    cannot = (Doing.EXIT, Doing.STREAM)  # an instance is no process, and reads all before it says anything
+    cannot = (Doing.EXIT, Doing.STREAM, Doing.LINKS)  # no process; it reads all before it speaks; it has no network
+    networks: Mapping[Network, list[str]] = {}
     raises = "ExitStatus"
 
     def __init__(self, state: Path, made: Path) -> None:
@@ -43,7 +45,7 @@ class WasmSubject:
         del kinds[PythonDirectory]  # which is tried elsewhere
         self.runtime = Router(kinds)
 
-    def function(self, doing: Doing, concurrency: int = 1) -> Revision:
+    def function(self, doing: Doing, concurrency: int = 1, network: Network = Network.NONE) -> Revision:
         name = f"{doing}-{concurrency}"
         code = self._state / "code" / name
         code.mkdir(mode=0o755, parents=True, exist_ok=True)

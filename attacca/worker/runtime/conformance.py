@@ -7,11 +7,13 @@ closes it; a witness looks at all that it reports meanwhile.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from enum import StrEnum
 from typing import Protocol
 
-from attacca.model.function import Revision
+import msgspec
+
+from attacca.model.function import Network, Revision
 from attacca.model.invocation import Failed, FunctionError, Invocation, Ok, Request
 from attacca.model.messages import Logged
 from attacca.worker.core.reports import (
@@ -37,6 +39,7 @@ class Doing(StrEnum):
     HOG = "hog"  # takes more memory than it may have
     STREAM = "stream"  # is sent a body in pieces, and sends it back in pieces
     BROKEN = "broken"  # cannot be imported
+    LINKS = "links"  # answers with a list of the links of its network
 
 
 class Subject(Protocol):
@@ -53,7 +56,11 @@ class Subject(Protocol):
     def raises(self) -> str:
         """The kind of error that RAISE ends with."""
 
-    def function(self, doing: Doing, concurrency: int = 1) -> Revision: ...
+    @property
+    def networks(self) -> Mapping[Network, list[str]]:
+        """What LINKS answers in each that there is here, in their order."""
+
+    def function(self, doing: Doing, concurrency: int = 1, network: Network = Network.NONE) -> Revision: ...
 
     def leftovers(self) -> list[str]:
         """What there still is of it once it is closed."""
@@ -202,6 +209,17 @@ async def bodies_and_answers_come_in_pieces(bench: Bench, subject: Subject) -> N
     assert b"".join(pieces) == b"abc", pieces
 
 
+async def its_network_is_the_one_that_was_asked_for(bench: Bench, subject: Subject) -> None:
+    """Also of one that is forked."""
+    for network, links in subject.networks.items():
+        asked = subject.function(Doing.LINKS, network=network)
+        for template in (None, await bench.template(asked)):
+            sandbox = await bench.sandbox(asked, template)
+            outcome = (await bench.ended(bench.run(sandbox, asked))).outcome
+            assert isinstance(outcome, Ok), outcome
+            assert msgspec.json.decode(outcome.body) == links, (network, template)
+
+
 async def who_is_left_alone_does_no_harm(bench: Bench, subject: Subject) -> None:
     waits = subject.function(Doing.WAIT)
     sandbox = await bench.sandbox(waits)
@@ -254,6 +272,7 @@ NEEDS: dict[Check, tuple[Doing, ...]] = {
     who_takes_too_much_memory_is_ended: (Doing.HOG,),
     what_it_prints_comes_with_its_names_and_before_its_end: (Doing.PRINT,),
     bodies_and_answers_come_in_pieces: (Doing.STREAM,),
+    its_network_is_the_one_that_was_asked_for: (Doing.LINKS,),
     who_is_left_alone_does_no_harm: (Doing.WAIT,),
     orders_about_nobody_do_nothing: (),
     closing_ends_whatever_there_is: (Doing.WAIT,),

@@ -21,6 +21,7 @@ PURE = (
     "edgeless",
     "modules",
     "layers",
+    "names",
 )
 LIVE = ("packets", "admin")  # with processes and sockets
 NAMES = (*PURE, *LIVE)

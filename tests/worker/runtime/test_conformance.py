@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from attacca.kernel.clock import SystemClock
-from attacca.model.function import PythonDirectory, Revision, Signature
+from attacca.model.function import Network, PythonDirectory, Revision, Signature
 from attacca.model.invocation import FunctionError, Invocation, Ok
 from attacca.worker.core.reports import Report, RunEnded, SandboxGone, SandboxReady, Sink
 from attacca.worker.runtime.bench import Bench, Witness
@@ -19,6 +19,7 @@ from tests.worker.stage import revision
 
 QUICK = Times(sandbox_ms=0, code_ms=0, imports_ms=0, fork_ms=0, run_ms=0, kill_ms=0)
 NEVER_MS = 1e9
+LINKS = {Network.NONE: ["lo"], Network.NAT: ["eth0", "lo"], Network.HOST: ["eth0", "eth1", "lo"]}
 
 
 def answer(of: Revision, invocation: Invocation) -> Answer:
@@ -34,6 +35,8 @@ def answer(of: Revision, invocation: Invocation) -> Answer:
             return Answer(run_ms=NEVER_MS, outcome=Ok())
         case Doing.PRINT:
             return Answer(run_ms=0, outcome=Ok(), printed="hello\n")
+        case Doing.LINKS:
+            return Answer(run_ms=0, outcome=Ok(body=msgspec.json.encode(LINKS[of.settings.network])))
         case Doing.STREAM:
             return Answer(
                 run_ms=0, outcome=Ok(streamed=True), pieces=tuple(body[at : at + 1] for at in range(len(body)))
@@ -45,6 +48,7 @@ def answer(of: Revision, invocation: Invocation) -> Answer:
 class SimulatedSubject:
     raises = "ValueError"
     cannot: tuple[Doing, ...] = ()
+    networks = LINKS
 
     def __init__(self) -> None:
         machine = ScriptedMachine(SystemClock(), QUICK, answer, on_loop=True)
@@ -52,8 +56,8 @@ class SimulatedSubject:
         machine.break_templates(Doing.BROKEN, Fault())
         self.runtime = SimulatedRuntime(machine)
 
-    def function(self, doing: Doing, concurrency: int = 1) -> Revision:
-        made = revision(doing, concurrency=concurrency)
+    def function(self, doing: Doing, concurrency: int = 1, network: Network = Network.NONE) -> Revision:
+        made = revision(doing, concurrency=concurrency, network=network)
         return msgspec.structs.replace(made, signature=Signature.ASGI) if doing is Doing.STREAM else made
 
     def leftovers(self) -> list[str]:

@@ -178,11 +178,6 @@ class Nat:
                 told += self._rules.unlisted(line.allow) if line.allow else []
         self._thread.submit(self._unplug, line, told)
 
-    @property
-    def refused(self) -> int:
-        """Packets that were refused since there has been a way out."""
-        return 0
-
     async def _do(self, work: Callable[..., T], *given: object) -> T:
         assert self._thread is not None
         try:

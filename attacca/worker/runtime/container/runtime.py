@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from attacca.errors import AttaccaError, BadFunction, StartFailed
 from attacca.kernel.clock import Clock
-from attacca.model.function import HANDLER_MOST, Network, Revision
+from attacca.model.function import HANDLER_MOST, Network, Revision, Settings
 from attacca.model.image import Contract, UnpackedImage
 from attacca.model.invocation import Invocation
 from attacca.worker.core.events import OfEvent
@@ -22,6 +22,7 @@ from attacca.worker.core.reports import (
     TemplateGone,
     TemplateReady,
 )
+from attacca.worker.host.nat.ahead import Outlets
 from attacca.worker.host.nat.options import NatOptions
 from attacca.worker.host.nat.outside import Nat
 from attacca.worker.host.nat.resolver import TEXT
@@ -77,6 +78,7 @@ class ContainerRuntime:
         self._images, self._options, self._shared = images, options, shared
         self._clock, self._secret = clock, secret
         self._networks = Networks(options.networks)
+        self._outlets = Outlets(self._networks, self._nat)
         self.containers: dict[str, Container] = {}
         self._keeping: Engine | None = None
         self._opening: asyncio.Task[Engine] | None = None
@@ -105,6 +107,7 @@ class ContainerRuntime:
         await asyncio.gather(*tasks, return_exceptions=True)
         for container in list(self.containers.values()):
             self._over(container, "its runtime was closed")
+        await self._outlets.close()
         await self._networks.close()
         await self._nat.release()
 
@@ -185,14 +188,12 @@ class ContainerRuntime:
             container.network, container.port = self._networks.machine(), free_port()
         else:
             container.port = (*config.ports, PORT)[0]
-            if not keeping.makes_networks:
-                container.network = await self._networks.take()
-            elif contract is Contract.LAMBDA:
-                raise BadFunction(f"{keeping.name} runs no image that asks for its events", OTHER_ENGINE)
+            if keeping.makes_networks:
+                _expect_less(keeping.name, contract, settings)
             elif settings.network is Network.NAT:
-                raise BadFunction(f'{keeping.name} gives no network = "nat"', OTHER_ENGINE)
-        if settings.network is Network.NAT and container.network is not None:
-            container.line = await self._nat.plug(container.network.descriptor, settings, container.told)
+                container.network, container.line = await self._outlets.take(settings, container.told)
+            else:
+                container.network = await self._networks.take()
         await container.listen()
         address = {} if container.api is None else {"AWS_LAMBDA_RUNTIME_API": container.api.address}
         besides = contracts.variables(contract, config, revision, container.port)
@@ -349,6 +350,18 @@ class ContainerRuntime:
             self._sink(TemplateFailed(container.name, code, message, traceback))
         else:
             self._sink(SandboxFailed(container.name, code, message, traceback))
+
+
+def _expect_less(engine: str, contract: Contract, settings: Settings) -> None:
+    """Of an engine that makes networks of its own, into which we cannot.
+
+    Raises:
+        BadFunction: more is wanted of one.
+    """
+    if contract is Contract.LAMBDA:
+        raise BadFunction(f"{engine} runs no image that asks for its events", OTHER_ENGINE)
+    if settings.network is Network.NAT:
+        raise BadFunction(f'{engine} gives no network = "nat"', OTHER_ENGINE)
 
 
 def ended(status: int) -> str:

@@ -2,10 +2,12 @@ import ipaddress
 from pathlib import Path
 
 from attacca.model.egress import MOST, parse
+from attacca.worker.host.nat.ahead import Outlets
 from attacca.worker.host.nat.claims import Claim
 from attacca.worker.host.nat.options import NatOptions
 from attacca.worker.host.nat.outside import TOLD_MOST, Cable, Nat
 from attacca.worker.host.nat.resolver import Resolver
+from attacca.worker.host.network import Networks
 from attacca.worker.runtime.process.wiring import Wiring
 
 ALLOW = tuple(parse(f"a{number}.example:443") for number in range(MOST))
@@ -24,6 +26,7 @@ def test_they_say_what_they_hold() -> None:
     assert repr(nat) == "<Nat not open, 0 lines, 0 lists, 1 holders>"
     assert repr(line()) == "<Cable attacca3-1 198.18.48.1, leads nowhere>"
     assert repr(Resolver(ALLOW, (), nobody, print)) == "<Resolver 64 entries, 0 questions>"
+    assert repr(Outlets(Networks(0), nat)) == "<Outlets 0 ready>"
     assert repr(Claim(3, -1, Path("nowhere"))) == "<Claim 3>"
 
 
