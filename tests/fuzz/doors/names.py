@@ -45,12 +45,12 @@ class Named(Door):
             told = names.empty(data, asked)
             assert names.is_answer(told, asked)
             assert names.addresses(told, asked) == []
-            return "taken: a question"
+            return "taken"
         if names.is_answer(data, ASKED):
             found = names.addresses(data, ASKED)
             assert len(found) <= names.RECORDS_MOST
             assert all(0 <= ttl < 1 << 32 and ipaddress.IPv4Address(one) for one, ttl in found)
-            return f"taken: an answer with {min(len(found), 2)} addresses"
+            return "taken"
         return self._entry(data.decode("latin-1"))
 
     @staticmethod
@@ -66,4 +66,4 @@ class Named(Door):
         said = json.dumps(RULES.listed([reach]))
         assert list_of([reach]) in said
         assert all(char not in f"{reach.name}{reach.network}" for char in "\"'{};\n ")
-        return "taken: an entry"
+        return "taken"
