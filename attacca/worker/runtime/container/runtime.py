@@ -352,7 +352,7 @@ class ContainerRuntime:
             self._sink(SandboxFailed(container.name, code, message, traceback))
 
 
-def _expect_less(engine: str, contract: Contract, settings: Settings) -> None:
+def _expect_less(engine: str, contract: Contract | None, settings: Settings) -> None:
     """Of an engine that makes networks of its own, into which we cannot.
 
     Raises:
