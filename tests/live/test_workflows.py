@@ -287,3 +287,11 @@ def _is_cut_off(apart: Cluster, cable: Relay, tmp_path: Path) -> None:
     cable.mend()
     until(lambda: moved("w4"), "it is back")
     until(lambda: heard("w4") > last + 5, "and is heard again")
+
+
+def test_what_nothing_runs_as_an_event_function_is_refused_with_why(whole: Whole) -> None:
+    image = {"type": "image", "digest": "d" * 64}
+    answer = started(whole, "boxed", [{"name": "box", "artefact": image}])
+    assert answer.status == 503, answer
+    assert "worker: an image cannot be an event function there" in answer.error["message"]
+    assert whole.get("/api/workflows") == []

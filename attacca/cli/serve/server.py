@@ -44,6 +44,7 @@ from attacca.kernel.rand import Streams
 from attacca.model.function import Image, ResourceClass
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
+from attacca.model.machine import Machine
 from attacca.model.messages import (
     AskCatalogue,
     Catalogue,
@@ -71,7 +72,7 @@ from attacca.worker.measuring import Measuring
 from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.container.runtime import ContainerRuntime
 from attacca.worker.runtime.process.runtime import ProcessRuntime
-from attacca.worker.runtime.router import Router
+from attacca.worker.runtime.router import Router, with_events
 from attacca.worker.runtime.wasm.making import with_modules
 from attacca.workflow.resources.making import Classes, made
 
@@ -189,10 +190,9 @@ class Server:
             Measuring(Meter(state.path), Uses(self.runtime.common.processes)),
             tell,
         )
-        self.worker.core.machine = found(config.worker, state.path, Classes(config.resources.classes).names())
-        chance = streams.stream("workflows")
+        self.worker.core.machine = self._machine(state, with_events(uploaded))
         self.workflows = workflows(
-            config.workflows, store, clock, chance, self._of_control.send, self.logbook,
+            config.workflows, store, clock, streams.stream("workflows"), self._of_control.send, self.logbook,
             lambda: self.control, config.gateway.silent_s,
         )  # fmt: skip
         join(self.workflows, config, streams, lambda: self.url)
@@ -210,6 +210,9 @@ class Server:
             tell=tell,
             beside=self.workflows,
         )
+
+    def _machine(self, state: StateDir, events: tuple[str, ...]) -> Machine:
+        return found(self.config.worker, state.path, Classes(self.config.resources.classes).names(), events)
 
     async def _join(self) -> None:
         gateway, worker = self.gateway, self.worker

@@ -13,8 +13,8 @@ GUESTS = (Path("/dev/sev-guest"), Path("/dev/tdx_guest"))  # inside of a confide
 MB = 1 << 20
 
 
-def found(config: WorkerConfig, disk: Path, resources: Iterable[str]) -> Machine:
-    """`disk`: on which its state lies; `resources`: the classes that it hosts."""
+def found(config: WorkerConfig, disk: Path, resources: Iterable[str], events: tuple[str, ...]) -> Machine:
+    """`disk`: on which its state lies; `resources`: the classes that it hosts; `events`: see `Machine`."""
     processors, cores, mhz, model = processors_of(_text(CPUINFO))
     return Machine(
         processors=processors or os.cpu_count() or 1,
@@ -27,6 +27,7 @@ def found(config: WorkerConfig, disk: Path, resources: Iterable[str]) -> Machine
         tee=any(path.exists() for path in GUESTS) if config.tee is None else config.tee,
         tpm=TPM.exists() if config.tpm is None else config.tpm,
         resources=tuple(sorted(resources)),
+        events=events,
         latency_ms=config.latency_ms,
     )
 

@@ -35,6 +35,10 @@ class Fetching:
     def __repr__(self) -> str:
         return f"<Fetching {len(self._waiting)} starts wait for {self._supplies!r}>"
 
+    @property
+    def has_events(self) -> bool:
+        return self._inner.has_events
+
     async def open(self, sink: Sink) -> None:
         self._sink = sink
         await self._inner.open(self._report)

@@ -28,6 +28,10 @@ class Router:
         kinds = ", ".join(kind.__name__ for kind in self._runtimes)
         return f"<Router {len(self._open)} of {len(self._all)} open: {kinds}>"
 
+    @property
+    def has_events(self) -> bool:
+        return bool(with_events(self._runtimes))
+
     async def open(self, sink: Sink) -> None:
         """
         Raises:
@@ -93,6 +97,11 @@ class Router:
     def leave(self, sandbox: str, invocation: str) -> None:
         for runtime in self._all:
             runtime.leave(sandbox, invocation)
+
+
+def with_events(runtimes: Mapping[type[Artefact], Runtime]) -> tuple[str, ...]:
+    """The kinds of code that may be event functions here, as a machine tells them."""
+    return tuple(sorted(kind.what for kind, runtime in runtimes.items() if runtime.has_events))
 
 
 def missing(artefact: Artefact) -> RuntimeMissing:

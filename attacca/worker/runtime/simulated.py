@@ -7,7 +7,7 @@ follows a script (`scripted`). What is common to both is here: who is there, wha
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from attacca.model.function import Revision, Signature
 from attacca.model.invocation import Failed, Invocation, Outcome, Request
@@ -132,6 +132,8 @@ class Machine(Protocol):
 
 class SimulatedRuntime:
     """`report` gets what is reported; where it is a worker that opens it, that one's sink does."""
+
+    has_events: ClassVar[bool] = True
 
     def __init__(self, machine: Machine, report: Sink | None = None) -> None:
         self.machine = machine

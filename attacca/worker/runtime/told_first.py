@@ -27,6 +27,10 @@ class ToldFirst:
     def __repr__(self) -> str:
         return f"<ToldFirst {len(self._waiting)} orders wait for {self._inner!r}>"
 
+    @property
+    def has_events(self) -> bool:
+        return self._inner.has_events
+
     async def open(self, sink: Sink) -> None:
         await self._inner.open(sink)
 

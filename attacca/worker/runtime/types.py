@@ -15,6 +15,12 @@ class Runtime(Protocol):
     runtime's. `conformance` checks all of this.
     """
 
+    @property
+    def has_events(self) -> bool:
+        """May what it makes be an event function? Then `tell` is heard, INIT is the first word of each, and what an
+        instance sends, asks and wants to be kept is reported (EventSent, EventAsked, StateOffered). Where it may not,
+        whoever places instances is told so, and places none there."""
+
     async def open(self, sink: Sink) -> None:
         """Get ready to make sandboxes.
 

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from attacca.errors import AttaccaError, Cancelled, FunctionFailed, Internal, TimedOut
 from attacca.kernel.clock import Clock
@@ -51,6 +51,8 @@ class Place:
 class ResourceRuntime:
     """A `worker.runtime.types.Runtime`. `find` raises where there is no such class, or none for this node;
     `directory`: where resources that write files write them."""
+
+    has_events: ClassVar[bool] = True
 
     def __init__(self, find: Find, directory: Path, clock: Clock, reach: Reach = FAR) -> None:
         self._find, self._directory, self._clock, self._reach = find, directory, clock, reach

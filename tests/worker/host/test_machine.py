@@ -27,11 +27,11 @@ def test_what_the_system_says_is_read() -> None:
 
 def test_what_is_declared_goes_before_what_is_found(tmp_path: Path) -> None:
     config = WorkerConfig(labels=("gpu",), tee=True, tpm=True, latency_ms={"w2": 3.0})
-    machine = found(config, tmp_path, ["redis", "file-log"])
+    machine = found(config, tmp_path, ["redis", "file-log"], ("a WebAssembly module",))
     assert (machine.labels, machine.tee, machine.tpm) == (("gpu",), True, True)
     assert machine.resources == ("file-log", "redis")
     assert machine.latency_ms == {"w2": 3.0}
     assert machine.processors >= machine.cores >= 1
     assert machine.memory_mb > 0
     assert machine.disk_mb > 0
-    assert not found(WorkerConfig(tee=False), tmp_path, []).tee
+    assert not found(WorkerConfig(tee=False), tmp_path, [], ()).tee

@@ -49,6 +49,8 @@ class Noted(list[N]):
 class Inner:
     """A runtime that notes what it is asked for."""
 
+    has_events = True
+
     def __init__(self, news: asyncio.Event) -> None:
         self.asked = Noted[str](news)
 

@@ -11,7 +11,7 @@ from attacca.model.function import Artefact, Executable, Image, PythonDirectory,
 from attacca.model.invocation import Invocation, Request
 from attacca.worker.core.events import OfEvent
 from attacca.worker.core.reports import Report, SandboxFailed, Sink, TemplateFailed
-from attacca.worker.runtime.router import Router, missing
+from attacca.worker.runtime.router import Router, missing, with_events
 from attacca.worker.runtime.types import Runtime
 from tests.worker.stage import revision
 
@@ -22,6 +22,8 @@ CALL = Invocation("i1", "echo", PYTHON.id, Request())
 
 class Notebook:
     """A runtime that writes down what it is told."""
+
+    has_events = True
 
     def __init__(self, name: str, told: list[str], *, is_fit: bool = True) -> None:
         self._name, self._told, self._is_fit = name, told, is_fit
@@ -80,6 +82,14 @@ def play(story: Callable[[Router, list[str], list[Report]], Awaitable[None]], *k
 
     asyncio.run(main())
     return told
+
+
+def test_what_may_be_an_event_function_is_told() -> None:
+    silent = Notebook("image", [])
+    silent.has_events = False
+    runtimes: dict[type[Artefact], Runtime] = {Image: silent, PythonDirectory: Notebook("python", [])}
+    assert with_events(runtimes) == ("a directory of Python",)
+    assert (Router(runtimes).has_events, Router({Image: silent}).has_events) == (True, False)
 
 
 def test_a_revision_goes_to_the_runtime_of_its_kind() -> None:

@@ -1,5 +1,6 @@
 import pytest
 
+from attacca.model.function import PythonDirectory
 from attacca.model.machine import Machine
 from attacca.model.resources import Resources
 from attacca.model.workflow import Component, Requirements, WorkflowSpec
@@ -48,6 +49,15 @@ def test_what_nobody_has_said_is_hosted_and_room_is_needed() -> None:
     assert unfit("n1", MACHINE, Resources(16), required(), Resources(32)) == "it has not 32 MB for it"
     assert unfit("n1", Machine(tpm=False), Resources(64), required(tpm=True), Resources(32)) == "it has no tpm"
     assert unfit("n1", MACHINE, Resources(64, 1.0), required(), Resources(32, 2.0)) == "it is too small"
+
+
+def test_code_runs_where_its_kind_may_be_an_event_function() -> None:
+    code = Component(name="a", artefact=PythonDirectory("d" * 40))
+    for events, why in (
+        (None, ""), ((PythonDirectory.what,), ""), ((), "a directory of Python cannot be an event function there"),
+    ):  # fmt: skip
+        assert unfit("n1", Machine(events=events), Resources(1000), code, Resources(32)) == why
+        assert unfit("n1", Machine(events=events), Resources(1000), required(), Resources(32)) == ""
 
 
 def test_what_is_near_has_said_so_or_is_the_same_node() -> None:

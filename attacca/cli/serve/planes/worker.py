@@ -44,7 +44,7 @@ from attacca.worker.runtime.container.runtime import ContainerRuntime
 from attacca.worker.runtime.fetching import Fetching
 from attacca.worker.runtime.image_supplies import ImageSupplies
 from attacca.worker.runtime.process.runtime import ProcessRuntime
-from attacca.worker.runtime.router import Router
+from attacca.worker.runtime.router import Router, with_events
 from attacca.worker.runtime.supplies import Supplies
 from attacca.worker.runtime.told_first import ToldFirst
 from attacca.worker.runtime.wasm.making import with_modules
@@ -160,7 +160,9 @@ class WorkerPlane:
             Measuring(Meter(directory), Uses(self.runtime.common.processes)),
             teller(),
         )
-        self.worker.core.machine = found(self.worker.config, directory, Classes(config.resources.classes).names())
+        self.worker.core.machine = found(
+            self.worker.config, directory, Classes(config.resources.classes).names(), with_events(uploaded)
+        )
         self._once = Once(cast(Peers[object], peers), lambda _: False)
         self._led = led(self._clock, config.gateway.silent_s, peers)
         peers.bind(self._join, self._receiver, self._lose, self.worker.press)

@@ -5,7 +5,7 @@ import asyncio
 import os
 import re
 import socket
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from attacca.errors import AttaccaError, BadFunction, StartFailed
 from attacca.kernel.clock import Clock
@@ -64,6 +64,8 @@ class Images(Protocol):
 class ContainerRuntime:
     """Implements `worker.runtime.types.Runtime`. `shared` are the options that containers have in common with
     processes."""
+
+    has_events: ClassVar[bool] = False
 
     def __init__(
         self,

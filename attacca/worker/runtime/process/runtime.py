@@ -44,6 +44,8 @@ class ProcessRuntime:
     the worker gives out to all sandboxes and templates together; `secret` gives the value of one when it is wanted.
     `common` is what it shares with another one beside it, `nat` the way out, which it shares with others."""
 
+    has_events = True
+
     def __init__(
         self,
         store: CodeStore,
@@ -124,20 +126,10 @@ class ProcessRuntime:
         orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours, inner = pipes()
         made = TemplateProcess(
-            template,
-            revision,
-            self._limits(revision),
-            self._loop,
-            orders,
-            ours,
-            self._leftovers.add,
-            self._sink,
-            self._hear,
-            self._lost,
-            Share(self._frames, revision.function),
-            isolate=self._isolate,
+            template, revision, self._limits(revision), self._loop, orders, ours, self._leftovers.add, self._sink,
+            self._hear, self._lost, Share(self._frames, revision.function), isolate=self._isolate,
             has_groups=self.common.groups is not None,
-        )
+        )  # fmt: skip
         self._templates[template] = made
         begin = self._order(made, (*inner, theirs.detach()), lambda why: self._template_ended(made, why))
         self._beget(made, begin)

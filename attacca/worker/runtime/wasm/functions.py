@@ -8,6 +8,7 @@ held by holds these too, since they are made by the same runtime of processes.
 
 import asyncio
 from collections.abc import Callable
+from typing import ClassVar
 
 import msgspec
 
@@ -27,6 +28,8 @@ KILLED = "it was ended while its module was compiled"
 
 class WasmFunctions:
     """Implements `worker.runtime.types.Runtime`. `processes` is its own, and is opened when the first is wanted."""
+
+    has_events: ClassVar[bool] = False
 
     def __init__(self, processes: Runtime, packages: str, code: MachineCode) -> None:
         """`packages` is the name of the directory that wasmtime is imported from."""

@@ -8,6 +8,7 @@ From then on what is said to it and what it says passes through, under its own n
 import asyncio
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import msgspec
 
@@ -59,6 +60,8 @@ class Hosted:
 
 class WasmRuntime:
     """Implements `worker.runtime.types.Runtime`."""
+
+    has_events: ClassVar[bool] = True
 
     def __init__(self, processes: Processes, host: Revision, code: Path, kept: Path, clock: Clock) -> None:
         """`processes` is its own, and makes its hosts, of the revision `host`. `code` has modules, `kept` what was made

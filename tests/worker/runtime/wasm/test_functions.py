@@ -22,6 +22,8 @@ OF = msgspec.structs.replace(revision("f"), artefact=WasmFunction("c0de"))
 class Beneath:
     """A runtime of processes that notes its orders, and makes all that it is asked for."""
 
+    has_events = True
+
     def __init__(self) -> None:
         self.orders: list[tuple[Any, ...]] = []
 

@@ -41,6 +41,8 @@ TEMPLATE = TemplateReady("wasm-template", "host.main:Wasm", Signature.EVENTS, 20
 class Beneath:
     """A runtime of processes that does all it is asked for, but for what `fails` names."""
 
+    has_events = True
+
     def __init__(self) -> None:
         self.orders: list[str] = []
         self.told: list[tuple[str, OfEvent]] = []

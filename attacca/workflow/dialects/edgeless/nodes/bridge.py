@@ -30,6 +30,7 @@ from attacca.workflow.driver import Door, Workflows
 
 LOG = logging.getLogger("attacca.edgeless")
 EVERY_S = 0.25  # between two looks for who has not been heard of in time
+DIAL_S = 0.25
 Told = OfInstances | Doors | Faraway
 
 
@@ -59,7 +60,7 @@ class Bridge:
         self._own: dict[str, None] = {}  # workers that are none of these
         self._outer: Door = workflows.portal
         self._tasks: dict[str, asyncio.Task[None]] = {}  # by node: what is being done about it
-        self._looking: asyncio.TimerHandle | None = None
+        self._looking: asyncio.Task[None] | None = None
         self._url = ""
 
     def __repr__(self) -> str:
@@ -72,15 +73,14 @@ class Bridge:
         """
         self._outer, self._workflows.portal = self._workflows.portal, self
         self._url = await self._listen(self)
-        self._look()
+        self._looking = asyncio.get_running_loop().create_task(self._look())
 
     async def close(self) -> None:
-        if self._looking is not None:
-            self._looking.cancel()
         await self._close()
-        for task in self._tasks.values():
+        tasks = [*self._tasks.values(), *([self._looking] if self._looking is not None else [])]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(one.end(is_there=True) for one in self.hosted.values()))
         self.hosted.clear()
 
@@ -115,10 +115,20 @@ class Bridge:
         if known is not None:
             known.runtime.hear(said)
 
-    def _look(self) -> None:
-        for command in self.register.expire(self._clock.now()):
-            self._obey(command)
-        self._looking = asyncio.get_running_loop().call_later(EVERY_S, self._look)
+    async def _look(self) -> None:
+        """For those that have not been heard of in time."""
+        while True:
+            await asyncio.sleep(EVERY_S)
+            for command in self.register.expire(self._clock.now()):
+                self._obey(command)
+            for late in self.register.late(self._clock.now()):
+                if not await listens(late.agent) and self._is_late(late):
+                    self._obey(self.register.leave(late.name, "nothing listens there any more"))
+
+    def _is_late(self, late: Announced) -> bool:
+        """Still, and it is no newer one."""
+        now = self.register.late(self._clock.now())
+        return any((one.name, one.nonce) == (late.name, late.nonce) for one in now)
 
     def _obey(self, command: Join | Leave) -> None:
         """One after the other, for one node."""
@@ -227,3 +237,17 @@ class Bridge:
 
     def announce(self, command: Announce) -> None:
         self._outer.announce(command)
+
+
+async def listens(where: str) -> bool:
+    """Does anybody, at HOST:PORT?"""
+    host, _, port = where.rpartition(":")
+    try:
+        async with asyncio.timeout(DIAL_S):
+            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+    except ConnectionError:
+        return False
+    except (TimeoutError, OSError):
+        return True  # it is not known
+    writer.close()
+    return True

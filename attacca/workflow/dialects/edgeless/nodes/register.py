@@ -1,7 +1,10 @@
 """Which nodes there are: each says again and again that it is, and until when that may be believed.
 
-first word ──▶ JOIN          silence beyond its deadline ──▶ LEAVE
-the same nonce ──▶ nothing   another nonce ──▶ LEAVE, JOIN: its process is new, and what it had is gone
+first word ──▶ JOIN          silence beyond its deadline ──▶ late ──▶ LEAVE, once nothing listens there any more,
+the same nonce ──▶ nothing                                             or after ten times as long
+another nonce ──▶ LEAVE, JOIN: its process is new, and what it had is gone
+
+A node that compiles says nothing for seconds on a busy machine; if it were taken for dead it would compile again.
 """
 
 import msgspec
@@ -9,6 +12,7 @@ import msgspec
 from attacca.workflow.dialects.edgeless.nodes.announced import Announced
 
 NODES_MOST = 1000
+LATE_TIMES = 10  # of its patience
 
 
 class Join(msgspec.Struct, frozen=True):
@@ -50,13 +54,21 @@ class Register:
         self._until[told.name] = now + told.patience_s
         return out
 
-    def expire(self, now: float) -> list[Leave]:
-        late = [name for name, until in self._until.items() if until < now]
-        return [self._left(name) for name in late]
+    def late(self, now: float) -> list[Announced]:
+        """Those of which it is to be seen whether anything listens there."""
+        return [self.by_name[name] for name, until in self._until.items() if until < now]
 
-    def _left(self, name: str) -> Leave:
+    def expire(self, now: float) -> list[Leave]:
+        most = LATE_TIMES - 1
+        return [
+            self.leave(told.name, "it has not said in time that it is there")
+            for told in self.late(now)
+            if self._until[told.name] + most * told.patience_s < now
+        ]
+
+    def leave(self, name: str, why: str) -> Leave:
         self.forget(name)
-        return Leave(name, "it has not said in time that it is there")
+        return Leave(name, why)
 
     def forget(self, name: str) -> None:
         """What it says next is its first word."""

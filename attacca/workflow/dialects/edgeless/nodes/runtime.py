@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from attacca.errors import AttaccaError, BadFunction, Internal, StartFailed, TimedOut, Unreachable
 from attacca.kernel.clock import Clock
@@ -75,6 +75,8 @@ class Guest:
 class NodeRuntime:
     """Implements `worker.runtime.types.Runtime`, for event functions and resources. `node` is its id, `here` ours;
     `code` is where modules are."""
+
+    has_events: ClassVar[bool] = True
 
     def __init__(
         self, node: str, here: str, agent: Asking, addresses: Addresses, code: Callable[[], Path], clock: Clock

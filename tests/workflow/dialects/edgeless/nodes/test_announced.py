@@ -123,7 +123,8 @@ def test_a_node_is_there_until_its_deadline_and_anew_with_another_nonce() -> Non
     again = register.hear(6.0, told(2))
     assert again == [Leave(told().name, "it has begun anew"), Join(told(2))]
     assert register.hear(7.0, told(2)) == [], "the new one has replaced the old one"
-    assert register.expire(11.1) == [Leave(told().name, "it has not said in time that it is there")]
-    assert register.hear(12.0, told(2)) == [Join(told(2))]
-    register.forget(told().name)
-    assert register.hear(12.5, told(2)) == [Join(told(2))]
+    assert (register.late(11.0), register.late(11.1), register.expire(47.0)) == ([], [told(2)], [])
+    assert register.expire(47.1) == [Leave(told().name, "it has not said in time that it is there")]
+    assert register.hear(50.0, told(2)) == [Join(told(2))]
+    assert register.leave(told().name, "nothing listens there") == Leave(told().name, "nothing listens there")
+    assert register.hear(50.5, told(2)) == [Join(told(2))]
