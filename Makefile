@@ -27,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export HATCH_BUILD_NO_HOOKS := true
 unexport PYTHONDONTWRITEBYTECODE  # tests are compiled once, and not for every run
 
-.PHONY: help run test check pure laws long live heart fuzz chaos registry engines brokers languages swarm bench lab fmt docs compile clean
+.PHONY: help run test check pure laws long live heart fuzz chaos registry engines brokers ui screenshot languages swarm bench lab fmt docs compile clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,16 @@ engines: $(VENV)/.dev ## Hold containers by containerd and docker to what every 
 
 brokers: $(VENV)/.dev ## Hold kafka-egress to a real broker of Kafka, whose jars come from Maven Central
 	@scripts/brokers.sh $(abspath $(BIN)/python)
+
+ui: $(VENV)/.dev ## Look at the dashboard in Debian's chromium: every page and form, by keyboard, as enemies would; ONLY=pages
+	@scripts/debian.sh chromium
+	@$(BIN)/python -c 'import playwright' 2>/dev/null || $(BIN)/pip install --quiet 'playwright>=1.50'
+	@$(BIN)/python -m tests.ui $(ONLY)
+
+screenshot: $(VENV)/.dev ## A picture of the dashboard of a server on which something goes on: docs/figures/dashboard.png; MINUTES=
+	@scripts/debian.sh chromium
+	@$(BIN)/python -c 'import playwright' 2>/dev/null || $(BIN)/pip install --quiet 'playwright>=1.50'
+	@$(BIN)/python -m tests.ui.screenshot --minutes $(MINUTES)
 
 languages: $(VENV)/.dev ## Build the programs of examples/programs, run each as a function, and say what it costs; ONLY=go
 	@$(BIN)/python -m tests.languages $(ONLY)

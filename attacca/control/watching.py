@@ -17,8 +17,14 @@ QUIET = b": nothing new\n\n"
 
 
 class Watching:
-    def __init__(self, look: Callable[[], Awaitable[Overview]], sleep: Callable[[float], Awaitable[None]]) -> None:
-        self._look, self._sleep = look, sleep
+    def __init__(
+        self,
+        look: Callable[[], Awaitable[Overview]],
+        sleep: Callable[[float], Awaitable[None]],
+        is_ending: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`is_ending`: then everybody who watches is sent away."""
+        self._look, self._sleep, self._is_ending = look, sleep, is_ending
         self._count = 0  # of watchers
         self._number = 0  # of what was seen
         self._seen = Overview()
@@ -36,25 +42,25 @@ class Watching:
     async def follow(self) -> AsyncIterator[bytes]:
         """Server-sent events: `overview`, which is all of it, then `change` for each that follows upon the last."""
         self._count += 1
-        if self._task is None:
-            self._seen = await self._look()
-            self._number += 1
-        self._begin()
         try:
+            if self._task is None or self._task.done():
+                self._seen = await self._look()
+                self._number += 1
+                self._begin()
             number = -1
             while True:
                 if number != self._number:
                     is_next, number = number == self._number - 1, self._number
                     yield self._change if is_next else event(b"overview", msgspec.json.encode(self._seen))
                     continue  # the next may have come before this one was taken
+                if self._task is None or self._task.done():  # nobody looks any more
+                    return
                 moved = self._moved
                 try:
                     async with asyncio.timeout(QUIET_S):
                         await moved.wait()
                 except TimeoutError:
                     yield QUIET
-                    if self._task is None or self._task.done():  # it failed, and nobody looks any more
-                        return
         finally:
             self._count -= 1
             if self._count == 0 and self._task is not None:
@@ -63,20 +69,26 @@ class Watching:
 
     def _begin(self) -> None:
         """Unless another has, while this one looked."""
-        if self._task is None:
+        if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._go_on())
+            self._task.add_done_callback(lambda _: self._wake())
 
     async def _go_on(self) -> None:
         while True:
             await self._sleep(EVERY_S)
+            if self._is_ending():
+                break
             seen = await self._look()
             change = changed(self._seen, seen)
             if change is None:
                 continue
             self._seen, self._change = seen, event(b"change", msgspec.json.encode(change))
             self._number += 1
-            moved, self._moved = self._moved, asyncio.Event()
-            moved.set()
+            self._wake()
+
+    def _wake(self) -> None:
+        moved, self._moved = self._moved, asyncio.Event()
+        moved.set()
 
 
 def event(name: bytes, data: bytes) -> bytes:

@@ -83,6 +83,7 @@ class Dashboard:
         else:
             key = self._sessions.key(name)
         page = self._files.index.replace(b"STATE", state.encode()).replace(b"KEY", key.encode())
+        page = page.replace(b"SESSION", b"yes" if name else b"no")
         kind = (b"content-type", b"text/html; charset=utf-8")
         return Whole(200, [kind, NOT_KEPT, (b"vary", b"cookie, sec-fetch-site"), *GUARDS], page)
 

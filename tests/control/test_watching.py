@@ -14,7 +14,8 @@ class World:
         self.looks = 0
         self.running = 0
         self.turn = asyncio.Event()
-        self.watching = Watching(self.look, self.sleep)
+        self.is_ending = False
+        self.watching = Watching(self.look, self.sleep, lambda: self.is_ending)
 
     async def look(self) -> Overview:
         self.looks += 1
@@ -56,5 +57,20 @@ def test_all_is_told_first_then_what_changes_and_who_missed_something_is_told_al
         await world.pass_by(9)
         assert world.looks == looks  # nobody watches, nobody looks
         assert await read(world.watching.follow()) == ("overview", 9)
+
+    asyncio.run(play())
+
+
+def test_who_watches_is_sent_away_at_the_end() -> None:
+    async def play() -> None:
+        world = World()
+        one, other = world.watching.follow(), world.watching.follow()
+        assert await read(one) == await read(other) == ("overview", 0)
+        waits = asyncio.ensure_future(anext(one, b"over"))
+        await asyncio.sleep(0)
+        world.is_ending = True
+        await world.pass_by(1)
+        assert await waits == await anext(other, b"over") == b"over"
+        assert repr(world.watching) == "<Watching 0 watch, 1 seen>"
 
     asyncio.run(play())

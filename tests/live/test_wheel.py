@@ -10,6 +10,8 @@ from zipfile import ZipFile
 
 import pytest
 
+from attacca.dashboard.files import HERE
+
 ROOT = Path(__file__).resolve().parents[2]
 HELLO = 'def hello(name="world"):\n    return {"greeting": f"Hello, {name}!"}\n'
 KEPT = (
@@ -47,6 +49,8 @@ def test_a_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"attacca"}
     there = {path.relative_to(ROOT).as_posix() for path in (ROOT / "attacca").rglob("*.py")}
     assert there == {name for name in names if name.endswith(".py")}
+    shown = {path.relative_to(ROOT).as_posix() for path in HERE.rglob("*") if path.is_file()}
+    assert shown <= set(names)
 
 
 def test_from_an_empty_directory_it_serves_a_function(wheel: Path, tmp_path: Path) -> None:

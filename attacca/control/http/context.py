@@ -16,7 +16,7 @@ class ApiContext:
     def __init__(self, control: Control, observe: Observe) -> None:
         self.control = control
         self.observe = observe
-        self.watching = Watching(lambda: look(control), asyncio.sleep)
+        self.watching = Watching(lambda: look(control), asyncio.sleep, lambda: not control.core.changes.is_open)
 
     def __repr__(self) -> str:
         return f"<ApiContext of {self.control!r}>"

@@ -2,7 +2,7 @@
 
 const meta = (name) => document.querySelector(`meta[name="attacca-${name}"]`).content;
 
-export const page = { state: meta("state"), key: meta("key") };
+export const page = { state: meta("state"), key: meta("key"), hasSession: meta("session") === "yes" };
 
 export class Refused extends Error {
   constructor(status, code, message, hint) {

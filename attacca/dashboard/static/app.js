@@ -7,6 +7,11 @@ const PAGES = [
   ["", "Overview", "overview"],
   ["functions", "Functions", "functions"],
   ["calls", "Invocations", "calls"],
+  ["async", "Asynchronous", "async"],
+  ["schedules", "Schedules", "schedules"],
+  ["workflows", "Workflows", "workflows"],
+  ["cluster", "Cluster", "cluster"],
+  ["tokens", "Tokens", "tokens"],
 ];
 const THEMES = ["system", "light", "dark"];
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -51,7 +56,7 @@ function login() {
       swap(told, problem(new Refused(answer?.status, error.code, error.message, error.try)));
       return;
     }
-    Object.assign(page, { key: (await answer.json()).key, state: "" });
+    Object.assign(page, { key: (await answer.json()).key, state: "", hasSession: true });
     begin();
   } }, h("label", {}, "Token", token), h("button", { class: "main" }, "Log in"), told);
   alone(h("h1", {}, "Log in"), h("p", {}, "With a token of this server. ", h("code", {}, "attacca token create"), " makes one, on the server itself."), form);
@@ -73,7 +78,7 @@ function begin() {
   swap(document.body,
     h("a", { class: "skip", href: "#main", onclick: (event) => { event.preventDefault(); main.focus(); } }, "Skip to the content"),
     h("div", { class: "shell" },
-      h("header", { class: "side" }, brand(), h("nav", { "aria-label": "Pages" }, links), h("footer", {}, state, chooser, document.cookie === "" && page.mayLeave ? out : null)),
+      h("header", { class: "side" }, brand(), h("nav", { "aria-label": "Pages" }, links), h("footer", {}, state, chooser, page.hasSession ? out : null)),
       main),
     said());
   let leaving = new AbortController();

@@ -3,7 +3,7 @@
 import { h, s, swap } from "./dom.js";
 import { clock, count, ms } from "./format.js";
 
-const WIDTH = 640, HEIGHT = 172, LEFT = 44, RIGHT = 4, TOP = 10, BOTTOM = 22;
+const WIDTH = innerWidth < 740 ? 360 : 640, HEIGHT = 172, LEFT = 44, RIGHT = 4, TOP = 10, BOTTOM = 22;
 const HOUR = 3600;
 export const KINDS = ["warm", "prewarmed", "template", "cold", "unborn"];
 const NAMES = { unborn: "not started" };
@@ -134,7 +134,7 @@ function chart(title, drawn) {
       const shown = drawn(slots);
       words = shown.legend;
       const x = (seconds) => LEFT + (WIDTH - LEFT - RIGHT) * (1 - seconds / HOUR);
-      const times = [3600, 2700, 1800, 900, 0].map((back) => s("text", { x: x(back), y: HEIGHT - 6, "text-anchor": back === 3600 ? "start" : back ? "middle" : "end" }, back ? `${back / 60} min ago` : "now"));
+      const times = (WIDTH < 500 ? [3600, 1800, 0] : [3600, 2700, 1800, 900, 0]).map((back) => s("text", { x: x(back), y: HEIGHT - 6, "text-anchor": back === 3600 ? "start" : back ? "middle" : "end" }, back ? `${back / 60} min ago` : "now"));
       swap(drawing,
         shown.ticks.map(([y, text], index) => [s("line", { class: index ? "grid" : "axis", x1: LEFT, x2: WIDTH - RIGHT, y1: y, y2: y }), s("text", { x: LEFT - 8, y: y + 4, "text-anchor": "end" }, text)]),
         shown.shapes, times, cursor);

@@ -24,7 +24,7 @@ export function span(seconds) {
   return (value / 86400).toFixed(0) + " days";
 }
 
-export const ago = (at) => (at ? span(Date.now() / 1000 - at) + " ago" : "–");
+export const ago = (at) => (!at ? "–" : Date.now() / 1000 - at < 1 ? "just now" : span(Date.now() / 1000 - at) + " ago");
 export const until = (at) => (at ? "in " + span(at - Date.now() / 1000) : "–");
 export const clock = (at, digits = 0) => {
   const date = new Date(at * 1000);

@@ -69,7 +69,7 @@ async function one(main, id, signal) {
     card("Why so", "in the words of the policies that decided", why.length ? h("dl", { class: "facts" }, why.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, visible(text))])) : empty("Nothing had to be decided.")),
     moments,
     card("What it wrote", null, log));
-  wrote(call, signal).then((rows) => swap(log, rows.length ? h("div", { class: "log", tabindex: "0", role: "log", "aria-label": "What it wrote" }, rows) : empty("Nothing, or it is not kept any more.")), (error) => { if (!signal.aborted) swap(log, problem(error)); });
+  wrote(call, signal).then((rows) => swap(log, rows.length ? h("div", { class: "log short", tabindex: "0", role: "log", "aria-label": "What it wrote" }, rows) : empty("Nothing, or it is not kept any more.")), (error) => { if (!signal.aborted) swap(log, problem(error)); });
 }
 
 function waterfall(call) {

@@ -1,0 +1,97 @@
+"""Every page: light, dark and on a phone; and all of it by keyboard alone."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.live.whole import Whole
+from tests.ui.browser import go, opened
+from tests.ui.world import invocation, world
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+
+
+def places(whole: Whole) -> dict[str, str]:
+    """Where each page is, and what stands on top of it."""
+    found, call = invocation(whole), whole.get("/api/async")[0]["id"]
+    workflow = whole.get("/api/workflows")[0]["id"]
+    return {
+        "#/": "Overview", "#/functions": "Functions", "#/functions/echo": "echo", "#/calls": "Invocations",
+        f"#/calls/{found}": found, "#/async": "Asynchronous calls", f"#/async/{call}": call, "#/schedules": "Schedules",
+        "#/workflows": "Workflows", f"#/workflows/{workflow}": "counting", "#/cluster": "Cluster", "#/tokens": "Tokens",
+    }  # fmt: skip
+
+
+def look(chromium: Any, place: Path) -> Iterator[str]:
+    with world(place) as whole:
+        url = f"http://127.0.0.1:{whole.port}/ui"
+        known = places(whole)
+        for name, looks in {"light": {}, "dark": {"color_scheme": "dark"}, "phone": PHONE}.items():
+            with opened(chromium, url, **looks) as page:
+                for where, heading in known.items():
+                    go(page, where, heading)
+                    page.wait_for_timeout(150)
+                    over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+                    assert over <= 0, f"{name} {where} is {over} pixels too wide"
+            yield f"{len(known)} pages, {name}"
+        with opened(chromium, url) as page:
+            yield from by_keyboard(page)
+        with opened(chromium, url) as page:
+            yield quiet(page)
+
+
+def by_keyboard(page: Any) -> Iterator[str]:
+    page.get_by_role("heading", level=1, name="Overview").wait_for()
+    page.keyboard.press("Tab")
+    assert focused(page) == "Skip to the content"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.reload()
+    page.get_by_role("heading", level=1, name="Overview").wait_for()
+    for text in ("Skip to the content", "attacca", "Overview", "Functions"):
+        page.keyboard.press("Tab")
+        assert focused(page) == text
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none", text
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", level=1, name="Functions").wait_for()
+    until_focused(page, "Functions")
+    walk(page, "echo")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", level=1, name="echo").wait_for()
+    until_focused(page, "echo")
+    walk(page, "Invoke")
+    page.keyboard.press("Enter")
+    page.get_by_text("where the time went").wait_for()
+    yield "from the first page to an answer by keyboard"
+    walk(page, "where the time went")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Where the time went").wait_for()
+    yield "and to where its time went"
+
+
+def quiet(page: Any) -> str:
+    """While nothing happens, less than one request a second."""
+    asked: list[str] = []
+    page.get_by_role("heading", level=1, name="Overview").wait_for()
+    page.wait_for_timeout(2000)
+    page.on("request", lambda one: asked.append(one.url))
+    page.wait_for_timeout(10_000)
+    assert len(asked) <= 10, asked
+    return f"{len(asked)} requests in 10 s while nobody does anything"
+
+
+def focused(page: Any) -> str:
+    return str(page.evaluate("document.activeElement.textContent"))
+
+
+def until_focused(page: Any, text: str) -> None:
+    page.wait_for_function("text => document.activeElement.textContent === text", arg=text)
+
+
+def walk(page: Any, text: str) -> None:
+    """On with Tab, as far as need be."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if focused(page) == text:
+            return
+    raise AssertionError(f"no way to {text!r} by keyboard")

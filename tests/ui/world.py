@@ -1,0 +1,77 @@
+"""A server on which something goes on, some of it with ill will."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.live.whole import ENVIRON, Whole, running, until
+
+HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>\x1b[31m\x07"
+ECHO = f"""
+def echo(text="nothing"):
+    print({HOSTILE!r})
+    return {{"said": text, "ill": {HOSTILE!r}}}
+"""
+FAILS = "def fails(event=None):\n    raise ValueError('<b>no</b>')\n"
+TICKER = """
+def init(ctx, payload, state):
+    ctx.delayed_cast(0.2, "self", "tick")
+
+def cast(ctx, source, message):
+    print("tick <i>tock</i>")
+    ctx.cast("to", message)
+    ctx.delayed_cast(0.2, "self", message)
+"""
+COUNTER = """
+class Counter:
+    def init(self, ctx, payload, state):
+        self.count = 0
+
+    def cast(self, ctx, source, message):
+        self.count += 1
+"""
+WORKFLOW = """
+name = "counting"
+
+[functions.ticker]
+code = "ticker.py"
+outputs = { to = "counter" }
+
+[functions.counter]
+code = "counter.py"
+"""
+
+
+@contextmanager
+def world(place: Path) -> Iterator[Whole]:
+    with running(place / "state") as whole:
+        fill(whole, place)
+        yield whole
+
+
+def fill(whole: Whole, place: Path) -> None:
+    """Two functions, one of them in two revisions and on a schedule; a call that is dead; a workflow."""
+    whole.function("echo", ECHO)
+    whole.function("echo", ECHO, memory_mb=96, schedule=["0 6 * * *"])
+    whole.function("fails", FAILS, **{"async": {"retries": 0}})
+    for number in range(5):
+        assert whole.call("echo", {"text": str(number)}).status == 200
+    whole.ask("POST", "/async-function/fails", b"{}")
+    until(lambda: whole.get("/api/async?state=dead"), "a call is dead")
+    for name, text in (("ticker.py", TICKER), ("counter.py", COUNTER), ("workflow.toml", WORKFLOW)):
+        (place / name).write_text(text)
+    start = [sys.executable, "-m", "attacca.cli.app", "workflow", "start", str(place / "workflow.toml"), "--json"]
+    environ = {**ENVIRON, "ATTACCA_URL": f"http://127.0.0.1:{whole.port}"}
+    subprocess.run(start, env=environ, check=True, capture_output=True, timeout=60)
+
+
+def invocation(whole: Whole) -> str:
+    calls = whole.get("/api/calls?function=echo&limit=1")
+    return str(calls[0]["id"])
+
+
+def sent(value: object) -> bytes:
+    return json.dumps(value).encode()
