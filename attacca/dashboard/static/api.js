@@ -2,7 +2,12 @@
 
 const meta = (name) => document.querySelector(`meta[name="attacca-${name}"]`).content;
 
+// A page that is loaded again has its key from its own entry of the tab's history, which no other page can look into:
+// for the server it cannot be told from one that another page has opened, and so gets none.
 export const page = { state: meta("state"), key: meta("key"), hasSession: meta("session") === "yes" };
+if (page.state === "typed" && typeof history.state?.attacca === "string") Object.assign(page, { state: "", key: history.state.attacca });
+
+export const keep = () => history.replaceState({ attacca: page.key }, "");
 
 export class Refused extends Error {
   constructor(status, code, message, hint) {

@@ -1,6 +1,6 @@
 // The frame around every page: who may come in, where one is, and what is said to those who cannot see it.
 
-import { follow, page, Refused } from "./api.js";
+import { follow, keep, page, Refused } from "./api.js";
 import { h, problem, s, swap } from "./dom.js";
 
 const PAGES = [
@@ -74,7 +74,7 @@ function begin() {
   chooser.value = theme(remembered());
   const state = h("span", { class: "where", role: "status" }, "connecting");
   document.addEventListener("here", (event) => { state.textContent = event.detail ? "live" : "the server does not answer"; });
-  const out = h("button", { type: "button", class: "small", onclick: async () => { await fetch("/ui/session", { method: "DELETE" }); location.reload(); } }, "Log out");
+  const out = h("button", { type: "button", class: "small", onclick: async () => { await fetch("/ui/session", { method: "DELETE" }); history.replaceState(null, ""); location.reload(); } }, "Log out");
   swap(document.body,
     h("a", { class: "skip", href: "#main", onclick: (event) => { event.preventDefault(); main.focus(); } }, "Skip to the content"),
     h("div", { class: "shell" },
@@ -87,6 +87,7 @@ function begin() {
     leaving.abort();
     leaving = new AbortController();
     const signal = leaving.signal;
+    keep();
     const [place, ...rest] = location.hash.replace(/^#\/?/, "").split("/").map(decoded);
     const found = PAGES.find(([name]) => name === place) || PAGES[0];
     for (const link of links) link.toggleAttribute("aria-current", link.dataset.place === found[0]);
@@ -111,7 +112,7 @@ function begin() {
   document.addEventListener("refused", (event) => {
     leaving.abort();
     turnedAway("The server has begun anew, or the session has ended", event.detail.message);
-    document.querySelector("main").append(h("p", {}, h("button", { class: "main", onclick: () => location.reload() }, "Reload")));
+    document.querySelector("main").append(h("p", {}, h("button", { class: "main", onclick: () => { history.replaceState(null, ""); location.reload(); } }, "Reload")));
   }, { once: true });
   follow();
   go();
