@@ -35,20 +35,28 @@ def opened(chromium: Any, url: str, *, may_fail: tuple[int, ...] = (), **looks: 
     context = chromium.new_context(**{"viewport": {"width": 1360, "height": 900}, **looks})
     context.set_default_timeout(WAIT_MS)
     page, wrong, host = context.new_page(), list[str](), urlsplit(url).netloc
-    # The browser itself writes a line into the console for each answer that says no: those are looked at as answers.
-    page.on(
-        "console", lambda said: said.type == "error" and "Failed to load" not in said.text and wrong.append(said.text)
-    )
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("request", lambda asked: urlsplit(asked.url).netloc == host or wrong.append(f"asked {asked.url}"))
-    page.on(
-        "response", lambda got: got.status < 400 or got.status in may_fail or wrong.append(f"{got.status} {got.url}")
-    )
+
+    def hear(message: Any) -> None:
+        # The browser writes a line of its own for each answer that says no: those are looked at as answers.
+        if message.type == "error" and "Failed to load" not in message.text:
+            wrong.append(message.text)
+
+    def asked(request: Any) -> None:
+        if urlsplit(request.url).netloc != host:
+            wrong.append(f"asked {request.url}")
+
+    def answered(response: Any) -> None:
+        if response.status >= 400 and response.status not in may_fail:
+            wrong.append(f"{response.status} {response.url}")
 
     def refuse(dialog: Any) -> None:
         wrong.append(f"a script says {dialog.message!r}")
         dialog.dismiss()
 
+    page.on("console", hear)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("request", asked)
+    page.on("response", answered)
     page.on("dialog", refuse)
     try:
         page.goto(url)
