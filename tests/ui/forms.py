@@ -79,6 +79,7 @@ def calls(page: Any, whole: Whole) -> str:
     page.get_by_text("None of the latest is such a one.").wait_for()
     go(page, "#/async", "Asynchronous calls")
     page.get_by_label("State").select_option("dead")
+    page.get_by_text("the latest 1", exact=True).wait_for()
     page.locator("td").get_by_role("button", name="Retry").first.click()
     said(page, "It is tried anew.")
     until(lambda: whole.get("/api/async?state=dead"), "it is dead again")

@@ -28,10 +28,15 @@ export function visible(text) {
     .replace(/[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, (one) => "\\u" + one.charCodeAt(0).toString(16).padStart(4, "0"));
 }
 
+// In place of what an element has. Who has the focus in it has it again in what stands there for it.
 export function swap(element, ...children) {
+  const before = document.activeElement, isInside = before && before !== element && element.contains(before);
   element.replaceChildren(...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false));
+  if (isInside) [...element.querySelectorAll(before.tagName)].find((one) => alike(one, before))?.focus({ preventScroll: true });
   return element;
 }
+
+const alike = (one, other) => ["href", "aria-label", "name"].every((name) => one.getAttribute(name) === other.getAttribute(name)) && one.textContent === other.textContent;
 
 export function card(title, sub, ...children) {
   const heading = h("h2", {}, title);

@@ -14,10 +14,10 @@ export async function show(main, [id], signal) {
   const place = h("section", { class: "card", "aria-label": "Asynchronous calls" });
   const failed = (error) => swap(place, problem(error));
   let seen = "";
-  async function load() {
+  async function load(isByItself = false) {
     const calls = await api("/async?limit=200" + (state.value ? "&state=" + state.value : ""));
     const now = JSON.stringify([calls, state.value, Math.floor(Date.now() / 15000)]);
-    if (now === seen || place.contains(document.activeElement) && document.activeElement.tagName === "BUTTON" && document.activeElement.disabled) return;
+    if (now === seen || (isByItself && place.contains(document.activeElement))) return; // nobody's place is taken away
     seen = now;
     told.textContent = `the latest ${calls.length}`;
     swap(place, calls.length ? table(["Call", "Function", "State", "#Tries", "#Bytes", "#Accepted", "#Next", "Why", ""], calls.map((one) => [
@@ -35,7 +35,7 @@ export async function show(main, [id], signal) {
     return `${calls.length} are tried anew.`;
   });
   main.append(top("Asynchronous calls", told, field("State", state), dead), place);
-  repeat(3, load, signal, failed);
+  repeat(3, () => load(true), signal, failed);
 }
 
 function buttons(call, load) {

@@ -26,15 +26,14 @@ export async function show(main, [name], signal) {
     told.textContent = found.length === known.functions.size ? `${found.length} deployed` : `${found.length} of ${known.functions.size}`;
     if (!known.functions.size) return swap(place, empty("No function is deployed yet. The first is made and deployed with", "attacca init hello && attacca deploy hello"));
     if (!found.length) return swap(place, empty("No function's name has this in it."));
-    const focus = place.contains(document.activeElement) ? document.activeElement.dataset.id : null;
     const shown = table(COLUMNS.map(([title]) => title), found.slice(0, isBig ? found.length : SHOWN_MOST).map((row) => [
-      h("a", { href: "#/functions/" + encodeURIComponent(row.function), "data-id": row.function }, visible(row.function)),
+      h("a", { href: "#/functions/" + encodeURIComponent(row.function) }, visible(row.function)),
       { n: count(row.ended) }, { n: String(row.running) }, { n: String(row.waiting) }, { n: row.ended ? percent(row.cold / row.ended) : "–" },
       { n: row.failed ? h("span", { class: "tag bad" }, count(row.failed)) : "0" }, { n: ms(row.p50_ms) }, { n: ms(row.p99_ms) },
     ]));
     shown.querySelectorAll("th").forEach((head, index) => {
       if (index === kept.by) head.setAttribute("aria-sort", kept.down > 0 ? "ascending" : "descending");
-      swap(head, h("button", { type: "button", "data-id": "sort " + index, onclick: () => {
+      swap(head, h("button", { type: "button", onclick: () => {
         kept.down = kept.by === index ? -kept.down : COLUMNS[index][2];
         kept.by = index;
         draw();
@@ -42,7 +41,6 @@ export async function show(main, [name], signal) {
     });
     const more = found.length > SHOWN_MOST && !isBig && h("p", {}, h("button", { type: "button", onclick: () => { isBig = true; draw(); } }, `Show all ${found.length}`));
     swap(place, shown, more);
-    if (focus) place.querySelector(`[data-id="${CSS.escape(focus)}"]`)?.focus();
     return undefined;
   };
   find.addEventListener("input", () => { kept.find = find.value; draw(); });
