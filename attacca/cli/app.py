@@ -38,6 +38,7 @@ VERBS = {  # in the order of the help: panel, where its module is, and what it d
     "prewarm": (FUNCTIONS, "functions", "Make idle sandboxes ahead of need."),
     "evict": (FUNCTIONS, "functions", "Let idle sandboxes go, so that the next start is a cold one."),
     "secret": (FUNCTIONS, "functions", "Set, list and delete what functions are given in confidence."),
+    "registry": (FUNCTIONS, "functions", "List, fill and prune the server's registry of images."),
     "node": (WORKFLOWS, "workflows", "List, inspect and cordon nodes, which are workers as workflows see them."),
     "domain": (WORKFLOWS, "workflows", "List and inspect the domains of a federation."),
     "workflow": (WORKFLOWS, "workflows", "Start, list, inspect and stop workflows of event functions and resources."),

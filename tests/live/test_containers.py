@@ -110,6 +110,29 @@ def test_an_image_that_is_pushed_or_named_is_a_function_and_the_same_again_is_no
     assert run(server, "said = 6 * 7", "pulled").value == 42
 
 
+def test_the_registry_is_filled_and_pruned_and_what_functions_run_stays(
+    server: Whole, layout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def told(*words: str) -> Any:
+        done = CliRunner().invoke(app, ["registry", *words, "--url", f"http://127.0.0.1:{server.port}", "--json"])
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
+
+    images = store(tmp_path)
+    digest = load(layout, images, "any", "v1").digest
+    push(images, digest, Remote(Reference(f"127.0.0.1:{server.port}", "stays", "v1")))
+    made = ["filler/a-1", "filler/a-2"]
+    assert told("populate", "--count", "2", "--size", "10KB", "--prefix", "filler/a") == {"pushed": made}
+    assert {"repository": "filler/a-1", "tags": ["latest"]} in told("list")
+    assert set(told("prune", "--dry-run")["would_remove"]) >= {f"{name}:latest" for name in made}
+    assert set(told("prune")["removed"]) >= {f"{name}:latest" for name in made}
+    assert told("prune")["removed"] == []
+    assert {"repository": "stays", "tags": ["v1"]} in told("list")
+    assert run(server, "said = 6 * 7", "stays").value == 42
+
+
 def test_a_worker_apart_fetches_an_image_that_was_pushed_to_control(layout: Path, tmp_path: Path) -> None:
     images = store(tmp_path)
     digest = load(layout, images, "any", "v1").digest

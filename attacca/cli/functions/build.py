@@ -1,13 +1,13 @@
 """`attacca build`: a directory becomes an image, without a daemon."""
 
 import os
-import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from attacca.cli.functions.sizes import size
 from attacca.cli.options import DEFAULT_URL, Json, Token, Url
 from attacca.errors import BadConfig
 
@@ -24,9 +24,6 @@ attacca build ./site --base python.tar --command "python3 -m http.server 8080" -
 attacca build ./shop --pad 50MiB --tag shop-large
 """
 SCRATCH, PYTHON = "scratch", "host-python"
-SIZE = re.compile(r"(\d{1,12})\s*(|B|KB|KiB|MB|MiB|GB|GiB)")
-UNITS = {"": 1, "B": 1, "KB": 1000, "KiB": 1 << 10, "MB": 10**6, "MiB": 1 << 20, "GB": 10**9, "GiB": 1 << 30}
-PAD_MOST = 8 << 30
 
 CodePath = Annotated[str, typer.Argument(metavar="PATH", help="A directory, or a file.", show_default=False)]
 Below = Annotated[
@@ -72,7 +69,7 @@ def run(
         raise BadConfig("it is not said where the image is to go", "either -o FILE or --tag NAME")
     labels = {name: value for name, _, value in (one.partition("=") for one in label or ())}
     variables = tuple(f"{name}={value}" for name, value in read_env(env or []).items())
-    plan = Plan(command=tuple(shlex.split(command)), env=variables, labels=labels, pad_bytes=size(pad))
+    plan = Plan(command=tuple(shlex.split(command)), env=variables, labels=labels, pad_bytes=size(pad, "--pad"))
     images = store()
     with counted("packing", quiet=as_json) as tick:
         below = found(base, images, tick)
@@ -87,18 +84,6 @@ def run(
         return
     template = "[bold green]✓[/] [bold cyan]{}[/] [dim]{} · {} layers · {}[/]"
     console().print(marked(template, output or tag, digest[:19], len(manifest.layers), megabytes(whole)))
-
-
-def size(text: str) -> int:
-    """
-    Raises:
-        BadConfig: it is none, or too large.
-    """
-    found = SIZE.fullmatch(text.strip())
-    count = -1 if found is None else int(found[1]) * UNITS[found[2]]
-    if not 0 <= count <= PAD_MOST:
-        raise BadConfig(f"--pad {text[:40]!r} is no size up to 8 GiB", "--pad 50MiB")
-    return count
 
 
 def found(base: str, images: "ImageStore", tick: "Tick") -> "Base":

@@ -1,9 +1,11 @@
+import zlib
 from pathlib import Path
 
 import pytest
 
-from attacca.cli.functions.build import size
 from attacca.cli.functions.images import as_labels, is_named
+from attacca.cli.functions.registry import content, show
+from attacca.cli.functions.sizes import size
 from attacca.errors import BadConfig
 from tests.cases import each
 
@@ -29,7 +31,24 @@ def test_options_are_labels() -> None:
 
 
 def test_a_size_is_read() -> None:
-    assert [size(text) for text in ("0", "50MiB", "1 KB", "7B")] == [0, 50 << 20, 1000, 7]
+    assert [size(text, "--pad") for text in ("0", "50MiB", "1 KB", "7B")] == [0, 50 << 20, 1000, 7]
     for text in ("", "much", "-1", "9 GiB", "1TB"):
         with pytest.raises(BadConfig, match="is no size"):
-            size(text)
+            size(text, "--pad")
+
+
+def test_an_image_that_fills_a_registry_is_like_no_other_and_the_same_each_time() -> None:
+    first = b"".join(content("a/b-1", 3000))
+    assert len(first) == 3000
+    assert first == b"".join(content("a/b-1", 3000))
+    assert first != b"".join(content("a/b-2", 3000))
+    assert len(zlib.compress(first)) > 2990
+
+
+def test_repositories_are_shown_with_their_tags(capsys: pytest.CaptureFixture[str]) -> None:
+    show([{"repository": "shop", "tags": ["latest", "v1"]}, {"repository": "team/kept", "tags": []}], width=40)
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+        ["repository", "tags"],
+        ["shop", "latest,", "v1"],
+        ["team/kept", "-"],
+    ]
