@@ -27,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export HATCH_BUILD_NO_HOOKS := true
 unexport PYTHONDONTWRITEBYTECODE  # tests are compiled once, and not for every run
 
-.PHONY: help run test check pure laws long live heart fuzz chaos registry engines brokers ui screenshot languages swarm bench lab fmt docs compile clean
+.PHONY: help run test check pure laws long live heart fuzz chaos series registry engines brokers ui screenshot languages swarm bench lab fmt docs compile clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ fuzz: $(VENV)/.dev ## Bad input at every door, cut down where it does harm; MINU
 chaos: $(VENV)/.dev ## Kill, stop and cut off planes and store of a live cluster under load, for root; FAULTS=leader:kill, STORE=etcd, RATE=
 	@scripts/debian.sh iproute2 nftables redis-server etcd-server
 	@$(BIN)/python -m tests.chaos --faults '$(FAULTS)' $(STORE:%=--store %) $(RATE:%=--rate %)
+
+series: $(VENV)/.dev ## Build an InfluxDB that speaks version 2 and Flux, once, and hold the doors to databases of time series to it
+	@scripts/series.sh $(abspath $(BIN)/python)
 
 registry: $(VENV)/.dev ## Hold the registry of images to the OCI's own suite, which Go builds
 	@scripts/registry.sh $(abspath $(BIN)/python)

@@ -48,6 +48,7 @@ class Both(msgspec.Struct):
     cores: int = 8
     heard_at: float = 0.0
     load: MachineLoad | None = None
+    charted: float | None = None
 
     @property
     def free(self) -> Resources:

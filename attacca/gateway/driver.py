@@ -36,6 +36,7 @@ from attacca.gateway.core.events import (
 from attacca.gateway.core.gateway import GatewayCore
 from attacca.gateway.core.inflight import Client, Function, Inflight
 from attacca.gateway.core.recent import remembering
+from attacca.gateway.core.workers import Charted
 from attacca.gateway.remembering import Remembering
 from attacca.gateway.tracing import NoTracing, Tracing
 from attacca.io.wire.pressure import Pressure
@@ -211,7 +212,7 @@ class Gateway:
 
     # What workers and control say.
 
-    def receive(self, message: FromWorker | WorkerLeft | FromControl) -> None:
+    def receive(self, message: FromWorker | WorkerLeft | FromControl | Charted) -> None:
         self._drive.feed(message)
 
     def hear(self, message: Heard) -> None:

@@ -179,7 +179,7 @@ class Worker:
         self._feed(PeerJoined(peer))
         if address:
             self._apart.add(peer)
-        self._send(peer, WorkerJoined(self._shown(), view.capacity(self.core), address, self.core.machine))
+        self._send(peer, WorkerJoined(self.shown(), view.capacity(self.core), address, self.core.machine))
 
     def lose(self, peer: str, _: str = "") -> None:
         """It is gone, and nobody wants what it has asked for."""
@@ -248,9 +248,9 @@ class Worker:
                 self._send(peer, self._measuring.told(question, self._clock.now()))
 
     def view(self) -> WorkerView:
-        return self._shown(view.of(self.core, self._clock.now()))
+        return self.shown(view.of(self.core, self._clock.now()))
 
-    def _shown(self, of_core: WorkerView | None = None) -> WorkerView:
+    def shown(self, of_core: WorkerView | None = None) -> WorkerView:
         told = of_core or view.brief(self.core)
         draining = told.draining or self._is_cordoned
         return self._measuring.shown(msgspec.structs.replace(told, draining=draining))
@@ -380,7 +380,7 @@ class Worker:
 
     def _tell_peers(self) -> None:
         if self._peers:
-            heartbeat = Heartbeat(self._shown())
+            heartbeat = Heartbeat(self.shown())
             for peer in self._peers:
                 self._send(peer, heartbeat)
 

@@ -27,6 +27,7 @@ from attacca.io.logbook import LogLimits
 from attacca.io.otlp.collector import OtlpConfig
 from attacca.io.store.address import parse
 from attacca.io.store.config import StoreConfig
+from attacca.io.timeseries.opening import SeriesConfig
 from attacca.kernel import registry
 from attacca.kernel import settings as layers
 from attacca.kernel.settings import Given, Layer, Settled
@@ -89,6 +90,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     workflows: WorkflowsConfig = WorkflowsConfig()
     federation: FederationConfig = FederationConfig()
     otlp: OtlpConfig = OtlpConfig()
+    series: SeriesConfig = SeriesConfig()
     log: Literal["text", "json"] = "text"  # what the planes say on stderr; json: a line is an object
 
 

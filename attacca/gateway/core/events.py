@@ -8,6 +8,7 @@ import msgspec
 from attacca.errors import AttaccaError
 from attacca.gateway.core.catalogue import AskCatalogue
 from attacca.gateway.core.inflight import Client, Inflight
+from attacca.gateway.core.workers import Charted
 from attacca.model.doors import Doors
 from attacca.model.endpoints import AskEndpoints, Endpoints, EndpointsChanged, Loads, StartsFail
 from attacca.model.events import FunctionCalled
@@ -99,7 +100,7 @@ class Tick(msgspec.Struct, frozen=True):
 
 FromClient = Arrived | Refused | BodyCame | ClientPaused | ClientLeft | ClientFell | Amended | GivenUp
 FromControl = Catalogue | Deployed | Deleted | Members | Endpoints | EndpointsChanged | StartsFail | Doors
-Event = FromClient | FromWorker | WorkerLeft | FromControl | Drain | Tick
+Event = FromClient | FromWorker | WorkerLeft | FromControl | Charted | Drain | Tick
 
 # What is to be done.
 

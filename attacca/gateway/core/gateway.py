@@ -38,7 +38,7 @@ from attacca.gateway.core.inflight import NO_REQUEST, Function, Inflight
 from attacca.gateway.core.joining import Joining
 from attacca.gateway.core.retries import LEFT, Retries
 from attacca.gateway.core.slots import Slotter
-from attacca.gateway.core.workers import ONLY, WorkerHandle, Workers
+from attacca.gateway.core.workers import ONLY, Charted, WorkerHandle, Workers
 from attacca.kernel.timers import Alarm
 from attacca.model.doors import Doors as DoorsTold
 from attacca.model.endpoints import Endpoints, EndpointsChanged, NotBegun, SlotFree, StartsFail
@@ -103,9 +103,8 @@ class GatewayCore:
         self.dialing = Dialing(self._handles.__contains__)
 
     def __repr__(self) -> str:
-        state, functions = "draining" if self.is_draining else "open", len(self.functions.by_name)
-        where = f"{functions} functions on {len(self._handles)} workers"
-        return f"<GatewayCore {state}: {len(self.inflight)} in flight of {where}>"
+        state, known, held = "draining" if self.is_draining else "open", len(self.functions.by_name), len(self.inflight)
+        return f"<GatewayCore {state}: {held} in flight of {known} functions on {len(self._handles)} workers>"
 
     def handle(self, now: float, event: Event) -> list[Command]:
         out: list[Command] = []
@@ -138,7 +137,7 @@ class GatewayCore:
                 self._count_refusal(event.function, event.code)
             case Catalogue() | Deployed() | Deleted():
                 self._learn(now, event, out)
-            case Members() | DoorsTold():
+            case Members() | DoorsTold() | Charted():
                 self._find(now, event, out)
             case Drain():
                 self.is_draining = True
@@ -216,9 +215,11 @@ class GatewayCore:
             for inflight in self.cluster.adopt(now, function, out):
                 self.retries.place(now, inflight, out)
 
-    def _find(self, now: float, event: Members | DoorsTold, out: list[Command]) -> None:
+    def _find(self, now: float, event: Members | DoorsTold | Charted, out: list[Command]) -> None:
         if isinstance(event, Members):
             self.dialing.learn(event, out)
+        elif isinstance(event, Charted):
+            self.workers.chart(event)
         else:
             self.doors.learn(now, event, out)
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from math import inf
 from typing import Final
 
+import msgspec
+
 from attacca.kernel.timers import Alarm
 from attacca.model.messages import Resting
 from attacca.model.resources import NOTHING, Resources
@@ -15,12 +17,19 @@ DEAF_S = 0.5  # who looks so much later than it wanted to has not listened eithe
 CATCH_UP_S = 1.0
 
 
+class Charted(msgspec.Struct, frozen=True):
+    """What a database of time series has of workers that told it something in the last minute: of each the load average
+    for each of its processors. Empty: it is gone, or nobody tells it anything."""
+
+    loads: dict[str, float]
+
+
 class WorkerHandle:
     """One worker, from its joining until it is dropped. It is a `policy.balancing.types.Worker`."""
 
     __slots__ = (
-        "_ask", "_idle", "capacity", "cores", "heard_at", "is_draining", "limit", "name", "queued", "running", "view",
-        "waiting",
+        "_ask", "_idle", "capacity", "charted", "cores", "heard_at", "is_draining", "limit", "name", "queued",
+        "running", "view", "waiting",
     )  # fmt: skip
 
     def __init__(self, name: str, now: float, ask: Callable[[], None] | None = None) -> None:
@@ -35,6 +44,7 @@ class WorkerHandle:
         self.heard_at = now
         self.is_draining = False
         self.view: WorkerView | None = None
+        self.charted: float | None = None
         self._idle: dict[str, int] | None = None  # None: as the view says
 
     def __repr__(self) -> str:
@@ -100,6 +110,10 @@ class Workers:
 
     def ask(self) -> None:
         self.is_asked = True
+
+    def chart(self, event: Charted) -> None:
+        for name, handle in self.by_name.items():
+            handle.charted = event.loads.get(name)
 
     def rests(self, now: float, message: Resting) -> None:
         handle = self.by_name.get(message.worker)

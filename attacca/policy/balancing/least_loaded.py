@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import inf
 from operator import attrgetter
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -23,12 +23,53 @@ class LeastLoaded(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     Ilúvatar's policy of this name has all of these. It looks at loads that a thread fetches now and then, and sends
     everything to the same worker until the next look; as each decision counts here, that herd does not form. Whose
     machine is not measured is judged by (queued + running) / cores.
+
+    - "loadavg": as the original does it, herd and all, each `look_s` by the load averages that a database of time
+      series has. Of whom it knows nothing, or when it is gone, it goes by what the worker said last.
     """
 
-    by: Literal["queue", "cpu", "load", "memory"] = "queue"
+    by: Literal["queue", "cpu", "load", "memory", "loadavg"] = "queue"
+    look_s: Annotated[float, msgspec.Meta(gt=0)] = 1.0
 
     def fresh(self, chance: Chance) -> Balancer:
+        if self.by == "loadavg":
+            return Looking(self.look_s)
         return Level() if self.by == "queue" else Said(self.by)
+
+
+class Looking:
+    """Everything goes to the one that was the least loaded at the last look."""
+
+    __slots__ = ("_look_s", "_picked", "_until", "_workers")
+
+    def __init__(self, look_s: float) -> None:
+        self._look_s = look_s
+        self._workers: list[Worker] = []
+        self._picked = Picked("", "")
+        self._until = -inf
+
+    def __repr__(self) -> str:
+        return f"<Looking at {len(self._workers)} workers, at {self._picked.worker or 'none'}>"
+
+    def among(self, workers: Sequence[Worker]) -> None:
+        self._workers = sorted(workers, key=attrgetter("name"))
+        if all(worker.name != self._picked.worker for worker in workers):
+            self._until = -inf
+
+    def pick(self, now: float, asked: Asked) -> Picked:
+        if now >= self._until:
+            best = min(self._workers, key=_loadavg)
+            source = "" if best.charted is not None else ", as it says itself"
+            self._picked = Picked(best.name, f"least loadavg{source}")
+            self._until = now + self._look_s
+        return self._picked
+
+
+def _loadavg(worker: Worker) -> float:
+    if worker.charted is not None:
+        return worker.charted
+    load = worker.load
+    return (worker.queued + worker.running if load is None else load.load_1m) / worker.cores
 
 
 class Said:

@@ -48,6 +48,11 @@ class Worker(Protocol):
         """How busy its machine is, whoever makes it so; None where nobody measures that."""
 
     @property
+    def charted(self) -> float | None:
+        """Its load average for each processor, as a database of time series has it; None where none is asked, or it
+        does not know."""
+
+    @property
     def heard_at(self) -> float:
         """When it last said something of itself, in seconds on the gateway's clock."""
 

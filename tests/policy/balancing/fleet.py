@@ -27,6 +27,7 @@ class Facts(msgspec.Struct):
     free: Resources = Resources(1024)
     heard_at: float = 0.0
     load: MachineLoad | None = None
+    charted: float | None = None
     warm: dict[str, int] = {}
 
     def idle(self, function: str) -> int:

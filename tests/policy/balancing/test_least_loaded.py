@@ -71,3 +71,22 @@ def test_what_a_worker_says_replaces_what_was_sent_and_who_says_nothing_is_count
     first.running = 9
     assert balancer.pick(1.0, Asked("f")).worker == "b"
     assert repr(balancer) == "<Said 2 workers, by cpu>"
+
+
+def test_by_loadavg_all_go_to_one_until_the_next_look() -> None:
+    first, second = Facts("a", charted=0.5), Facts("b", charted=0.25)
+    balancer = made(LeastLoaded(by="loadavg", look_s=2.0), [first, second])
+    assert balancer.pick(10.0, Asked("f")) == Picked("b", "least loadavg")
+    second.charted = 9.0
+    assert balancer.pick(11.9, Asked("f")).worker == "b"
+    assert balancer.pick(12.0, Asked("f")).worker == "a"
+    assert repr(balancer) == "<Looking at 2 workers, at a>"
+    balancer.among([second])
+    assert balancer.pick(12.1, Asked("f")).worker == "b", "the one that it had gone by has left"
+
+
+def test_by_loadavg_without_a_database_it_goes_by_what_workers_say() -> None:
+    fleet = [Facts("a", cores=2, load=machine(0.5, 3.0)), Facts("b", cores=4, load=machine(0.9, 4.0))]
+    picked = made(LeastLoaded(by="loadavg"), fleet).pick(0.0, Asked("f"))
+    assert picked == Picked("b", "least loadavg, as it says itself")
+    assert made(LeastLoaded(by="loadavg"), [Facts("a", running=2), Facts("b")]).pick(0.0, Asked("f")).worker == "b"

@@ -16,6 +16,7 @@ from attacca import __version__
 from attacca.cli.serve.cluster import address, calls_file, certificates, fresh_name, given_key, ticket
 from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.lines import teller, watcher
+from attacca.cli.serve.planes.charting import read_charts
 from attacca.cli.serve.planes.door import CONTROL, ENDS, keep, probe, told_url, url_of
 from attacca.cli.serve.planes.led import led
 from attacca.cli.serve.planes.telling import Telling
@@ -135,6 +136,7 @@ class GatewayPlane:
             teller(),
         )
         gateway.invoke_for = partial(invoke, gateway, peers.send)
+        read_charts(config, self._clock, gateway, self._closing)
         Telling(config.otlp, self._clock, "gateway", self.name).open(self._closing, gateway)
         self._led = led(self._clock, config.gateway.silent_s, peers)
         peers.bind(

@@ -16,6 +16,7 @@ from attacca.cli.serve.configuration import ServerConfig, default_state_dir
 from attacca.cli.serve.lines import teller
 from attacca.cli.serve.planes import pages
 from attacca.cli.serve.planes.around import Around
+from attacca.cli.serve.planes.charting import chart
 from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, keep, url_of
 from attacca.cli.serve.planes.led import led
 from attacca.gateway.http.server import HttpServer
@@ -123,6 +124,7 @@ class WorkerPlane:
             self, config.gateway, self._clock, lambda: True, self._allow, lambda: self._access.is_uid_shared, str
         )
         await self._listen_for_prometheus()
+        chart(config.series, self._clock, self.worker.shown, self._closing)
         control.open()
         await peers.until(CONTROL)
 

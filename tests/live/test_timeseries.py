@@ -1,0 +1,110 @@
+"""InfluxDB as Debian has it, held to the suite of the twin; and what a server tells it."""
+
+import contextlib
+import http.client
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from attacca.io.timeseries.conformance import CHECKS, check_timeseries
+from attacca.io.timeseries.influx import Influx1, Influx2
+from tests.live.stores import free_port
+from tests.live.whole import Whole, naps, until
+
+CONFIG = """
+reporting-disabled = true
+bind-address = "127.0.0.1:{rpc}"
+[meta]
+  dir = "{at}/meta"
+[data]
+  dir = "{at}/data"
+  wal-dir = "{at}/wal"
+  query-log-enabled = false
+[monitor]
+  store-enabled = false
+[http]
+  bind-address = "127.0.0.1:{port}"
+  log-enabled = false
+  flux-enabled = true
+[ifql]
+  enabled = false
+"""
+
+
+class Database:
+    def __init__(self, directory: Path) -> None:
+        found = shutil.which("influxd")
+        if found is None:
+            pytest.fail("influxd is not here: scripts/debian.sh influxdb")
+        self.port = free_port()
+        config = directory / "influxdb.conf"
+        config.write_text(CONFIG.format(at=directory, port=self.port, rpc=free_port()))
+        with (directory / "log").open("wb") as log:
+            self.process = subprocess.Popen([found, "-config", str(config)], stdout=log, stderr=log, cwd=directory)
+        for _ in naps():
+            if self._answers():
+                return
+            if self.process.poll() is not None:
+                break
+        self.stop()
+        pytest.fail((directory / "log").read_text()[-2000:])
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def _answers(self) -> bool:
+        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=1)
+        with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(link):
+            link.request("GET", "/ping")
+            return link.getresponse().status == 204
+        return False
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    one = Database(tmp_path_factory.mktemp("influx"))
+    yield one
+    one.stop()
+
+
+def test_version_1_is_held_to_the_suite(database: Database) -> None:
+    series = Influx1(database.url, 'odd "name"')
+    series.prepare()
+    assert len(check_timeseries(series)) == len(CHECKS)
+
+
+def test_version_2_is_held_to_the_suite(database: Database) -> None:
+    if " v1.6." in subprocess.run(["influxd", "version"], capture_output=True, text=True, check=True).stdout:
+        pytest.skip("Debian's InfluxDB does not speak version 2; `make series` builds one that does")
+    Influx1(database.url, "second").prepare()
+    assert len(check_timeseries(Influx2(database.url, "any", "second/autogen"))) == len(CHECKS)
+
+
+def test_a_server_tells_how_busy_it_is_and_goes_on_without_a_database(database: Database, tmp_path: Path) -> None:
+    options = {"url": database.url, "database": "attacca", "every_s": "0.1"}
+    server = Whole(
+        tmp_path / "state", *[word for one in options.items() for word in ("--set", "series." + "=".join(one))]
+    )
+    try:
+        series = Influx1(database.url, "attacca")
+        until(lambda: bool(series.last("worker_load", "name", 4e9, 4e9)), "what it tells is there")
+        (fields,) = series.last("worker_load", "name", 4e9, 4e9).values()
+        assert set(fields) == {
+            "cpu_loadavg", "gpu_loadavg", "cpu_util", "cpu_queue_len", "gpu_queue_len", "host_mem_pct",
+            "num_running_funcs",
+        }  # fmt: skip
+        assert 0 < fields["host_mem_pct"] <= 100
+        assert series.last("machine", "name", 4e9, 4e9)
+        database.stop()
+        server.deploy("echo", "def echo(event):\n    return event\n")
+        assert server.call("echo", 5).value == 5
+    finally:
+        server.stop()
