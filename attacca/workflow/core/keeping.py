@@ -82,7 +82,7 @@ class Keeping:
             for key in unrecorded:
                 self._recording.pop(key, None)
                 known = self._books.workflows.get(key.removeprefix(WORKFLOWS))
-                if known is not None:
+                if known is not None and not known.is_over:
                     self.accept(known, out)
             out.extend(Erase(key) for key in self._unerased)
             self._unerased.clear()

@@ -55,3 +55,16 @@ def test_a_workflow_goes_before_its_states_so_that_it_never_comes_back_without_t
     out = core.handle(0.2, Erased(WORKFLOWS + "w1"))
     assert erased(out) == ["workflow-states/w1/a"]
     assert not [one for one in out if isinstance(one, Put)]
+
+
+def test_one_that_is_over_is_not_written_again_though_it_could_not_be_before() -> None:
+    """A component was to leave, which could not be written; then all of it was stopped."""
+    core, _ = begun()
+    key = WORKFLOWS + "w1"
+    core.handle(0.0, StopAsked("moves", "w1~b", hands_over=True))
+    for _ in range(2):
+        core.handle(0.1, StoreFailed(key, StateUnavailable("it is gone", "")))
+    assert key in erased(core.handle(0.2, StopAsked("over", "w1")))
+    core.handle(0.3, StoreFailed(key, StateUnavailable("it is gone", "")))
+    out = core.handle(5.0, Tick())
+    assert (key in erased(out), [one for one in out if isinstance(one, Put) and one.key == key]) == (True, [])
