@@ -61,9 +61,9 @@ class Cable:
             return
         self._told.add(target)
         if len(self._told) > TOLD_MOST:
-            self.tell("network: more was refused, and is not told\n")
+            self.tell("more was refused, and is not told\n")
         else:
-            self.tell(f"network: {target} was refused: {why(target, has_list=bool(self.allow))}\n")
+            self.tell(f"{target} was refused: {why(target, has_list=bool(self.allow))}\n")
 
 
 class Nat:

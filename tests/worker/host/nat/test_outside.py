@@ -39,7 +39,7 @@ def test_what_was_refused_is_told_once_and_not_without_end() -> None:
     for number in range(100):
         one.refused(f"192.0.2.{number}:80 (tcp)")
     assert len(told) == TOLD_MOST + 1
-    assert told[-1] == "network: more was refused, and is not told\n"
+    assert told[-1] == "more was refused, and is not told\n"
 
 
 def test_addresses_are_divided_among_workers() -> None:
