@@ -49,6 +49,10 @@ class Moving:
         except AttaccaError as error:
             out.append(Reply(event.id, error))
             return
+        again = Conflict(
+            "it was asked to move elsewhere, before it was there", "see where it is: attacca workflow inspect"
+        )
+        self.end([part for part, _ in chosen], again, out)  # those that wait for the start that was to follow
         move = Move(event.id, {part.place: where for part, where in chosen})
         for part, where in chosen:
             self.moves[part.place] = move
@@ -121,7 +125,7 @@ class Moving:
         return self._books.view(self._books.shares(part.workflow.root))
 
     def end(self, parts: list[Part], error: AttaccaError, out: list[Command]) -> None:
-        """The workflow is stopped while some of it moves."""
+        """The workflow is stopped, or some of it sent elsewhere, while that moves."""
         for part in parts:
             move = self.moves.pop(part.place, None)
             if move is None:

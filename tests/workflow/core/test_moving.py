@@ -2,6 +2,8 @@ from typing import Any
 
 from attacca.errors import AttaccaError, Conflict, NoCapacity, NotFound
 from attacca.model.workflow import WorkflowView
+from attacca.workflow.core.events import MigrateAsked
+from attacca.workflow.core.graph import Stage as Stages
 from tests.workflow.core.stage import Node, Stage, function, sends, syncs
 
 
@@ -139,3 +141,21 @@ def test_whoever_waits_for_a_move_of_what_is_stopped_is_told() -> None:
     assert stage.stop(workflow) is None
     assert isinstance(said(stage, asked), Conflict)
     assert repr(stage.core.nodes.by_name[target]) == f"<Node {target}: 0 instances>"
+
+
+def test_one_that_waits_to_begin_where_it_was_sent_is_sent_there_again_or_elsewhere() -> None:
+    """What it has synced last is not kept yet."""
+    stage = Stage(quiet, nodes=3)
+    workflow = stage.start(function("only"))
+    name, first = stage.at(workflow, "only")
+    second, third = [node for node in stage.nodes if node != first]
+    stage.is_writing = False
+    syncs(stage.nodes[first], name, b"last")
+    for number, to in (("1", second), ("2", second), ("3", third)):
+        stage.tell(MigrateAsked(number, workflow, "only", (to,)))
+        stage.play(1.0)
+    part = stage.core.workflows[workflow].parts["only"]
+    assert (part.stage, part.wanted_at) == (Stages.WAITING, third)
+    assert [type(stage.replies[number]) for number in "12"] == [Conflict, Conflict]
+    reserved = {name: node.reserved.memory_mb for name, node in stage.core.nodes.by_name.items()}
+    assert reserved == {first: 0, second: 0, third: part.asked.memory_mb}
