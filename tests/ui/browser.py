@@ -63,7 +63,7 @@ def opened(chromium: Any, url: str, *, may_fail: tuple[int, ...] = (), **looks: 
         yield page
     finally:
         context.close()
-    assert wrong == []
+    assert wrong == [], wrong
 
 
 def go(page: Any, place: str, heading: str) -> None:

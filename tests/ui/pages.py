@@ -8,7 +8,8 @@ from tests.live.whole import Whole
 from tests.ui.browser import go, opened
 from tests.ui.world import invocation, world
 
-PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+LOOKS: dict[str, dict[str, Any]] = {"light": {}, "dark": {"color_scheme": "dark"}, "phone": PHONE}
 
 
 def places(whole: Whole) -> dict[str, str]:
@@ -26,7 +27,7 @@ def look(chromium: Any, place: Path) -> Iterator[str]:
     with world(place) as whole:
         url = f"http://127.0.0.1:{whole.port}/ui"
         known = places(whole)
-        for name, looks in {"light": {}, "dark": {"color_scheme": "dark"}, "phone": PHONE}.items():
+        for name, looks in LOOKS.items():
             with opened(chromium, url, **looks) as page:
                 for where, heading in known.items():
                     go(page, where, heading)

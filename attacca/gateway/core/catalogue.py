@@ -2,6 +2,7 @@
 
 import difflib
 from heapq import nlargest
+from itertools import islice
 from operator import attrgetter
 
 import msgspec
@@ -91,7 +92,8 @@ class Functions:
             known = self.by_name.get(function)
             latest = [] if known is None else list(known.recent)[-limit:][::-1] if limit > 0 else []
         else:
-            every = (one for known in self.by_name.values() for one in known.recent)
+            # Of each function the latest: more of them than are asked for are not among those.
+            every = (one for known in self.by_name.values() for one in islice(reversed(known.recent), max(limit, 0)))
             latest = nlargest(limit, every, key=attrgetter("at"))
         return [one.call() for one in latest]
 

@@ -14,6 +14,8 @@ from attacca.model.history import FUNCTION_STEP_S, HOUR_S, STEP_S, FunctionNow, 
 from attacca.model.invocation import Start
 
 FUNCTIONS_MOST: Final = 1000  # whose own hour is remembered: those that were called last
+LOOKED_MOST: Final = 5000  # durations that a step looks at freely; of further functions it looks at a few
+FEW: Final = 10
 COLD: Final = Start.COLD.value
 TEMPLATE: Final = Start.TEMPLATE.value
 PREWARMED: Final = Start.PREWARMED.value
@@ -23,10 +25,11 @@ WARM: Final = Start.WARM.value
 class Tally:
     """A step while it is counted."""
 
-    __slots__ = ("cold", "failed", "prewarmed", "refused", "template", "took", "unborn", "warm")
+    __slots__ = ("cold", "failed", "looked", "prewarmed", "refused", "template", "took", "unborn", "warm")
 
     def __init__(self) -> None:
         self.warm = self.prewarmed = self.template = self.cold = self.unborn = self.failed = self.refused = 0
+        self.looked = 0  # at so many durations
         self.took: dict[int, int] = {}
 
     def __repr__(self) -> str:
@@ -80,7 +83,7 @@ class History:
     def step(self, wall: float, functions: dict[str, Function]) -> None:
         """`wall`: seconds since 1970."""
         whole = Tally()
-        waiting = running = 0
+        waiting = running = looked = 0
         for name, function in functions.items():
             statistics, seen = function.statistics, self._seen.get(name)
             waiting += function.waiting
@@ -91,7 +94,8 @@ class History:
                 seen = Seen()
             elif seen.taken == statistics.taken and not seen.open and seen.refused == statistics.refused:
                 continue
-            tally = _count(function, seen)
+            tally = _count(function, seen, FEW if looked >= LOOKED_MOST else LOOKED_MOST)
+            looked += tally.looked
             whole.add(tally)
             if seen.tally is None:
                 seen.tally = Tally()
@@ -146,8 +150,9 @@ def _took(seen: Seen) -> tuple[tuple[int, int], ...]:
     return together((*(step.took for step in seen.steps), now))
 
 
-def _count(function: Function, seen: Seen) -> Tally:
-    """What came of it since the last step. Counters of a function that was deleted and is there again begin anew."""
+def _count(function: Function, seen: Seen, most: int) -> Tally:
+    """What came of it since the last step, of which at most so many durations are looked at. Counters of a
+    function that was deleted and is there again begin anew."""
     statistics, tally = function.statistics, Tally()
     if statistics.taken < seen.taken:
         seen.taken = seen.refused = seen.failed = 0
@@ -162,7 +167,8 @@ def _count(function: Function, seen: Seen) -> Tally:
     failed = sum(statistics.errors.values()) - statistics.refused
     tally.failed = failed - seen.failed
     count = tally.warm + tally.prewarmed + tally.template + tally.cold + tally.unborn
-    latest = list(islice(reversed(function.recent), count))
+    latest = list(islice(reversed(function.recent), min(count, most)))
+    tally.looked = len(latest)
     for one in latest:
         number = bucket(one.total_ms)
         tally.took[number] = tally.took.get(number, 0) + 1

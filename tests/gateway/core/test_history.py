@@ -56,6 +56,15 @@ def test_where_more_ended_than_are_remembered_those_stand_for_all() -> None:
     assert (step.warm, dict(step.took)) == (600, {bucket(1.0): 600})
 
 
+def test_a_step_of_very_much_looks_at_a_few_of_each() -> None:
+    place = Place()
+    for number in range(30):
+        place.end(f"f{number}", count=200)
+    place.step()
+    [step] = place.history.of("")
+    assert (step.warm, dict(step.took)) == (6000, {bucket(1.0): 6000})
+
+
 def test_a_function_has_minutes_of_its_own_and_those_without_anything_are_left_out() -> None:
     place = Place()
     per_minute = int(FUNCTION_STEP_S / STEP_S)

@@ -52,12 +52,12 @@ export async function show(main, _, signal) {
     const all = (steps) => KINDS.reduce((total, kind) => total + sum(steps, kind), 0);
     const hour = all(history.steps), spent = minute.length * history.step_s || 60;
     const cold = sum(history.steps, "cold") + sum(history.steps, "template");
-    tiles.rate.set(rate(all(minute) / spent), "/s", `${count(hour)} in the last hour`);
-    tiles.p50.set(...msParts(minute.length ? history.lately[0] : null), `${ms(history.p50_ms)} over an hour`);
-    tiles.p99.set(...msParts(minute.length ? history.lately[1] : null), `${ms(history.p99_ms)} over an hour`);
-    tiles.cold.set(hour ? percent(cold / hour) : "–", "", hour ? `${count(cold)} in the last hour` : "");
+    tiles.rate.set(rate(all(minute) / spent), "/s", `hour: ${count(hour)}`);
+    tiles.p50.set(...msParts(minute.length ? history.lately[0] : null), `hour: ${ms(history.p50_ms)}`);
+    tiles.p99.set(...msParts(minute.length ? history.lately[1] : null), `hour: ${ms(history.p99_ms)}`);
+    tiles.cold.set(hour ? percent(cold / hour) : "–", "", hour ? `hour: ${count(cold)}` : "");
     const failed = sum(history.steps, "failed") + sum(history.steps, "refused");
-    tiles.failed.set(hour ? percent(sum(history.steps, "failed") / hour) : "–", "", hour || failed ? `${count(failed)} in the last hour` : "");
+    tiles.failed.set(hour ? percent(sum(history.steps, "failed") / hour) : "–", "", hour || failed ? `hour: ${count(failed)}` : "");
   }, signal);
 
   repeat(5, async () => {
