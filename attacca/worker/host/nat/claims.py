@@ -27,6 +27,7 @@ class Claim:
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self._path.unlink()
+            self._path.parent.rmdir()  # unless somebody else is there
         os.close(self._descriptor)
 
 
@@ -36,10 +37,13 @@ def claim(block: int) -> Claim | None:
     Raises:
         OSError: there is no place for the lock.
     """
-    PLACE.mkdir(mode=0o700, exist_ok=True)
     path = PLACE / f"{os.stat('/proc/thread-self/ns/net').st_ino}-{block}"
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        PLACE.mkdir(mode=0o700, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except FileNotFoundError:
+            continue  # who was the last there has just removed it
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             with contextlib.suppress(FileNotFoundError):
