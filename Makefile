@@ -27,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export HATCH_BUILD_NO_HOOKS := true
 unexport PYTHONDONTWRITEBYTECODE  # tests are compiled once, and not for every run
 
-.PHONY: help run test check pure laws long live heart fuzz chaos series registry engines brokers ui screenshot languages swarm bench lab fmt docs compile clean
+.PHONY: help run test check pure laws long live heart fuzz chaos series alerts registry engines brokers ui screenshot languages swarm bench lab fmt docs compile clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,11 @@ chaos: $(VENV)/.dev ## Kill, stop and cut off planes and store of a live cluster
 
 series: $(VENV)/.dev ## Build an InfluxDB that speaks version 2 and Flux, once, and hold the doors to databases of time series to it
 	@scripts/series.sh $(abspath $(BIN)/python)
+
+alerts: ## Hold the alert rules of deploy/prometheus to what promtool says of them
+	@command -v promtool >/dev/null || scripts/debian.sh prometheus
+	promtool check rules deploy/prometheus/alerts.yml
+	promtool test rules deploy/prometheus/alerts_test.yml
 
 registry: $(VENV)/.dev ## Hold the registry of images to the OCI's own suite, which Go builds
 	@scripts/registry.sh $(abspath $(BIN)/python)

@@ -1,6 +1,7 @@
 """What lies in deploy/ is what attacca takes."""
 
 import configparser
+import json
 import os
 import re
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from attacca.cli.serve.configuration import load
+from attacca.worker.metrics import DISK, NETWORK
 from tests.house.test_docs import complaint
 from tests.trees import ROOT
 
@@ -31,3 +33,15 @@ def test_what_the_compose_file_runs_are_commands_of_ours() -> None:
     commands = re.findall(r"^\s+(?:command: )?(attacca (?:certs|token|control|gateway|worker) .*)$", text, re.MULTILINE)
     assert len(commands) == 11
     assert {command: why for command in commands if (why := complaint(command.partition(" >")[0]))} == {}
+
+
+def test_alerts_and_dashboards_ask_for_what_is_on_the_pages() -> None:
+    pages = [f"attacca/{plane}/metrics.py" for plane in ("gateway", "worker", "control")]
+    there = set(re.findall(r'"((?:faas|attacca)_[a-z0-9_]+)"', "".join((ROOT / page).read_text() for page in pages)))
+    there |= {f"attacca_machine_disk_{name}" for name in DISK} | {f"attacca_machine_network_{name}" for name in NETWORK}
+    for file in ("prometheus/alerts.yml", "grafana/attacca.json"):
+        text = (DEPLOY / file).read_text()
+        asked = set(re.findall(r"\b(?:faas|attacca)_[a-z0-9_]+", text)) - {"faas_name"}
+        assert {name for name in asked if re.sub(r"_(total|bucket)$", "", name) not in there} == set(), file
+    panels = json.loads((DEPLOY / "grafana/attacca.json").read_text())["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels) == 10
