@@ -136,8 +136,7 @@ class GatewayPlane:
             teller(),
         )
         gateway.invoke_for = partial(invoke, gateway, peers.send)
-        read_charts(config, self._clock, gateway, self._closing)
-        Telling(config.otlp, self._clock, "gateway", self.name).open(self._closing, gateway)
+        self._observe(gateway)
         self._led = led(self._clock, config.gateway.silent_s, peers)
         peers.bind(
             self._begin, lambda peer: self._hear_control if peer == CONTROL else gateway.receive, self._lose,
@@ -166,6 +165,10 @@ class GatewayPlane:
         if self._handed is not None:
             await self._until_equipped()
             await self._listen(http)
+
+    def _observe(self, gateway: Gateway) -> None:
+        read_charts(self.config, self._clock, gateway, self._closing)
+        Telling(self.config.otlp, self._clock, "gateway", self.name).open(self._closing, gateway)
 
     async def _listen(self, http: HttpServer) -> None:
         self._port = (await serve(http, self._handed)).sockets[0].getsockname()[1]
