@@ -54,7 +54,7 @@ prepare='mkdir /srv/attacca && cd /srv/attacca && tar --extract --no-same-owner 
     .venv/bin/python -m compileall -q attacca tests; chmod -R go+rX .'
 prepare+=" && chown -R $as ."
 [ "$as" = root ] || set -- systemd-run --user --scope --quiet --property Delegate=yes "$@"
-command="cd /srv/attacca && PATH=/srv/attacca/.venv/bin:\$PATH PYTHONDONTWRITEBYTECODE=1 PATIENCE=$patience $(printf '%q ' "$@")"
+command="cd /srv/attacca && PATH=/srv/attacca/.venv/bin:\$PATH PYTHONDONTWRITEBYTECODE=1 PATIENCE=${PATIENCE:-$patience} $(printf '%q ' "$@")"
 
 # What a guest of this kind shares with us is the directory `$guest`; what the command says is on its second console.
 on_uml() {
