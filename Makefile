@@ -27,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export HATCH_BUILD_NO_HOOKS := true
 unexport PYTHONDONTWRITEBYTECODE  # tests are compiled once, and not for every run
 
-.PHONY: help run test check pure laws long live heart fuzz chaos series alerts registry engines brokers ui screenshot languages swarm bench lab fmt docs compile clean
+.PHONY: help run test check pure laws long live heart fuzz chaos series alerts registry engines brokers edgeless ui screenshot languages swarm bench lab fmt docs compile clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -98,6 +98,9 @@ screenshot: $(VENV)/.dev ## A picture of the dashboard of a server on which some
 	@scripts/debian.sh chromium
 	@$(BIN)/python -c 'import playwright' 2>/dev/null || $(BIN)/pip install --quiet 'playwright>=1.50'
 	@$(BIN)/python -m tests.ui.screenshot --minutes $(MINUTES)
+
+edgeless: $(VENV)/.dev ## Hold a domain to nodes of EDGELESS, which Cargo builds from their source in some minutes
+	@scripts/edgeless.sh $(abspath $(BIN)/python)
 
 languages: $(VENV)/.dev ## Build the programs of examples/programs, run each as a function, and say what it costs; ONLY=go
 	@$(BIN)/python -m tests.languages $(ONLY)

@@ -76,7 +76,7 @@ def chain(domain: Domain, workflow: str, label: str = "far", calls: str = "") ->
     """Python, a module on a node of that label, and Python again."""
     code, module = uploaded(domain.whole, PYTHON), sent(domain.whole, assembled()).value
     requires = {"requires": {"labels": [label]}} if label else {}
-    middle = {"name": "middle", "artefact": module, "timeout_s": 0.5, "outputs": {"out": {"to": ["last"]}}}
+    middle = {"name": "middle", "artefact": module, "timeout_s": 3.0, "outputs": {"out": {"to": ["last"]}}}
     parts = [
         {"name": "first", "artefact": code, "payload": calls, "outputs": {"to": {"to": ["middle"]}}},
         {**middle, **requires, "payload": "hello"},
@@ -104,7 +104,7 @@ def test_a_node_hosts_what_fits_and_its_events_go_both_ways(domain: Domain) -> N
         assert (instance.code.function_type, instance.code.binary) == ("RUST_WASM", assembled())
         expected = [
             "came ask who|fail|nothing|lost|hello", "reply python has who", "CallFailed it replied with an error",
-            "reply None", "CallFailed it did not reply within 0.5 s", "reply HELLO",
+            "reply None", "CallFailed it did not reply within 3 s", "reply HELLO",
         ]  # fmt: skip
         until(lambda: len(said(domain.whole, "both", "first")) == len(expected))
         assert said(domain.whole, "both", "first") == expected
