@@ -40,7 +40,8 @@ def environment() -> dict[str, str]:
     import msgspec
 
     paths = f"{ROOT}:{Path(msgspec.__file__).parents[1]}"
-    return {"PATH": os.environ["PATH"], "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/nonexistent"}
+    kept = {name: os.environ[name] for name in ("PATH", "PATIENCE") if name in os.environ}
+    return {**kept, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/nonexistent"}
 
 
 def run_again(*files: str | Path) -> None:
