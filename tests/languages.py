@@ -19,7 +19,8 @@ from typing import NamedTuple
 from attacca.client.component import ready
 from attacca.client.source import find
 from tests.live.called import calls, deploy, expect
-from tests.live.whole import PATIENCE_S, Whole, running
+from tests.live.patience import PATIENCE_S
+from tests.live.whole import Whole, running
 
 ROOT = Path(__file__).parents[1]
 PLACE = ROOT / "examples" / "programs"

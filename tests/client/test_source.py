@@ -108,7 +108,7 @@ def test_what_is_no_toml_is_refused_with_its_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "hint"),
     [
-        ({"network": "all"}, "one of: none, host"),
+        ({"network": "all"}, "one of: none, nat, host"),
         ({"name": "My Shop"}, "a letter, then letters, digits and dashes; at most 63, all lower-case"),
         ({"memory_mb": 1}, "correct it, or leave memory_mb out to have its default"),
     ],
