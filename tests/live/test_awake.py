@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.whole import Later, Whole, running, until, until_nothing_is_left
+from tests.live.patience import Later
+from tests.live.whole import Whole, running, until, until_nothing_is_left
 
 LONGEST = ("--set", "worker.poll_us=1000")
 SLEEPS = "import time\ndef sleeps(s=0):\n    time.sleep(s)\n    return s"

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.whole import Later, Whole, running, until
+from tests.live.patience import Later
+from tests.live.whole import Whole, running, until
 
 JOINS = ("memory", "tcp")
 MB = 1 << 20

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests.live import ordinary
-from tests.live.whole import ENVIRON, Answer, Later, Whole, deployment, running, until
+from tests.live.patience import Later
+from tests.live.whole import ENVIRON, Answer, Whole, deployment, running, until
 
 SOURCE = """
     import os, time

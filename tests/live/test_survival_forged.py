@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from attacca.guest import channel as wire
-from tests.live.whole import Later, Whole, deployment, meanwhile, running, until
+from tests.live.patience import Later
+from tests.live.whole import Whole, deployment, meanwhile, running, until
 
 HEAD = wire.RESULT_HEAD.pack(1.0, 200, 0, 0)
 READY = json.dumps({"sandbox_ms": 1, "code_ms": 1, "imports_ms": 1}).encode()

@@ -13,7 +13,8 @@ from attacca.guest import link
 from attacca.model.invocation import Ok
 from tests.live import ordinary
 from tests.live.house import House, visit
-from tests.live.whole import Later, Whole, resident_mb, running
+from tests.live.patience import Later
+from tests.live.whole import Whole, resident_mb, running
 
 HALF_SAYERS, LARGEST_MB = 16, 16
 HALF = f"""

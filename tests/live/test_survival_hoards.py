@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.live import ordinary
-from tests.live.whole import Later, running, until
+from tests.live.patience import Later
+from tests.live.whole import running, until
 
 HOARDER = """
     import fcntl, os, resource, socket, time

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.whole import Answer, Later, Whole, meanwhile, post, resident_mb, running, until
+from tests.live.patience import Later
+from tests.live.whole import Answer, Whole, meanwhile, post, resident_mb, running, until
 
 GROWTH_MB = 100  # that the server may need for a moment
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.whole import Answer, Later, Whole, running, until, until_nothing_is_left
+from tests.live.patience import Later
+from tests.live.whole import Answer, Whole, running, until, until_nothing_is_left
 
 WORK = """
     import time

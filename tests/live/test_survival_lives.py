@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.live.whole import Later, Whole, at_once, deployment, parse, post, running, until
+from tests.live.patience import Later
+from tests.live.whole import Whole, at_once, deployment, parse, post, running, until
 
 WORK = """
     import time

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tarfile
 import textwrap
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,7 +22,7 @@ import pytest
 from attacca.worker.runtime.process.lineage import children, household
 from tests.live.ordinary import command as as_ordinary
 from tests.live.ordinary import environment
-from tests.live.patience import ASK_S, NAP_S, PATIENCE_S
+from tests.live.patience import ASK_S, NAP_S, PATIENCE_S, Later
 
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("ATTACCA_")}
 JOIN = os.environ.get("JOIN", "memory")  # JOIN=tcp: the planes of every server are joined over TCP
@@ -70,8 +69,9 @@ class Onlooker:
         self._family: dict[int, str] = {}
 
     def family(self) -> dict[int, str]:
-        """Every process that belongs to it now, and when each began; remembered for `left`. Keeper and zygote see where
-        its code lies; sandboxes do not, and are known by whose children they are."""
+        """Every process that belongs to it now, and when each began; remembered for `left`. Zygotes see where its code
+        lies; who stands between them and the server may not, nor do sandboxes: they are known by whose children they
+        and others are."""
         mark = f"{self.state.resolve()}/code"
         pids = [pid for pid in _pids() if pid != self.pid]
         ours = {pid for pid, began in self._family.items() if _began(pid) == began}
@@ -80,6 +80,11 @@ class Onlooker:
                 if mark in Path(f"/proc/{pid}/mountinfo").read_text().replace("\\040", " "):
                     ours.add(pid)
         parents = {pid: _parent(pid) for pid in pids}
+        for pid in tuple(ours):
+            between = []
+            while (pid := parents.get(pid, 0)) in parents:
+                between.append(pid)
+            ours.update(between if pid == self.pid else ())
         while more := {pid for pid, parent in parents.items() if parent in ours and pid not in ours}:
             ours |= more
         found = {pid: began for pid in ours if (began := _began(pid))}  # it may end between the two looks
@@ -272,30 +277,6 @@ def until_nothing_is_left(whole: Onlooker, of: str = "") -> None:
         if not left:
             return
     raise AssertionError(left)
-
-
-class Later(threading.Thread):
-    """Something that takes a while, and what came of it."""
-
-    def __init__(self, work: Callable[[], Any]) -> None:
-        super().__init__(daemon=True)
-        self._work = work
-        self._result: Any = None
-        self._error: BaseException | None = None
-        self.start()
-
-    def run(self) -> None:
-        try:
-            self._result = self._work()
-        except BaseException as error:  # noqa: BLE001 - raised where it is asked for
-            self._error = error
-
-    def result(self) -> Any:
-        self.join(PATIENCE_S)
-        assert not self.is_alive(), "it takes too long"
-        if self._error is not None:
-            raise self._error
-        return self._result
 
 
 def meanwhile(work: Later, ask: Callable[[], object]) -> int:
