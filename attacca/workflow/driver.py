@@ -356,6 +356,8 @@ class Workflows:
                 self.kept(command.key)
         else:
             self._drive.feed(Erased(command.key))
+            if command.key.startswith(WORKFLOWS):
+                self._named(self.core.books.names())
 
 
 def _value(command: Put | Erase) -> bytes | None:

@@ -15,6 +15,7 @@ import pytest
 from attacca.worker.host.cgroups import HOME, Group, open_groups, sweep
 from attacca.worker.host.hierarchy import CONTROLLERS, UNIFIED, here, places
 from tests.live import ordinary
+from tests.live.house import House, visit
 from tests.live.whole import Whole, running, until, until_nothing_is_left
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make groups for others")
@@ -126,6 +127,29 @@ def test_a_worker_counts_for_as_much_as_its_sandboxes_and_they_for_no_more_than_
 
 def numbers_in(group: Path) -> list[int]:
     return [int(word) for word in (group / "cgroup.procs").read_text().split()]
+
+
+def test_whoever_closes_is_not_waited_for_by_those_who_tidy_up() -> None:
+    """Until it has left its seat, that cannot be removed."""
+    seated: list[bool] = []
+
+    def sits(seat: str) -> bool:
+        path = Path(seat, "cgroup.procs")
+        return path.exists() and str(os.getpid()) in path.read_text().split()
+
+    async def story(house: House) -> None:
+        seat, zygotes = house.runtime.common.seat, house.runtime._zygotes
+        ends = zygotes.close
+
+        async def close() -> None:
+            seated.append(sits(seat))
+            await ends()
+
+        assert sits(seat)
+        vars(zygotes)["close"] = close
+
+    visit(story)
+    assert seated == [False]
 
 
 def test_what_a_worker_that_is_no_more_has_left_is_swept_and_what_is_in_use_is_not(group: Group) -> None:

@@ -12,6 +12,7 @@ import pytest
 from google.protobuf.empty_pb2 import Empty
 
 from attacca.workflow.dialects.edgeless.words import PROTO
+from tests.live.patience import PATIENCE_S
 from tests.live.stores import free_port
 from tests.live.whole import Whole, running, until
 
@@ -136,7 +137,9 @@ def test_a_workflow_is_started_listed_inspected_and_stopped(server: Server) -> N
 def test_what_an_instance_does_is_on_a_page_in_its_log_and_in_the_data_sets(server: Server) -> None:
     whole, client, state = server
     name = client("Start", asked(function("f", SENDER, out="log"), log="file-log")).workflow_status.workflow_id
-    followed = urllib.request.urlopen(f"http://127.0.0.1:{whole.port}/api/workflows/edgeless/logs?follow=true")
+    followed = urllib.request.urlopen(
+        f"http://127.0.0.1:{whole.port}/api/workflows/edgeless/logs?follow=true", timeout=PATIENCE_S
+    )
     told = {json.loads(followed.readline())["text"].partition(":")[0] for _ in range(3)}
     assert "telemetry" in told
 

@@ -45,8 +45,11 @@ class Common:
         self._holders -= 1
         if self._holders == 0 and self.groups is not None:
             self.groups.close()
-            if self._seat is not None:
-                self._seat.leave()
+
+    def rise(self) -> None:
+        """Leave the seat: whoever removes it after us waits until nobody is there."""
+        if self._seat is not None:
+            self._seat.leave()
 
     def book(self) -> dict[str, ChildProcess]:
         """A new one, for one of them to keep its processes in."""

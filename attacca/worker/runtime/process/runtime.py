@@ -107,6 +107,7 @@ class ProcessRuntime:
     async def close(self) -> None:
         if self._watchdog is not None:
             self._watchdog.cancel()
+        self.common.rise()
         await self._zygotes.close()
         for process in list(self._processes.values()):
             process.kill("its runtime was closed")  # without isolation it may have missed that its parent died
