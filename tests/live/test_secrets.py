@@ -181,9 +181,9 @@ def test_a_value_is_shown_nowhere(tmp_path: Path) -> None:
 
 
 def _asked(whole: Whole) -> list[bytes]:
-    """Every page, and every answer of the API to who only asks."""
+    """Every page, and every answer of the API to who only asks; what does not end tells what `/api/overview` does."""
     document = whole.get("/api/schema")
-    paths = [path for path, item in document["paths"].items() if "get" in item]
+    paths = [path for path, item in document["paths"].items() if "get" in item and path != "/api/events"]
     assert len(paths) >= 8
     paths = [re.sub(r"\{\w+\}", "shop", path) for path in paths] + [
         "/",

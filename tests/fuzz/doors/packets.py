@@ -34,6 +34,7 @@ from attacca.worker.runtime.process.cgroup_slot import CgroupSlot
 from attacca.worker.runtime.process.fork_client import LARGEST, TURN, ForkClient
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.runtime import ProcessRuntime
+from attacca.worker.runtime.process.wiring import Wiring
 from attacca.worker.runtime.process.zygote.spawn_spec import BIRTH
 from tests.fuzz.door import Door
 from tests.fuzz.framing import as_json, frame, head, left_over, odd, times
@@ -172,6 +173,7 @@ class Story:
         self.runtime = Watched(SharedCode(room), OPTIONS, ManualClock(5.0))
         self.runtime.by_turn = Counter()
         self.runtime._loop, self.runtime._sink = loop, self.reports.append
+        self.runtime._wiring = Wiring(self.runtime.common.nat, self.reports.append)
         self.zygote = Zygote(loop, self.runtime._hear, self.runtime._lost)
         self.runtime._zygotes = cast(Any, self.zygote)
         fork = " ".join(["sleep 600 &"] * GRANDCHILDREN)
