@@ -203,7 +203,7 @@ def beside() -> str:
 def schools() -> str:
     """Workers against a cluster as `make lab` recorded it, and both beside what was published."""
     recorded = msgspec.json.decode(SCHOOLS.read_bytes())
-    both = sorted(recorded["configurations"], key=lambda one: str(one["label"] != "worker"))
+    both = recorded["configurations"]
     seeds = {len(one["seeds"]) for one in both}
     rows = []
     for pair in recorded["comparisons"]:
@@ -211,7 +211,8 @@ def schools() -> str:
         cells = [_within(one["metrics"][pair["metric"]], scale) for one in both]
         ratio = f"{pair['ratio']:.3f} ({pair['ratio_low']:.3f} … {pair['ratio_high']:.3f})"
         rows.append((f"{label}, {unit}" if unit else label, *cells, ratio))
-    head = ("", *(one["label"] for one in both), "cluster / worker")
+    ways = {f"{pair['other']} / {pair['base']}": None for pair in recorded["comparisons"]}
+    head = ("", *(one["label"] for one in both), *ways)
     figures = recorded["beside"]["tables"][0]
     beside_it = table(tuple(figures["head"]), map(tuple, figures["rows"]))
     over = f"Over {min(seeds)} seeds, each of which both have seen:"

@@ -106,6 +106,8 @@ class Retries:
             if one.start is not None or one.losses + 1 >= self._attempts:
                 return False
             holder.queued -= 1
+            if self._has_others(holder):  # who has heard of nothing yet has nothing to do, and would be chosen again
+                self._pass_over(holder)
         elif one.revision != function.number:
             return False
         elif outcome.code == SandboxLost.code:
@@ -114,17 +116,23 @@ class Retries:
             holder.running -= 1
             self._workers.ease(holder)
         elif outcome.code == Draining.code:
-            others = any(not other.is_draining for other in self._workers.by_name.values() if other is not holder)
-            if one.start is not None or not others or one.losses + 1 >= self._attempts:
+            if one.start is not None or not self._has_others(holder) or one.losses + 1 >= self._attempts:
                 return False
             holder.queued -= 1
-            holder.is_draining = True  # its heartbeat would say so a moment later
-            self._workers.renew()
+            self._pass_over(holder)
         else:
             return False
         self._again(now, one, outcome.message, out)
         self._place_anew(now, one, out)
         return True
+
+    def _has_others(self, holder: WorkerHandle) -> bool:
+        return any(not other.is_draining for other in self._workers.by_name.values() if other is not holder)
+
+    def _pass_over(self, holder: WorkerHandle) -> None:
+        """Until its next heartbeat, which says how it is."""
+        holder.is_draining = True
+        self._workers.renew()
 
     def _place_anew(self, now: float, one: Inflight, out: list[Command]) -> None:
         holder = one.holder

@@ -202,6 +202,17 @@ def test_what_a_worker_does_not_know_yet_or_any_more_is_sent_again_as_it_is_now(
     assert told(g.end(1.0, unknown)) == ["1 not_found"]
 
 
+def test_a_worker_that_has_heard_of_no_function_yet_is_passed_over_until_it_is_heard_of_again() -> None:
+    """It has nothing to do, and would be chosen each time."""
+    g = stage("a", "b")
+    g.admit(0.0)
+    unknown = Failed("not_found", "this worker knows no revision 'f@1'")
+    assert told(g.end(1.0, unknown)) == ["1~2 to b"]
+    assert [g.admit(1.0, name).worker for name in ("2", "3")] == ["b", "b"]
+    beat(g, 2.0, "a")
+    assert g.admit(2.0, "4").worker == "a"
+
+
 def test_a_lost_sandbox_may_be_made_good_by_another_worker() -> None:
     g = stage("a", "b", idempotent=True)
     g.admit(0.0)
