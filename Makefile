@@ -16,7 +16,7 @@ MINUTES ?= 5
 LEAVE_OUT ?=
 # Those of a file share its servers, and stay together. Live tests wait for much of their time, and long ones compute.
 BY_FILE := --dist loadfile --no-loadscope-reorder
-WAITING := -n 4 $(BY_FILE)
+WAITING := -n 3 $(BY_FILE)
 COMPUTING := -n auto --maxprocesses 4 $(BY_FILE)
 HOUSE := tests/house
 LONG := tests/laws tests/load tests/sim tests/lab tests/fuzz tests/examples tests/cli/laboratory tests/guest/libraries

@@ -103,12 +103,17 @@ def test_an_import_that_takes_more_memory_than_it_may_is_ended_as_that(template:
 @pytest.mark.parametrize("template", [True, False])
 def test_an_import_that_makes_more_processes_than_it_may_gets_no_more(template: bool) -> None:  # noqa: FBT001
     async def story(house: House) -> None:
-        failed = await begin(house, source("fork(600); raise RuntimeError(f'made {made}')"), template=template)
+        failed = await begin(
+            house,
+            source("fork(600); made < 600 or time.sleep(60); raise RuntimeError(f'made {made}')"),
+            template=template,
+        )
         assert failed.code in ("bad_function", "start_failed", "out_of_memory"), failed
         if found := re.search(r"made (\d+)", failed.message):
             assert int(found[1]) < (PROCESSES if has_groups(house) else 600)
         else:
             assert not has_groups(house), failed
+            assert "processes and threads" in failed.message, failed
 
     visit(story, processes=PROCESSES)
 
