@@ -51,7 +51,7 @@ def test_all_is_told_first_then_what_changes_and_who_missed_something_is_told_al
         assert await read(slow) == ("overview", 2)
         assert repr(world.watching) == "<Watching 2 watch, 3 seen>"
         for one in (quick, slow):
-            await one.aclose()  # type: ignore[attr-defined]
+            await one.aclose()  # type: ignore[attr-defined]  # a generator
         assert repr(world.watching) == "<Watching 0 watch, 3 seen>"
         looks = world.looks
         await world.pass_by(9)

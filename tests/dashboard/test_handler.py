@@ -56,7 +56,7 @@ class Scene:
     def ask(self, url: str, method: str = "GET", **fields: str) -> Action:
         named = {"host": "127.0.0.1:8080", **{name.replace("_", "-"): value for name, value in fields.items()}}
         listed: Fields = [(name.encode(), value.encode()) for name, value in named.items()]
-        made = head(method.encode(), url.encode(), listed, dict(listed), "1.1", True)  # noqa: FBT003
+        made = head(method.encode(), url.encode(), listed, dict(listed), "1.1", True)  # noqa: FBT003 - kept alive
         return self.dashboard.handle(made, self._ends)
 
     def page(self, **fields: str) -> str:

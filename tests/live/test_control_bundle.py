@@ -127,7 +127,7 @@ def test_a_reader_who_goes_away_ends_the_build(tmp_path: Path) -> None:
     async def play(bundles: Bundles, state: StateDir) -> None:
         building = bundles.build(required(TINY), from_source=False)
         assert await anext(building)
-        await building.aclose()  # type: ignore[attr-defined]
+        await building.aclose()  # type: ignore[attr-defined]  # a generator
         async with asyncio.timeout(30):
             while True:
                 if len(asyncio.all_tasks()) == 1:

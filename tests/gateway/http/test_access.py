@@ -28,7 +28,7 @@ def is_passed_over(one: Access, fields: Fields) -> bool:
 
 
 def judge(one: Access, fields: Fields) -> object:
-    head = request.head(b"GET", b"/", fields, dict(fields), "1.1", True)  # noqa: FBT003
+    head = request.head(b"GET", b"/", fields, dict(fields), "1.1", True)  # noqa: FBT003 - kept alive
     return one.judge(head) or head.refusal
 
 
