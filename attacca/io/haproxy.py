@@ -42,19 +42,26 @@ def slots(state: str) -> list[Slot]:
 
 
 def orders(backend: str, there: Iterable[Slot], wanted: Iterable[Address]) -> list[str]:
-    """What makes of the slots that are there those that are wanted. What is in its place stays there, and goes on."""
+    """What makes of the slots that are there those that are wanted. What is in its place stays there, and goes on.
+
+    Who is new is given nothing before it has been asked whether it is ready: HAProxy would take that for granted.
+    """
     missing, free, out = dict.fromkeys(wanted), [], []
     for slot in there:
         name = f"{backend}/{slot.name}"
         if slot.address in missing:
             del missing[slot.address]
-            out += [] if slot.is_up else [f"set server {name} state ready"]
+            out += [] if slot.is_up else [_begin(name)]
         else:
             free.append(name)
             out += [f"set server {name} state maint"] if slot.is_up else []
     for (host, port), name in zip(missing, free, strict=False):
-        out += [f"set server {name} addr {host} port {port}", f"set server {name} state ready"]
+        out += [f"set server {name} addr {host} port {port}", _begin(name)]
     return out
+
+
+def _begin(name: str) -> str:
+    return f"set server {name} state ready; set server {name} health down"
 
 
 def addresses(urls: Iterable[str]) -> list[Address]:

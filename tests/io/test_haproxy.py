@@ -24,11 +24,11 @@ def test_who_joins_is_given_a_slot_and_who_goes_gives_it_back() -> None:
     assert orders("attacca", there, [("127.0.0.1", 8080)]) == []
     assert orders("attacca", there, [("127.0.0.1", 8080), ("10.0.0.2", 80)]) == [
         "set server attacca/gateway2 addr 10.0.0.2 port 80",
-        "set server attacca/gateway2 state ready",
+        "set server attacca/gateway2 state ready; set server attacca/gateway2 health down",
     ]
     assert orders("attacca", there, []) == ["set server attacca/gateway1 state maint"]
     assert orders("attacca", [Slot("g", ("10.0.0.2", 80), is_up=False)], [("10.0.0.2", 80)]) == [
-        "set server attacca/g state ready"
+        "set server attacca/g state ready; set server attacca/g health down"
     ]
 
 
@@ -39,7 +39,7 @@ ADDRESSES = st.tuples(st.sampled_from(["10.0.0.1", "10.0.0.2"]), st.integers(1, 
 def test_when_all_is_done_nothing_is_left_to_do(state: list[tuple[Address, bool]], wanted: set[Address]) -> None:
     there = {f"s{n}": Slot(f"s{n}", address, is_up=is_up) for n, (address, is_up) in enumerate(state)}
     for order in orders("b", there.values(), sorted(wanted)):
-        words = order.split()
+        words = order.partition(";")[0].split()
         name = words[2].removeprefix("b/")
         if words[3] == "addr":
             there[name] = there[name]._replace(address=(words[4], int(words[6])))

@@ -83,8 +83,8 @@ def test_networks_are_counted_one_by_one_and_the_loopback_is_none() -> None:
     assert (rates.received_mb_s, rates.sent_mb_s) == (1.5, 0.0)
 
 
-def test_a_machine_with_ten_thousand_devices_shows_some() -> None:
-    rows = "\n".join(f" veth{number}: 1 1 0 0 0 0 0 0 1 1 0 0 0 0 0 0" for number in range(10_000))
+def test_a_machine_with_a_thousand_devices_shows_some() -> None:
+    rows = "\n".join(f" veth{number}: 1 1 0 0 0 0 0 0 1 1 0 0 0 0 0 0" for number in range(1_000))
     assert len(network_counts(f"a\nb\n{rows}\n")) == 64
 
 
