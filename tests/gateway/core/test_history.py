@@ -1,12 +1,10 @@
 """The last hour of a gateway, from the counters of its functions."""
 
-from types import SimpleNamespace
-from typing import Any
-
 from attacca.gateway.core.history import FUNCTIONS_MOST, History, Tally
-from attacca.gateway.core.inflight import Function
+from attacca.gateway.core.inflight import NO_REQUEST, Function, Inflight
+from attacca.gateway.core.workers import WorkerHandle
 from attacca.model.history import FUNCTION_STEP_S, HOUR_S, STEP_S, FunctionNow, bucket, percentile
-from tests.gateway.play import revision
+from tests.gateway.play import Waiter, revision
 
 
 class Place:
@@ -21,7 +19,8 @@ class Place:
         function = self.functions.setdefault(name, Function(revision(name), 200))
         function.statistics.taken += count
         function.statistics.ended[start] += count
-        ended: Any = SimpleNamespace(total_ms=ms)
+        ended = Inflight("1", function, NO_REQUEST, Waiter(), WorkerHandle("w1", 0.0), "there is one", 0.0, 0.0)
+        ended.total_ms = ms
         function.recent.extend([ended] * count)
 
     def step(self, count: int = 1) -> None:
