@@ -34,8 +34,9 @@ class NoTracing:
         return "<NoTracing>"
 
     def begun(self, invocation: str, request: Request) -> Request:
-        parent = parsed(request.trace) if request.trace else None
-        return request if parent is None and not request.trace else replace(request, trace=str(parent or ""))
+        if not request.trace:
+            return request
+        return replace(request, trace=str(parsed(request.trace) or ""))
 
     def ended(self, inflight: Inflight) -> None: ...
 
