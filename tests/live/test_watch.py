@@ -249,13 +249,12 @@ def test_too_many_open_files_cannot_be_watched() -> None:
 # A server that can make no cgroup.
 
 HERE = Path(__file__).parent
-PYTHON = ordinary.python() if os.geteuid() == 0 else sys.executable
 IS_LIMITED = os.geteuid() != 0 and open_groups() is not None
 ordinary_only = pytest.mark.skipif(IS_LIMITED, reason="no ordinary user without cgroups can try")
 
 
 def _attacca(*words: str) -> "subprocess.CompletedProcess[str]":
-    python = ordinary.command(PYTHON) if os.geteuid() == 0 else [PYTHON]
+    python = ordinary.command(ordinary.python()) if os.geteuid() == 0 else [sys.executable]
     command = [*python, "-m", "attacca.cli.app", *words]
     environ = ordinary.environment() if os.geteuid() == 0 else None
     return subprocess.run(command, env=environ, cwd="/", capture_output=True, text=True, check=False)
@@ -286,7 +285,7 @@ def test_a_server_that_cannot_enforce_memory_does_not_start_unless_told(place: P
 
 @ordinary_only
 def test_a_server_that_is_told_so_watches_and_says_so_once(place: Path) -> None:
-    with running(place / "state", ordinary=PYTHON if os.geteuid() == 0 else "") as whole:
+    with running(place / "state", ordinary=ordinary.python() if os.geteuid() == 0 else "") as whole:
         assert whole.info["memory_limits"] == "rlimits and a watchdog"
         until(lambda: "Memory is watched, not enforced" in whole.said)
         whole.function("holder", textwrap.dedent(HOLD), handler="main:handler", memory_mb=80)
