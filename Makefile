@@ -99,7 +99,7 @@ screenshot: $(VENV)/.dev ## A picture of the dashboard of a server on which some
 	@$(BIN)/python -c 'import playwright' 2>/dev/null || $(BIN)/pip install --quiet 'playwright>=1.50'
 	@$(BIN)/python -m tests.ui.screenshot --minutes $(MINUTES)
 
-edgeless: $(VENV)/.dev ## Hold a domain to nodes of EDGELESS, which Cargo builds from their source in some minutes
+edgeless: $(VENV)/.dev ## Hold a domain to nodes of EDGELESS, which Cargo builds from source in some minutes; EDGELESS=its checkout
 	@scripts/edgeless.sh $(abspath $(BIN)/python)
 
 languages: $(VENV)/.dev ## Build the programs of examples/programs, run each as a function, and say what it costs; ONLY=go

@@ -349,7 +349,7 @@ class Workflows:
 
     def _written(self, command: Put | Erase, told: int | AttaccaError) -> None:
         if isinstance(told, AttaccaError):
-            self._drive.feed(StoreFailed(command.key, told))
+            self._drive.feed(StoreFailed(command.key, told, isinstance(command, Erase)))
         elif isinstance(command, Put):
             self._drive.feed(Stored(command.key, told))
             if command.key.startswith(STATES):

@@ -366,7 +366,8 @@ class Orchestrator:
         is_heard = self.is_up and starts == self.starts
         if self.is_store_down:
             if is_heard:
-                self.drive.feed(StoreFailed(command.key, StateUnavailable("the store is gone", "")))
+                error = StateUnavailable("the store is gone", "")
+                self.drive.feed(StoreFailed(command.key, error, isinstance(command, Erase)))
         elif isinstance(command, Erase):
             self.store.pop(command.key, None)
             if is_heard:

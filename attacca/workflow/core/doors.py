@@ -93,7 +93,9 @@ class Doors:
 
     def _look(self, now: float, out: list[Said]) -> None:
         for gone in [name for name in self._parts if name not in self._core.workflows]:
-            del self._parts[gone]
+            for part in self._parts.pop(gone):  # a component may have been left behind, as a share of its own
+                if part.workflow is self._core.workflows.get(part.workflow.id):
+                    self._parts.setdefault(part.workflow.id, []).append(part)
         doors = tuple(_door(part) for parts in self._parts.values() for part in parts if part.stage is Stage.UP)
         is_whole = now >= self._whole_at
         if (doors, is_whole) != (self._told.doors, self._told.is_whole):

@@ -133,10 +133,11 @@ class Erased(msgspec.Struct, frozen=True):
 
 
 class StoreFailed(msgspec.Struct, frozen=True):
-    """Of a Put or an Erase."""
+    """Of a Put, or of an Erase."""
 
     key: str
     error: AttaccaError
+    is_erase: bool = False
 
 
 class Tick(msgspec.Struct, frozen=True):

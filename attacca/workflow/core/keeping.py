@@ -63,10 +63,18 @@ class Keeping:
             workflow.id, workflow.spec, workflow.started_at, workflow.epoch, workflow.components, workflow.lost
         )
         key = WORKFLOWS + workflow.id
-        self._erasing.pop(key, None)  # of one before that could not be kept
-        self._unerased.pop(key, None)
+        self._claim(key)  # of one before that could not be kept
+        for part in workflow.parts.values():
+            if part.state is not None:  # which is written before, where it comes from elsewhere
+                self._claim(part.key)
+                self._versions.setdefault(part.key, 0)
         self._recording[key] = self._recording.get(key, 0) + 1
         out.append(Put(key, msgspec.json.encode(record), 0))
+
+    def _claim(self, key: str) -> None:
+        """What lies there is somebody's: what one before could not erase is written over."""
+        self._erasing.pop(key, None)
+        self._unerased.pop(key, None)
 
     def is_recorded(self, workflow: Workflow) -> bool:
         """Of which components it and the whole are is durable."""
@@ -126,13 +134,19 @@ class Keeping:
     def erased(self, event: Erased, out: list[Command]) -> Workflow | None:
         """The answer is a workflow that is over, and cannot come back."""
         self._erasing.pop(event.key, None)
+        self._versions.pop(event.key, None)
         known = self._books.workflows.get(event.key.removeprefix(WORKFLOWS))
         if known is None or not known.is_over or not event.key.startswith(WORKFLOWS):
             return None
-        for key in [part.key for part in known.parts.values()]:
-            if self._versions.pop(key, None) or key in self._syncs:
-                self._erase(key, out)
+        self._erase_states(known, out)
         return known
+
+    def _erase_states(self, workflow: Workflow, out: list[Command]) -> None:
+        """Also those that are on their way there."""
+        for key in [part.key for part in workflow.parts.values()]:
+            if key in self._versions or key in self._syncs:
+                self._versions.pop(key, None)
+                self._erase(key, out)
 
     def synced(self, event: StateSynced, out: list[Command]) -> None:
         part = self._books.part(event.id, event.worker)
@@ -142,6 +156,7 @@ class Keeping:
         record = StateRecord(part.workflow.root, part.label, part.number, event.version, event.state)
         self._syncs.setdefault(part.key, []).append((part, event))
         self._placing.writing[part.key] = None
+        self._claim(part.key)
         out.append(Put(part.key, msgspec.json.encode(record), self._versions.get(part.key, 0)))
 
     def stored(self, now: float, event: Stored, out: list[Command]) -> None:
@@ -169,10 +184,13 @@ class Keeping:
             self._has_failed = True
             self.again_at = now + AGAIN_S
             return None
-        if event.key in self._erasing:
+        if event.is_erase:
+            if event.key in self._erasing:  # and nobody has written there since
+                self._unerased[event.key] = None
+                self.again_at = now + AGAIN_S
+            return None
+        if event.key.startswith(WORKFLOWS) and event.key in self._erasing:
             self._recorded(event.key)
-            self._unerased[event.key] = None
-            self.again_at = now + AGAIN_S
             return None
         if event.key.startswith(WORKFLOWS):
             known = self._books.workflows.get(event.key.removeprefix(WORKFLOWS))
@@ -181,6 +199,7 @@ class Keeping:
                 if known is None:
                     return None
                 self._erase(event.key, out)  # it may have been written all the same
+                self._erase_states(known, out)
                 return self._books.workflows.pop(known.id)
             self._unrecorded[event.key] = None
             self.again_at = now + AGAIN_S

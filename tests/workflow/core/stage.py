@@ -205,7 +205,7 @@ class Stage:
 
     def _erase(self, key: str) -> None:
         if self.is_refusing:
-            self.tell(StoreFailed(key, StateUnavailable("it is gone", "")))
+            self.tell(StoreFailed(key, StateUnavailable("it is gone", ""), is_erase=True))
         else:
             self.store.pop(key, None)
             self.tell(Erased(key))

@@ -370,9 +370,9 @@ def test_what_could_not_be_kept_and_was_written_all_the_same_is_erased() -> None
     assert isinstance(put, Put)
     erase, reply = core.handle(0.1, StoreFailed(put.key, StateUnavailable("it is gone", "")))
     assert (erase, type(reply)) == (Erase(put.key), Reply)
-    core.handle(0.2, StoreFailed(put.key, StateUnavailable("it is gone", "")))
+    core.handle(0.2, StoreFailed(put.key, StateUnavailable("it is gone", ""), is_erase=True))
     assert erase in core.handle(1.2, Tick())
-    core.handle(1.3, StoreFailed(put.key, StateUnavailable("it is gone", "")))
+    core.handle(1.3, StoreFailed(put.key, StateUnavailable("it is gone", ""), is_erase=True))
     again = StartAsked("2", WorkflowSpec(name="w", components=(function("a"),)), 0.0, put.key.removeprefix(WORKFLOWS))
     assert put in core.handle(1.4, again)
     assert erase not in core.handle(9.0, Tick()), "it is another's now"

@@ -30,6 +30,7 @@ from attacca.workflow.core.events import (
 )
 from attacca.workflow.core.keeping import WORKFLOWS
 from tests.cases import each
+from tests.workflow.core.stage import function
 
 DOOR = Component(
     name="door", resource="http-ingress", configuration={"host": "A.b:80", "path": "/x", "methods": "get, POST"},
@@ -144,6 +145,21 @@ def test_control_that_has_just_begun_says_that_it_does_not_know_all() -> None:
 def test_what_can_be_no_address_is_refused(configuration: dict[str, str]) -> None:
     with pytest.raises(BadConfig):
         ingress.expect(configuration)
+
+
+def test_a_door_that_stays_when_the_rest_of_its_workflow_goes_is_open_still() -> None:
+    domain = Domain()
+    workflow = domain.start(DOOR, function("rest"))
+    for name in ("door", "rest"):
+        domain.doors.handle(0.0, InstanceUp("n", f"{workflow}.{name}.1"))
+    domain.core.sharing.split(0.5, f"{workflow}~door", [])
+    for key in (workflow, f"{workflow}~door"):
+        domain.doors.handle(0.6, Stored(WORKFLOWS + key, 2))
+    out = domain.doors.handle(1.0, StopAsked("3", workflow, hands_over=True))
+    out += domain.doors.handle(1.1, InstanceDown("n", f"{workflow}.rest.1", Failed("stopped", "")))
+    out += domain.doors.handle(1.2, Erased(WORKFLOWS + workflow))
+    assert list(domain.core.workflows) == [f"{workflow}~door"]
+    assert (replies(out), opened(out)) == (["3"], [])
 
 
 def test_at_a_host_of_its_own_all_paths_are_a_doors() -> None:

@@ -2,6 +2,11 @@
 
 from attacca.errors import StateUnavailable
 from attacca.kernel.rand import Streams
+from attacca.model.events import StateKept
+from attacca.model.federation import Left
+from attacca.model.messages import Send
+from attacca.model.resources import Resources
+from attacca.model.sandbox import WorkerView
 from attacca.model.workflow import WorkflowSpec
 from attacca.policy.placement.random import Random
 from attacca.workflow.core.domain import DomainCore
@@ -9,9 +14,11 @@ from attacca.workflow.core.events import (
     Command,
     Erase,
     Erased,
+    NodeJoined,
     Put,
     Record,
     Restored,
+    StartAsked,
     StateRecord,
     StopAsked,
     Stored,
@@ -19,7 +26,8 @@ from attacca.workflow.core.events import (
     Tick,
 )
 from attacca.workflow.core.keeping import NODES, WORKFLOWS
-from tests.workflow.core.stage import function
+from tests.workflow.core.stage import Stage, function, syncs
+from tests.workflow.core.test_moving import quiet
 
 RECORD = Record("w1", WorkflowSpec(name="demo", components=(function("a"), function("b"))), 0.0)
 OWNED = StateRecord("w1", "a", 1, 1, b"1")
@@ -41,7 +49,7 @@ def test_states_that_belong_to_no_workflow_are_swept_when_somebody_takes_over() 
     core, out = begun(OWNED, *gone)
     keys = [f"workflow-states/{one.workflow}/{one.component}" for one in gone]
     assert erased(out) == keys
-    core.handle(0.1, StoreFailed(keys[0], StateUnavailable("it is gone", "")))
+    core.handle(0.1, StoreFailed(keys[0], StateUnavailable("it is gone", ""), is_erase=True))
     core.handle(0.1, Erased(keys[1]))
     assert erased(core.handle(1.2, Tick())) == keys[:1], "until it is gone"
     core.handle(1.3, Erased(keys[0]))
@@ -65,6 +73,77 @@ def test_one_that_is_over_is_not_written_again_though_it_could_not_be_before() -
     for _ in range(2):
         core.handle(0.1, StoreFailed(key, StateUnavailable("it is gone", "")))
     assert key in erased(core.handle(0.2, StopAsked("over", "w1")))
-    core.handle(0.3, StoreFailed(key, StateUnavailable("it is gone", "")))
+    core.handle(0.3, StoreFailed(key, StateUnavailable("it is gone", ""), is_erase=True))
     out = core.handle(5.0, Tick())
     assert (key in erased(out), [one for one in out if isinstance(one, Put) and one.key == key]) == (True, [])
+
+
+GONE = StateUnavailable("it is gone", "")
+STATE = "workflow-states/w1/only"
+
+
+def empty(*states: StateRecord) -> DomainCore:
+    """With a node, and with what lies in the store of no workflow."""
+    core = DomainCore(Random(), Streams(1).stream("x"))
+    core.handle(0.0, Restored((), tuple((state, 1) for state in states)))
+    view = WorkerView(name="n", capacity=Resources(1000), used=Resources(0), queued=0, running=0, limit=2)
+    core.handle(0.0, NodeJoined(view, ""))
+    return core
+
+
+def again(core: DomainCore, *left: Left) -> list[Command]:
+    """What was here goes on here, after another domain had it."""
+    spec = WorkflowSpec(name="demo", components=(function("only"),))
+    return core.handle(2.0, StartAsked("again", spec, 0.0, "w1", 3, left))
+
+
+def test_a_state_that_comes_back_is_not_erased_because_the_one_before_could_not_be() -> None:
+    core = empty(StateRecord("w1", "only", 1, 1, b"old"))
+    core.handle(0.1, StoreFailed(STATE, GONE, is_erase=True))
+    assert [one.key for one in again(core, Left("only", 7, 4, b"new", (), ())) if isinstance(one, Put)] == [
+        STATE,
+        WORKFLOWS + "w1",
+    ]
+    assert STATE not in erased(core.handle(9.0, Tick()))
+
+
+def test_one_that_comes_back_without_a_state_does_not_find_the_one_of_before() -> None:
+    core = empty(StateRecord("w1", "only", 1, 1, b"old"))
+    core.handle(0.1, StoreFailed(STATE, GONE, is_erase=True))
+    assert STATE in erased(again(core))
+
+
+def test_a_sync_is_answered_though_what_was_there_before_could_not_be_erased() -> None:
+    stage = Stage(quiet)
+    workflow = stage.start(function("only"))
+    key = f"workflow-states/{workflow}/only"
+    stage.core.keeping._erase(key, [])  # of one before, at the same place
+    stage.tell(StoreFailed(key, GONE, is_erase=True))
+    stage.is_writing = False
+    instance, node = stage.at(workflow, "only")
+    syncs(stage.nodes[node], instance, b"1")
+    stage.play(0.1)
+    answer = [
+        one.message for one in stage.core.handle(stage.clock.now(), StoreFailed(key, GONE))
+        if isinstance(one, Send) and isinstance(one.message, StateKept)
+    ]  # fmt: skip
+    assert [one.error for one in answer] == ["it is gone"]
+    assert key not in stage.core.placing.writing
+    assert key not in erased(stage.core.handle(9.0, Tick()))
+
+
+def test_what_came_with_a_workflow_that_could_not_be_kept_is_erased_with_it() -> None:
+    core = empty()
+    again(core, Left("only", 7, 4, b"new", (), ()))
+    assert erased(core.handle(2.1, StoreFailed(WORKFLOWS + "w1", GONE))) == [WORKFLOWS + "w1", STATE]
+    core.handle(2.2, Stored(STATE, 1))
+    core.handle(2.3, Erased(STATE))
+    assert repr(core.keeping) == "<Keeping 0 keys, 0 being written>"
+
+
+def test_what_is_still_on_its_way_into_the_store_goes_with_its_workflow() -> None:
+    core = empty()
+    again(core, Left("only", 7, 4, b"new", (), ()))
+    core.handle(2.1, Stored(WORKFLOWS + "w1", 1))
+    core.handle(2.2, StopAsked("over", "w1"))
+    assert erased(core.handle(2.3, Erased(WORKFLOWS + "w1"))) == [STATE]
