@@ -41,6 +41,10 @@ class Detours:
         if other is not None and place(other.instance) not in sender.lanes:
             self._give(sender, other, event, out)
             return
+        self._wait(sender, held, event, out)
+
+    def _wait(self, sender: EventInstance, held: str, event: Event, out: list[Command]) -> None:
+        """For who has that place next, and nobody else."""
         lane = sender.lanes.setdefault(held, Lane())
         if not lane.hold(event):
             self._drop(sender, event, f"too much waits for {held!r}, which is not there", out)
@@ -116,11 +120,14 @@ class Detours:
         self.inherit(instance, instance.start.unsent, out)
 
     def inherit(self, instance: EventInstance, unsent: Iterable[Event], out: list[Command]) -> None:
-        """What a predecessor had sent is for those that have these places now."""
+        """What a predecessor had sent is for those that have these places now, also where they are nowhere yet: another
+        replica may have got what was sent later."""
         for event in unsent:
             at = place(event.target)
             sent = Event(event.target, self._address(instance), event.data, "", event.output, event.created)
-            if at in instance.routes.at:
+            if at in instance.lanes:
+                self._wait(instance, at, sent, out)
+            elif at in instance.routes.at:
                 self._give(instance, instance.routes.at[at], sent, out)
 
     def patch(self, instance: EventInstance, order: Patch, out: list[Command]) -> None:
