@@ -12,9 +12,19 @@ from typing import Any
 import pytest
 
 from attacca.io.certificates import make_authority, make_plane
+from tests.live.patience import IMPORT_S
 from tests.live.whole import ENVIRON, Onlooker, Whole, until
 
-WORKER = ("--memory", "1024", "--memory-limits", "watch", "--cores", "2")
+WORKER = (
+    "--memory",
+    "1024",
+    "--memory-limits",
+    "watch",
+    "--cores",
+    "2",
+    "--set",
+    f"process.start_timeout_s={IMPORT_S:g}",
+)
 
 
 class Plane(Whole):

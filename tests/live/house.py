@@ -31,7 +31,7 @@ from attacca.worker.host.nat.outside import Nat
 from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.runtime import ProcessRuntime
-from tests.live.patience import NAP_S, PATIENCE_S
+from tests.live.patience import IMPORT_S, NAP_S, PATIENCE_S
 
 STEP_S = 0.5
 R = TypeVar("R")
@@ -142,7 +142,9 @@ def visit(story: Callable[[House], Awaitable[R]], nat: Nat | None = None, **opti
 
     async def main() -> R:
         with tempfile.TemporaryDirectory(prefix="attacca-test-") as state:
-            house = House(Path(state), ProcessOptions(**{"memory_limits": "watch", **options}), nat)
+            house = House(
+                Path(state), ProcessOptions(**{"memory_limits": "watch", "start_timeout_s": IMPORT_S, **options}), nat
+            )
             await house.runtime.open(house.hear)
             try:
                 return await story(house)

@@ -1,6 +1,6 @@
 """How long a test waits at most for what has to come, and what goes on meanwhile.
 
-PATIENCE=3 waits three times as long, on a slow machine.
+PATIENCE=3 waits three times as long, on a slow machine, and lets servers do so where a test sets what they wait.
 """
 
 import os
@@ -8,9 +8,18 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-PATIENCE_S = 20.0 * float(os.environ.get("PATIENCE", "1"))
+FACTOR = float(os.environ.get("PATIENCE", "1"))
+PATIENCE_S = 20.0 * FACTOR
 ASK_S = 1.5 * PATIENCE_S  # for an answer
 NAP_S = 0.01  # before it looks again
+
+
+def patiently(seconds: float) -> float:
+    """What a test sets as a limit of a server's for something that a slow machine does slowly, in seconds."""
+    return seconds * FACTOR
+
+
+IMPORT_S = patiently(30.0)  # that a server waits for the import of a function
 
 
 class Later(threading.Thread):

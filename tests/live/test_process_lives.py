@@ -13,7 +13,9 @@ from attacca.model.function import Revision, Signature
 from attacca.model.invocation import Invocation, Request
 from attacca.worker.core.reports import RunBody, SandboxFailed, SandboxGone, TemplateFailed, TemplateReady
 from tests.live.house import House, call, value, visit
+from tests.live.patience import patiently
 
+SOON_S = patiently(1.0)  # for an import that does not end by itself
 ECHO = "def handler(name='world'): return {'hello': name}"
 
 WHO = """
@@ -99,7 +101,7 @@ def test_a_template_whose_import_starts_threads_says_that_it_cannot_be_forked() 
         ("import os; os._exit(9)", "start_failed", "exited with status 9"),
         # what prepares places for its sandboxes meets a closed end before the process has ended
         ("import os, time; os.closerange(3, 99); time.sleep(0.2); os._exit(9)", "start_failed", "exited with status 9"),
-        ("import time; time.sleep(60)", "timeout", "longer than 1 s"),
+        ("import time; time.sleep(60)", "timeout", f"longer than {SOON_S:g} s"),
         ("x = 1\nwhile True:\n    x += 1", "timeout", 'main.py", line'),
         ("b = bytearray(400 << 20)", "out_of_memory", "over its memory of 64 MB"),
     ],
@@ -108,7 +110,7 @@ def test_code_that_cannot_be_imported_is_refused_with_the_reason(source: str, co
     async def story(house: House) -> object:
         return await house.template(house.function(source, memory_mb=64))
 
-    report = visit(story, start_timeout_s=1.0)
+    report = visit(story, start_timeout_s=SOON_S)
     assert isinstance(report, TemplateFailed)
     assert (report.code, says in report.message + report.traceback) == (code, True), report
 
@@ -318,5 +320,5 @@ def test_a_template_that_lets_go_of_its_channel_is_ended() -> None:
         await house.template_gone(template.template)
         return await house.template(house.function(source))
 
-    report = visit(story, start_timeout_s=2.0)
+    report = visit(story, start_timeout_s=patiently(2.0))
     assert isinstance(report, TemplateFailed)

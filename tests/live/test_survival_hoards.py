@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.live import ordinary
-from tests.live.patience import Later
+from tests.live.patience import Later, patiently
 from tests.live.whole import running, until
 
 HOARDER = """
@@ -70,7 +70,7 @@ SANDBOXES = 3
 @pytest.mark.parametrize("what", ["descriptors", "nested", "pipes", "locks"])
 def test_what_one_function_hoards_is_missed_by_no_other(tmp_path: Path, what: str, templates: str) -> None:
     with running(tmp_path / "state", "--set", f"worker.templates={templates}") as whole:
-        whole.function("hoarder", HOARDER, handler="main:hoarder")
+        whole.function("hoarder", HOARDER, handler="main:hoarder", timeout_s=patiently(30.0))
         whole.function("another", ANOTHER)
         hoarding = [Later(lambda: whole.call("hoarder", {"what": what})) for _ in range(SANDBOXES)]
         until(lambda: whole.logs("hoarder").count("hoarded") == SANDBOXES, "they have all that they can get")

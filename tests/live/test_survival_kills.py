@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.patience import Later
+from tests.live.patience import Later, patiently
 from tests.live.whole import Answer, Whole, running, until, until_nothing_is_left
 
 WORK = """
@@ -153,7 +153,7 @@ def test_what_was_acknowledged_outlives_a_kill_and_what_was_not_leaves_no_rest(t
 def test_the_first_signal_lets_what_runs_finish_and_refuses_the_rest(tmp_path: Path) -> None:
     with running(tmp_path / "state", "--concurrency", "fixed", "--set", "worker.concurrency.count=2") as whole:
         whole.function("work", WORK)
-        calls = [Later(lambda: whole.call("work", {"ms": 1500})) for _ in range(6)]
+        calls = [Later(lambda: whole.call("work", {"ms": patiently(1500)})) for _ in range(6)]
         until(lambda: (view := whole.worker())["running"] == 2 and view["queued"] == 4, "two run and four wait")
         whole.signal(signal.SIGTERM)
         answers = [call.result() for call in calls]

@@ -11,6 +11,7 @@ from attacca.guest import channel as wire
 from attacca.worker.core.reports import SandboxFailed, SandboxReady, TemplateReady
 from tests.live import ordinary
 from tests.live.house import House, visit
+from tests.live.patience import patiently
 
 BIRTHS = 6
 SOURCE = """
@@ -107,7 +108,7 @@ def test_all_that_it_made_is_gone_with_it_and_every_birth_has_an_end(deed: str) 
         house.runtime.kill(sandbox)
         await house.quiet(lambda: left(house))
 
-    visit(story, start_timeout_s=2.0, processes=64)
+    visit(story, start_timeout_s=patiently(2.0), processes=64)
 
 
 def test_a_template_that_goes_in_the_middle_of_births_ends_them_all() -> None:

@@ -22,7 +22,7 @@ import pytest
 from attacca.worker.runtime.process.lineage import children, household
 from tests.live.ordinary import command as as_ordinary
 from tests.live.ordinary import environment
-from tests.live.patience import ASK_S, NAP_S, PATIENCE_S, Later
+from tests.live.patience import ASK_S, IMPORT_S, NAP_S, PATIENCE_S, Later
 
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("ATTACCA_")}
 JOIN = os.environ.get("JOIN", "memory")  # JOIN=tcp: the planes of every server are joined over TCP
@@ -55,7 +55,8 @@ def command(
     state: Path, *options: str, ordinary: str = "", groups: Sequence[Path] = (), verb: Sequence[str] = ("up",)
 ) -> list[str]:
     words = [*verb, "--port", "0", "--json", "--memory", "2048", "--memory-limits", "watch"]
-    words += ["--state-dir", str(state), "--set", f"wire.join={JOIN}", *options]
+    words += ["--state-dir", str(state), "--set", f"wire.join={JOIN}"]
+    words += ["--set", f"process.start_timeout_s={IMPORT_S:g}", *options]
     enter = ["sh", "-c", "".join(f"echo $$ > {group}/cgroup.procs && " for group in groups) + 'exec "$0" "$@"']
     python = as_ordinary(ordinary) if ordinary else [sys.executable]
     return [*(enter if groups else []), *python, "-m", "attacca.cli.app", *words]
@@ -326,7 +327,7 @@ def at_once(whole: Whole, requests: Sequence[bytes]) -> list[Answer]:
 
     async def main() -> list[Answer]:
         connections = [await asyncio.open_connection("127.0.0.1", whole.port) for _ in requests]
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(3 * PATIENCE_S):
             pairs = zip(connections, requests, strict=True)
             return await asyncio.gather(*(one(*connection, request) for connection, request in pairs))
 

@@ -22,6 +22,7 @@ from attacca.control.core.stored import FUNCTIONS, decode
 from attacca.control.deploy.state import StateDir, place
 from attacca.errors import AttaccaError, NotFound, PayloadTooLarge, StateCorrupt, StateUnavailable
 from attacca.io.store.types import Store
+from attacca.io.unpacking import unpack
 from attacca.model.function import Revision
 
 LOG = logging.getLogger("attacca.control")
@@ -162,7 +163,7 @@ class Artefacts:
         made = Path(tempfile.mkdtemp(dir=self._unfinished))
         try:
             with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
-                archive.extractall(made, filter="data")
+                unpack(archive, made)
             place(made, target)
         finally:
             shutil.rmtree(made, ignore_errors=True)

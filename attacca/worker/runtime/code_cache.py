@@ -8,6 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from attacca.errors import BadConfig
+from attacca.io.unpacking import unpack
 from attacca.worker.core.cache import CacheBook
 
 CODE, BUNDLES = "code", "bundles"
@@ -49,7 +50,7 @@ class CodeCache:
         made.chmod(0o755)
         try:
             with tarfile.open(packed) as archive:
-                archive.extractall(made, filter="data")
+                unpack(archive, made)
             target = self.code.parent / kind / digest
             if not target.is_dir():
                 made.rename(target)

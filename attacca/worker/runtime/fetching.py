@@ -1,6 +1,7 @@
 """A runtime behind a worker's supplies: a start waits until what it is made of has come, and others do not wait."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection
 
 import msgspec
@@ -20,6 +21,8 @@ from attacca.worker.core.reports import (
 )
 from attacca.worker.runtime.supplies import Supplies, digests
 from attacca.worker.runtime.types import Runtime
+
+LOG = logging.getLogger("attacca.worker")
 
 
 class Fetching:
@@ -111,6 +114,10 @@ class Fetching:
         except AttaccaError as error:
             del self._waiting[name]
             self._sink(failed(error.code, error.message, error.hint))
+        except Exception as error:  # a start that nobody hears of again would hold its memory for good
+            LOG.error("bug: the code of %s did not come", revision.id, exc_info=error)
+            del self._waiting[name]
+            self._sink(failed(StartFailed.code, f"its code did not come: {error}", "see the worker's log"))
         else:
             del self._waiting[name]
             self._came_ms[name] = (self._clock.now() - since) * 1e3

@@ -20,6 +20,7 @@ from attacca.worker.core.reports import Report, SandboxFailed, TemplateFailed
 from attacca.worker.runtime.code_cache import CodeCache
 from attacca.worker.runtime.fetching import Fetching
 from attacca.worker.runtime.supplies import Supplies
+from tests.logged import Logged
 
 PIECE = 2000
 N = TypeVar("N")
@@ -210,6 +211,23 @@ def test_what_is_not_to_be_had_is_a_start_that_failed(tmp_path: Path) -> None:
         assert bench.reports == [TemplateFailed("t", "start_failed", "it is gone")]
 
     tried(tmp_path, story)
+
+
+def test_a_start_ends_whatever_is_wrong_with_its_code(tmp_path: Path, logged: Logged) -> None:
+    async def story(bench: Bench) -> None:
+        def broken(packed: Path, kind: str, digest: str) -> None:
+            raise TypeError("no such word")
+
+        bench.there["aa"], bench.cache.unpack = packed(b"x"), broken  # type: ignore[method-assign]
+        bench.runtime.make_template("t", revision("aa"))
+        await bench.until(lambda: bench.reports != [])
+        [failed] = bench.reports
+        assert isinstance(failed, TemplateFailed)
+        assert (failed.code, failed.message) == ("start_failed", "its code did not come: no such word")
+        assert repr(bench.runtime).startswith("<Fetching 0 starts wait")
+
+    tried(tmp_path, story)
+    assert logged.messages == ["bug: the code of f@1 did not come"]
 
 
 def test_who_is_given_up_while_it_waits_ends_once_and_never_begins(tmp_path: Path) -> None:
