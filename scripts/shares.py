@@ -32,8 +32,8 @@ COMMON = [  # a third of all imports, and what Litestar asks for when the first 
     *("attacca.cli.serve.server", "attacca.workflow.http", "hypothesis.strategies", "litestar.plugins.pydantic"),
     *("attacca.guest.load", "attacca.guest.serve", "cryptography.hazmat.primitives.ciphers.aead"),
 ]
-LAW = 150  # bytes of other tests that take as long as one @given
-LAWS = "hypothesis"  # the mark of those that draw their cases
+LAW = 150  # bytes of other tests that take as long as one @given, or one that is marked as long
+LONG = "hypothesis or long"  # the marks of those that draw their cases, or try many
 MOST = 8  # processes: each takes a while to start
 ROUNDS = 6  # of dealing pieces out: what lies far apart in the tree takes far from the same time a byte
 NOTHING = 5  # pytest found none to run, which is right where another process did
@@ -41,8 +41,8 @@ NOTHING = 5  # pytest found none to run, which is right where another process di
 
 def weight(text: bytes, marks: str = "") -> int:
     """Of a file of tests of which those with these marks are run."""
-    laws = LAW * text.count(b"@given")
-    return {LAWS: laws, f"not {LAWS}": len(text)}.get(marks, len(text) + laws)
+    long = LAW * (text.count(b"@given") + text.count(b"mark.long"))
+    return {LONG: long, f"not ({LONG})": len(text)}.get(marks, len(text) + long)
 
 
 def cut(sizes: Sequence[int], pieces: int) -> list[slice]:

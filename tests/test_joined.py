@@ -212,6 +212,7 @@ def test_a_view_comes_when_it_is_asked_for(play: Callable[..., None]) -> None:
     play(story)
 
 
+@pytest.mark.long
 def test_a_new_revision_may_come_at_any_moment(play: Callable[..., None]) -> None:
     async def story(planes: Planes) -> None:
         for number in range(2, 20):

@@ -11,6 +11,7 @@ from attacca.client.http import Client
 from attacca.errors import Unreachable
 from tests.cases import each
 
+pytestmark = pytest.mark.long  # who draws helps and tables takes a while
 RUNNER = CliRunner()
 CONTEXTS = [verb for verb in VERBS if verb != "token"]
 

@@ -1,6 +1,7 @@
 import inspect
 from typing import Annotated, NamedTuple
 
+import pytest
 import typer
 from typer.testing import CliRunner
 
@@ -14,6 +15,7 @@ class Common(NamedTuple):
     name: Annotated[str, typer.Option("--name")] = ""
 
 
+@pytest.mark.long
 def test_options_in_common_are_those_of_each_verb_in_their_place() -> None:
     told: list[object] = []
     app = typer.Typer(add_completion=False)

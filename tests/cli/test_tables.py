@@ -169,6 +169,7 @@ def test_top(capsys: pytest.CaptureFixture[str]) -> None:
         same(name, capsys.readouterr().out)
 
 
+@pytest.mark.long
 def test_top_cuts_what_the_screen_does_not_hold(capsys: pytest.CaptureFixture[str]) -> None:
     one = SandboxView(
         id="s", revision="hello@2", phase="idle", resources=Resources(128), busy=0, served=0, age_s=5, idle_s=5

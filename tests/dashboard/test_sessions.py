@@ -1,3 +1,5 @@
+import pytest
+
 from attacca.dashboard.sessions import LASTS_S, LOCAL, MOST, Sessions
 
 
@@ -10,6 +12,7 @@ def test_each_session_has_a_key_of_its_own_and_each_server_others() -> None:
     assert not sessions.fits(one, sessions.key(other))
 
 
+@pytest.mark.long
 def test_the_oldest_end_where_there_are_too_many_and_those_whose_time_is_over() -> None:
     sessions = Sessions()
     names = [sessions.begin(0.0, b"Bearer a") for _ in range(MOST + 1)]

@@ -1,3 +1,5 @@
+import pytest
+
 from attacca.gateway.core.inflight import Function, Inflight
 from attacca.gateway.core.workers import WorkerHandle
 from attacca.gateway.tracing import NoTracing, Sampling, Slowest, phases
@@ -91,6 +93,7 @@ def test_the_slow_tail_is_traced_whatever_the_rate() -> None:
     assert dict(desk.put[0].attributes)["faas.invocation_id"] == "slow"
 
 
+@pytest.mark.long
 def test_about_so_many_are_the_slowest() -> None:
     slowest = Slowest(0.05)
     found = sum(slowest.is_slow("f", float(1 + number * 7919 % 1000)) for number in range(20_000))
@@ -98,6 +101,7 @@ def test_about_so_many_are_the_slowest() -> None:
     assert repr(slowest) == "<Slowest 0.05 of 1 functions>"
 
 
+@pytest.mark.long
 def test_parents_of_invocations_that_were_refused_do_not_pile_up() -> None:
     desk = Desk()
     for number in range(50_010):

@@ -117,6 +117,7 @@ def test_on_a_loop_others_go_on_meanwhile() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.long
 def test_so_many_are_open_at_most_and_a_child_has_none() -> None:
     async def main() -> None:
         asker = Asker(lambda *_: None)

@@ -40,6 +40,7 @@ def desk() -> Desk:
     return Desk()
 
 
+@pytest.mark.long
 def test_lines_are_sent_whole_however_many_there_are(desk: Desk) -> None:
     with invocation(1):
         for number in range(5000):

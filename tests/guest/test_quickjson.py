@@ -34,6 +34,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(request.param)
 
 
+@pytest.mark.long
 def test_both_ways_say_what_the_standard_library_says(way: str) -> None:
     @given(VALUES)
     def law(value: Any) -> None:

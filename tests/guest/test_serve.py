@@ -133,6 +133,7 @@ def test_a_header_of_other_letters_is_refused_and_the_next_answer_is_well() -> N
         assert worker.answer()[3] == b"well"
 
 
+@pytest.mark.long
 def test_json_that_is_too_deep_is_the_clients_fault_also_where_the_handler_reads_it() -> None:
     with serving(lambda event: json.loads(event["body"]), "event", "api-gateway-v1") as worker:
         worker.request(body=b"[" * 100_000 + b"]" * 100_000)

@@ -18,6 +18,7 @@ def lines(*body: str, head: str = "def handler(event, context):") -> str:
     return "\n".join(["import json, base64", head, *(f"    {line}" for line in body)])
 
 
+@pytest.mark.long
 @each(
     "body, shape",
     [
@@ -228,6 +229,7 @@ def test_nuclio_has_the_context_first(tmp_path: Path, logged: Logged) -> None:
     assert logged.messages == ["one", "two item=3", "three item 3"]
 
 
+@pytest.mark.long
 def test_an_expression_may_be_as_deep_as_python_takes(tmp_path: Path) -> None:
     deep = " + ".join(["'x'"] * 900)
     assert look(tmp_path, lines(f"return event['httpMethod'] + {deep}")).event in (PLAIN, V1)

@@ -41,6 +41,7 @@ LAYERS = """
 """
 
 
+@pytest.mark.long
 @each(
     "code, signature",
     [
@@ -125,6 +126,7 @@ def test_parameters_say_it_or_the_name_does(tmp_path: Path, code: str, signature
     assert look(tmp_path, code).signature == signature
 
 
+@pytest.mark.long
 @each(
     "line, signature, is_async",
     [

@@ -10,6 +10,7 @@ NOW = 1.8e9
 DAY = 86_400
 
 
+@pytest.mark.long
 def test_what_a_plane_is_given_is_its_own_and_no_key_of_the_authority(tmp_path: Path) -> None:
     make_authority(tmp_path, NOW)
     out = make_plane(tmp_path, "worker", "w1", tmp_path / "w1", NOW, days=30)

@@ -57,6 +57,7 @@ def test_the_next_is_later_and_none_lies_between(expression: str, zone: str, aft
     assert between >= found
 
 
+@pytest.mark.long
 def test_the_latest_of_many() -> None:
     assert latest_due("*/5 * * * *", "UTC", 0.0, 1000.0) == (900.0, 3)
     assert latest_due("*/5 * * * *", "UTC", 900.0, 1000.0) == (900.0, 0)

@@ -14,6 +14,7 @@ def test_handlers_that_are_names(handler: str | None) -> None:
     assert settings(handler=handler).handler == handler
 
 
+@pytest.mark.long
 def test_an_environment_of_the_largest_size_is_taken() -> None:
     assert len(settings(env={"A": "x" * (ENV_KB * 1024 - 1)}).env["A"]) == ENV_KB * 1024 - 1
 

@@ -67,6 +67,7 @@ def test_what_is_no_module_is_refused(data: bytes, says: str) -> None:
         expect_event_function(data)
 
 
+@pytest.mark.long
 def test_no_module_is_taken_that_is_cut_off() -> None:
     whole = assembled()
     for end in range(0, len(whole) - 40, 7):

@@ -46,6 +46,7 @@ def look_as_a_gateway_does(core: WorkerCore) -> None:
         assert link.idle(name) == sum(one.phase is Phase.IDLE for one in there)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(2))
 def test_every_field_is_what_is_so(seed: int) -> None:
     recounts: list[Recount] = []

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import msgspec
+import pytest
 from litestar import Litestar
 from litestar.di import Provide
 
@@ -72,6 +73,7 @@ def test_lines_are_told_unless_events_are_asked_for() -> None:
     play(story)
 
 
+@pytest.mark.long
 def test_events_have_an_id_from_which_they_go_on() -> None:
     async def story(house: House) -> None:
         kind, text = await heard(house, accept="text/event-stream")

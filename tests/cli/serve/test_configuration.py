@@ -109,6 +109,7 @@ def test_variables_of_the_client_are_no_settings() -> None:
     load({**HOME, "ATTACCA_URL": "http://x", "ATTACCA_TOKEN": "t"})
 
 
+@pytest.mark.long
 def test_what_control_decides_by_is_chosen_there_and_slots_at_the_gateway() -> None:
     plain = load(HOME).value
     assert (plain.control.scaling, plain.control.placement) == (Choice(policy="knative"), Choice(policy="kubernetes"))

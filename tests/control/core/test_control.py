@@ -155,6 +155,7 @@ def test_changes_of_one_function_take_turns_and_those_of_others_do_not_wait() ->
     assert repr(stage.core.changes.turns) == "<Turns 0 changes of 0 functions>"
 
 
+@pytest.mark.long
 def test_thousands_that_fail_in_their_turn_do_so_one_after_the_other() -> None:
     core = rested().core
     core.handle(0.0, deploy("d"))

@@ -119,6 +119,7 @@ def huge_claim() -> bytes:
     return archive(info.tobuf(tarfile.GNU_FORMAT))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("make", [too_many, bomb, header_bomb, huge_claim])
 def test_bombs_are_refused_before_they_go_off(tmp_path: Path, make: Callable[[], bytes]) -> None:
     with pytest.raises(AttaccaError) as caught:
@@ -127,6 +128,7 @@ def test_bombs_are_refused_before_they_go_off(tmp_path: Path, make: Callable[[],
     assert sum(path.stat().st_size for path in (tmp_path / "made").rglob("*") if path.is_file()) <= 2 << 20
 
 
+@pytest.mark.long
 def test_extended_headers_without_end_are_refused(tmp_path: Path) -> None:
     header = entry("x", b"11 path=ab\n", tarfile.XHDTYPE)
     with pytest.raises(BadRequest, match="extended headers"):

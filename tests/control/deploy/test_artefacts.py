@@ -39,6 +39,7 @@ async def _play(tmp_path: Path, story: Callable[[MemoryStore, Machine, Machine],
     await story(MemoryStore(ManualClock()), Machine(tmp_path / "one"), Machine(tmp_path / "other"))
 
 
+@pytest.mark.long
 def test_what_one_machine_has_saved_another_has_as_it_was(tmp_path: Path) -> None:
     async def story(store: MemoryStore, one: Machine, other: Machine) -> None:
         large = os.urandom(2 * PIECE_BYTES)

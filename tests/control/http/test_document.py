@@ -10,6 +10,7 @@ import pytest
 from attacca.control.core.tokens import is_name
 from tests.fuzz.house import House
 
+pytestmark = pytest.mark.long  # the document alone takes a while to be made
 ENVELOPE = {"$ref": "#/components/schemas/ErrorLine"}
 REQUESTS = ("RollbackRequest", "Scale", "PrewarmRequest", "EvictRequest", "CordonRequest", "TokenRequest")
 

@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 from attacca.errors import Conflict, NotFound
 from attacca.federation.core.events import Event, MigrateAsked, StartAsked, StopAsked
 from attacca.federation.core.hosted import Stage as Phase
@@ -119,6 +121,7 @@ def test_the_death_of_its_domain_brings_a_component_back() -> None:
     assert stage.active(other) == [], "another is in its place"
 
 
+@pytest.mark.long
 def test_whatever_comes_and_goes_each_component_is_active_once_at_last() -> None:
     for seed in range(8):
         chance, stage = random.Random(seed), Parts("x", "y", "z")

@@ -1,5 +1,7 @@
 """The last hour of a gateway, from the counters of its functions."""
 
+import pytest
+
 from attacca.gateway.core.history import FUNCTIONS_MOST, History, Tally
 from attacca.gateway.core.inflight import NO_REQUEST, Function, Inflight
 from attacca.gateway.core.workers import WorkerHandle
@@ -107,6 +109,7 @@ def test_who_is_deleted_is_forgotten_and_who_is_deployed_anew_begins_anew() -> N
     assert [step.warm for step in place.history.of("")] == [5, 0, 5, 2]
 
 
+@pytest.mark.long
 def test_of_many_functions_those_called_last_are_remembered() -> None:
     place = Place()
     for number in range(FUNCTIONS_MOST + 5):

@@ -184,6 +184,7 @@ def seen(make: Callable[[], GatewayCore], break_it: Break) -> int:
     )
 
 
+@pytest.mark.long
 def test_each_sentence_can_see() -> None:
     tree = ast.parse(SOURCE.read_text())
     sentences = {node.lineno: ast.unparse(node.test) for node in ast.walk(tree) if isinstance(node, ast.Assert)}

@@ -1,5 +1,6 @@
 """What the gateway remembers of heads: never more than that it does not matter what else they say."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -86,6 +87,7 @@ def test_where_a_token_is_needed_it_is_asked_for_every_time() -> None:
     assert judge(door, [(b"host", b"x")]) is not None
 
 
+@pytest.mark.long
 def test_what_is_remembered_is_bounded() -> None:
     door = access()
     for number in range(KEPT * 3):

@@ -1,5 +1,7 @@
 """A client's connection in memory: what is held back, what is left unread, and how it all ends."""
 
+import pytest
+
 from attacca.gateway.config import GatewayConfig
 from attacca.gateway.http.connection import HELD_MOST, TURNED_AWAY_MOST
 from attacca.model.invocation import Ok
@@ -22,6 +24,7 @@ def test_one_request_after_the_other() -> None:
     here.is_quiet()
 
 
+@pytest.mark.long
 def test_requests_are_answered_in_order_wherever_they_are_cut() -> None:
     data = b"".join(post(path, b"%d" % number) for number, path in enumerate(["/function/echo", "/function/f"] * 2))
     for cut in range(1, len(data), 7):
@@ -36,6 +39,7 @@ def test_requests_are_answered_in_order_wherever_they_are_cut() -> None:
         here.is_quiet()
 
 
+@pytest.mark.long
 def test_a_deep_pipeline_is_held_back_and_left_unread() -> None:
     here = Stage()
     line = here.connect().send(post("/function/f", b"first"))
@@ -57,6 +61,7 @@ def test_a_deep_pipeline_is_held_back_and_left_unread() -> None:
     here.is_quiet()
 
 
+@pytest.mark.long
 def test_what_comes_behind_takes_room_too() -> None:
     here = Stage(GatewayConfig(buffers_mb=0.4, max_body_mb=0.1))
     first, second = (here.connect().send(post("/function/f")) for _ in range(2))

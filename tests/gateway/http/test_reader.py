@@ -255,6 +255,7 @@ def test_a_refused_head_is_not_kept() -> None:
     assert not heads.known
 
 
+@pytest.mark.long
 def test_what_is_kept_is_bounded() -> None:
     heads = Heads()
     for number in range(3 * HEADS_SEEN):

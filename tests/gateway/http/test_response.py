@@ -175,6 +175,7 @@ def test_a_head_has_a_limit() -> None:
         response.of_outcome(Ok(content_type="x" * 40_000, headers=many(1, 40_000)))
 
 
+@pytest.mark.long
 def test_too_many_are_refused_unseen() -> None:
     for count in (202, 60_000):
         with pytest.raises(BadResponse):

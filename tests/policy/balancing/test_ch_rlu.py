@@ -2,6 +2,7 @@ from collections import Counter
 from math import cos, log, pi, sqrt
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -144,6 +145,7 @@ def shares(balancer: Balancer, fleet: list[Facts], function: str, rate: float, e
     return {name: count / 2000 for name, count in given_to.items()}
 
 
+@pytest.mark.long
 def test_a_popular_functions_load_spreads_and_the_codes_fault_does_not_let_it() -> None:
     """100 a second for 0.1 s are 10 at once, for 4 workers of 8 cores; rate / cores is 12.5, and above any bound."""
     spread = {}

@@ -59,6 +59,7 @@ def test_where_nobody_has_room_it_is_said_what_was_wanted(name: str) -> None:
     assert placer.place(0.0, SMALL) == NoRoom("there is no worker")
 
 
+@pytest.mark.long
 @members
 def test_it_goes_on_where_there_is_room(name: str) -> None:
     fleet = [Facts(f"w{number:03}", Resources(128)) for number in range(100)]

@@ -1,5 +1,7 @@
 from collections import Counter
 
+import pytest
+
 from attacca.policy.placement.random import Random
 from attacca.policy.placement.types import Placed
 from tests.policy.placement.machines import SMALL, UNBOUNDED, Facts, made
@@ -11,6 +13,7 @@ def counts(fleet: list[Facts]) -> Counter[str]:
     return Counter(answer.worker for answer in answers if isinstance(answer, Placed))
 
 
+@pytest.mark.long
 def test_each_that_has_room_is_as_likely() -> None:
     full = [Facts(f"full{number}", reserved=UNBOUNDED) for number in range(40)]
     for others in ([], full):  # few draws, and so many that all are looked at

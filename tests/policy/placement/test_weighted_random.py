@@ -1,5 +1,7 @@
 from collections import Counter
 
+import pytest
+
 from attacca.model.resources import NOTHING, Resources
 from attacca.policy.placement.types import Placed
 from attacca.policy.placement.weighted_random import WeightedRandom
@@ -8,6 +10,7 @@ from tests.policy.placement.machines import SMALL, Facts, made
 FREE_MB = {"a": 1000, "b": 500, "c": 250, "d": 250}
 
 
+@pytest.mark.long
 def test_each_is_as_likely_as_it_has_memory_free() -> None:
     """Also where hardly anybody is taken at the first draw, so that all are looked at."""
     huge = Facts("huge", Resources(10**9), Resources(10**9))

@@ -201,6 +201,7 @@ def test_one_that_was_away_gets_no_credit_for_it() -> None:
     assert [served(queue)[0] for _ in range(5)] == ["a8", "b0", "b1", "a9", "b2"]
 
 
+@pytest.mark.long
 def test_functions_that_are_gone_are_forgotten() -> None:
     queue = Mqfq(ttl_s=1.0).fresh()
     for n in range(1000):

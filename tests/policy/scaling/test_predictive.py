@@ -36,6 +36,7 @@ def test_until_enough_is_known_it_follows_the_mean() -> None:
     assert young.again_at == 600.0  # when ten minutes are known
 
 
+@pytest.mark.long
 def test_a_function_that_is_called_by_the_clock_is_up_before_it() -> None:
     """Every fourth minute it is called once. After an hour it is made ahead, and not all the time."""
     often = cluster(Predictive())
@@ -51,6 +52,7 @@ def test_a_function_that_is_called_by_the_clock_is_up_before_it() -> None:
     assert sum(wanted == 0 for _, wanted in often.answers) >= 8
 
 
+@pytest.mark.long
 def test_a_steady_load_is_kept_as_planned() -> None:
     steady = cluster(Predictive())
     beat(steady, 30, 12)

@@ -94,6 +94,7 @@ def test_a_slow_function_rests_twice_as_long_each_time_until_it_is_quick() -> No
     assert is_awaited("f", REST_S)
 
 
+@pytest.mark.long
 def test_slow_functions_that_are_remembered_are_bounded() -> None:
     watch = Watch()
     for number in range(3 * SLOW_MOST):
@@ -141,6 +142,7 @@ def test_who_has_the_processor_again_and_again_needs_it(*, by_look: bool) -> Non
     assert vigil.handed(now + rest_s * 1.1, "g", 1)
 
 
+@pytest.mark.long
 def test_who_has_it_once_in_a_while_is_an_accident() -> None:
     watch = Watch()
     for _ in range(20):

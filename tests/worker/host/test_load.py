@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from attacca.worker.host.load import PAGE_KB, Meter, process_counts
 
 DEV = """Inter-|   Receive            |  Transmit
@@ -48,6 +50,7 @@ def test_what_is_counted_becomes_rates_from_the_second_time_on(tmp_path: Path) -
     assert [(one.ago_s, one.load) for one in meter.history(8.0)] == [(3.0, first), (1.0, second)]
 
 
+@pytest.mark.long
 def test_a_minute_is_kept_and_no_more(tmp_path: Path) -> None:
     meter = Meter(tmp_path, kernel(tmp_path, 1, 1), tmp_path)
     for second in range(70):

@@ -1,6 +1,7 @@
 """A node that was given up and goes on: nothing that its instances say is taken, and they end."""
 
 import msgspec
+import pytest
 
 from attacca.kernel.rand import Streams
 from attacca.model.events import Event, Passed, Reply, ReplyKind, StateKept, StateSynced
@@ -177,6 +178,7 @@ def test_of_two_that_are_left_the_newer_goes_on() -> None:
     assert split.here() == []
 
 
+@pytest.mark.long
 def test_of_those_that_are_given_up_the_last_are_remembered() -> None:
     fences = Fences()
     assert [fences.give_up(f"w{number}") for number in range(101)] == [""] * 100 + ["w0"]

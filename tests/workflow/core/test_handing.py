@@ -1,5 +1,7 @@
 """A workflow that goes on in another domain takes along what it knows, what waits and what is on its way."""
 
+import pytest
+
 from attacca.model.workflow import WorkflowSpec, WorkflowView
 from attacca.workflow.core.events import HandedOver, StartAsked, StopAsked, Stored
 from tests.workflow.core.stage import Stage, function, sends, syncs
@@ -14,6 +16,7 @@ def handed_over(there: Stage, workflow: str) -> HandedOver:
     return outcome
 
 
+@pytest.mark.long
 def test_all_that_was_sent_is_handled_once_and_in_order_here_or_there() -> None:
     for source in ("n1", "n2"):  # beside it, and elsewhere
         here, there = Stage(quiet, nodes=2), Stage(quiet, nodes=2)

@@ -71,6 +71,7 @@ def flat(story: Story, component: str) -> list[int]:
     return [number for numbers in story.handled(component).values() for number in numbers]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("law", LAWS)
 def test_a_domain_keeps_its_laws(law: Callable[[int], None]) -> None:
     for seed in range(SEEDS):

@@ -1,5 +1,7 @@
 from typing import Any
 
+import pytest
+
 from attacca.errors import AttaccaError, Conflict, NoCapacity, NotFound
 from attacca.model.workflow import WorkflowView
 from attacca.workflow.core.events import MigrateAsked
@@ -26,6 +28,7 @@ def said(stage: Stage, number: str) -> Any:
     return stage.replies[number]
 
 
+@pytest.mark.long
 def test_one_that_moves_goes_on_with_its_state_and_gets_all_that_was_sent_in_order() -> None:
     for source in ("n1", "n2", "n3"):  # beside it, elsewhere, and where it goes
         stage = Stage(quiet, nodes=3)

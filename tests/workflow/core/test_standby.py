@@ -1,4 +1,5 @@
 import msgspec
+import pytest
 
 from attacca.model.workflow import Component, Output
 from tests.workflow.core.stage import Stage, function, sends, syncs
@@ -90,6 +91,7 @@ def test_where_both_die_it_begins_anew_with_its_state() -> None:
     assert rows(stage, workflow)["b~2"][0] == "standby"
 
 
+@pytest.mark.long
 def test_replicas_share_what_is_sent_and_each_has_a_state() -> None:
     stage = Stage(quiet, nodes=3)
     replicas = msgspec.structs.replace(function("b"), replicas=3)

@@ -128,5 +128,6 @@ def test_what_is_not_understood_has_a_hint_all_the_same() -> None:
     assert hint([nowhere], "uv", HERE, from_source=False)[1] == "check the name"
 
 
+@pytest.mark.long
 def test_long_lines_take_no_long_time() -> None:
     hint(["x" * 4096] * 300, "pip", HERE, from_source=True)

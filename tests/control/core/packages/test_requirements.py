@@ -198,6 +198,7 @@ def test_whatever_is_taken_has_one_of_few_shapes(text: str) -> None:
         assert again is None or again.lines == (line,)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "text", ["a" + "-" * 200_000, " " * 200_000 + "#", "a" + " --hash=sha256:00" * 15_000, "a ;" + "(" * 1990]
 )
@@ -233,6 +234,7 @@ def test_a_file_that_two_name_is_read_once_and_may_require_and_bound() -> None:
     assert found == (("idna==3.7",), ("idna==3.7",))
 
 
+@pytest.mark.long
 @each(
     "texts, said",
     [

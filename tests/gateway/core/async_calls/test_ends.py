@@ -1,5 +1,7 @@
 """What becomes of calls when gateways, functions and attempts end."""
 
+import pytest
+
 from attacca.gateway.core.async_calls.events import Posted
 from attacca.gateway.core.events import Drain
 from attacca.io.journal.memory import Book
@@ -61,6 +63,7 @@ def script(stage: Stage) -> None:
 FUNCTION = revision("f", async_=AsyncSettings(at_once=2, backoff_s=0.5))
 
 
+@pytest.mark.long
 def test_a_crash_between_any_two_steps_loses_nothing_that_was_accepted() -> None:
     crashes = 0
     while True:

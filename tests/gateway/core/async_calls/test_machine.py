@@ -32,6 +32,7 @@ def test_a_call_to_nobody_is_refused() -> None:
     assert stage.said == [("rejected", "not_found")]
 
 
+@pytest.mark.long
 def test_it_is_tried_again_with_pauses_that_grow() -> None:
     stage = Stage(revision("f", async_=AsyncSettings(retries=3, backoff_s=10.0)))
     stage.behave = lambda _, __: BAD
@@ -48,6 +49,7 @@ def test_it_is_tried_again_with_pauses_that_grow() -> None:
     assert stage.said == [("accepted", "a"), ("settled", "a")]
 
 
+@pytest.mark.long
 def test_what_does_not_run_is_no_attempt_until_it_is_too_old() -> None:
     stage = Stage(revision("f", async_=AsyncSettings(retries=0, max_age_s=600.0)))
     stage.behave = lambda _, run: BUSY if run < 5 else GOOD
@@ -81,6 +83,7 @@ def test_an_answer_below_500_is_one(outcome: Outcome, state: str) -> None:
     assert stage.state("a") == state
 
 
+@pytest.mark.long
 def test_what_is_hopeless_is_not_tried_again() -> None:
     stage = Stage()
     stage.behave = lambda _, __: Failed("response_too_large", "much")
@@ -188,6 +191,7 @@ def test_one_cancelled_beside_us_is_dropped_when_it_ends() -> None:
 # Callbacks.
 
 
+@pytest.mark.long
 def test_a_callback_is_posted_until_it_is_taken() -> None:
     stage = Stage()
     stage.post = lambda call, count: Posted(call, "" if count == 3 else "it answered 500")

@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+import pytest
+
 from attacca.errors import StateUnavailable
 from attacca.gateway.core.async_calls.events import Minded
 from attacca.gateway.core.async_calls.minding import MARGIN, MindingCore
@@ -84,6 +86,7 @@ def test_nothing_is_run_by_who_is_not_told_so() -> None:
     assert pair.one.book.marks == {}
 
 
+@pytest.mark.long
 def test_one_is_told_so_and_then_the_other() -> None:
     pair = Two()
     pair.go(5)

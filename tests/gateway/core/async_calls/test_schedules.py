@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import msgspec
+import pytest
 
 from attacca.errors import StateUnavailable
 from attacca.gateway.core.async_calls.events import WallClock
@@ -22,6 +23,7 @@ def starts(stage: Stage) -> list[str]:
     return [f"{datetime.fromtimestamp(call.at, UTC):%H:%M}" for call in sorted(calls, key=lambda call: call.at)]
 
 
+@pytest.mark.long
 def test_a_schedule_wakes_its_function_at_each_due_time() -> None:
     stage = Stage(EACH)
     stage.go(1000)
@@ -30,6 +32,7 @@ def test_a_schedule_wakes_its_function_at_each_due_time() -> None:
     assert all(record.call.state.value == "done" for record in stage.book.records.values())
 
 
+@pytest.mark.long
 def test_several_gateways_make_one_run_for_each_due_time() -> None:
     clock, book = Wall(100.0), Book()
     stages = [Stage(EACH, book=book, clock=clock) for _ in range(3)]

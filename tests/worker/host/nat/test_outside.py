@@ -1,6 +1,8 @@
 import ipaddress
 from pathlib import Path
 
+import pytest
+
 from attacca.model.egress import MOST, parse
 from attacca.worker.host.nat.ahead import Outlets
 from attacca.worker.host.nat.claims import Claim
@@ -42,6 +44,7 @@ def test_what_was_refused_is_told_once_and_not_without_end() -> None:
     assert told[-1] == "more was refused, and is not told\n"
 
 
+@pytest.mark.long
 def test_addresses_are_divided_among_workers() -> None:
     blocks = NatOptions().blocks()
     assert (len(blocks), str(blocks[3])) == (32, "198.18.48.0/20")

@@ -102,6 +102,7 @@ def test_those_of_ours_are_left_to_leave_by_themselves() -> None:
     visit(story)
 
 
+@pytest.mark.long
 def test_the_waits_grow_and_begin_anew_with_another() -> None:
     async def story(house: House) -> None:
         house.stubborn = {5}

@@ -220,6 +220,7 @@ def _is_harder(one: int, other: int) -> int:
     return one if one & 0xFFFF0000 <= other & 0xFFFF0000 else other
 
 
+@pytest.mark.long
 def test_with_its_supplement_a_templates_filter_is_a_sandboxes(filters: Filters) -> None:
     theirs, rest = program(filters.machine, template=True), supplement(filters.machine)
     for number, arguments in filters.questions():

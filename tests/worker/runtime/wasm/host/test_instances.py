@@ -78,6 +78,7 @@ def test_a_component_handles_a_body_and_names_the_kind_of_its_error(tmp_path: Pa
     assert type(told.value).__name__ == "ValueError"
 
 
+@pytest.mark.long
 def test_a_component_may_serve_http(tmp_path: Path) -> None:
     web = made(tmp_path, serving())
     web.try_out()

@@ -52,6 +52,7 @@ def parsed(text: str, kind: str = "UpdateNodeRequest", **fields: Any) -> Any:
     return message
 
 
+@pytest.mark.long
 def test_a_real_node_is_understood() -> None:
     told = announced(parsed(FIRST), AT)
     assert (told.name, told.nonce, told.patience_s) == (f"edgeless:{NODE}", 13114128286994144382, 4.0)
