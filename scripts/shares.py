@@ -41,8 +41,10 @@ NOTHING = 5  # pytest found none to run, which is right where another process di
 
 def weight(text: bytes, marks: str = "") -> int:
     """Of a file of tests of which those with these marks are run."""
-    long = LAW * (text.count(b"@given") + text.count(b"mark.long"))
-    return {LONG: long, f"not ({LONG})": len(text)}.get(marks, len(text) + long)
+    long, rest = LAW * (text.count(b"@given") + text.count(b"@pytest.mark.long")), len(text)
+    if b"\npytestmark = pytest.mark.long" in text:
+        long, rest = rest, 0
+    return {LONG: long, f"not ({LONG})": rest}.get(marks, rest + long)
 
 
 def cut(sizes: Sequence[int], pieces: int) -> list[slice]:

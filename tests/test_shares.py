@@ -45,3 +45,5 @@ def test_a_file_is_weighed_by_those_of_its_tests_that_are_run() -> None:
     assert weight(text, f"not ({LONG})") == len(text)
     assert weight(text) == weight(text, f"not ({LONG})") + weight(text, LONG)
     assert weight(text, LONG) == 2 * weight(b"@given(y)", LONG)
+    text += b"\npytestmark = pytest.mark.long"
+    assert (weight(text, f"not ({LONG})"), weight(text, LONG)) == (0, len(text))

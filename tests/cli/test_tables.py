@@ -24,6 +24,8 @@ from attacca.model.resources import Resources
 from attacca.model.sandbox import FunctionView, SandboxView, Summary, WorkerView
 from tests.cli.golden import same
 
+pytestmark = pytest.mark.long  # tables are drawn
+
 NOW = 1_000_000.0
 HELLO = FunctionView(
     function="hello", invocations=120, cold=1, template=3, warm=116, errors=2, queued=4, running=2, idle=1, templates=1,
@@ -169,7 +171,6 @@ def test_top(capsys: pytest.CaptureFixture[str]) -> None:
         same(name, capsys.readouterr().out)
 
 
-@pytest.mark.long
 def test_top_cuts_what_the_screen_does_not_hold(capsys: pytest.CaptureFixture[str]) -> None:
     one = SandboxView(
         id="s", revision="hello@2", phase="idle", resources=Resources(128), busy=0, served=0, age_s=5, idle_s=5

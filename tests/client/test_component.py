@@ -10,6 +10,8 @@ from attacca.client.source import Source
 from attacca.errors import BadFunction, BuildFailed
 from attacca.model.function import RuntimeKind, Settings
 
+pytestmark = pytest.mark.long  # modules are compiled
+
 WASM = Settings(name="f", runtime=RuntimeKind.WASM, timeout_s=3)
 
 

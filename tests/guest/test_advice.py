@@ -12,6 +12,8 @@ from attacca.guest import advice
 from tests.cases import each
 from tests.guest.written import look, write
 
+pytestmark = pytest.mark.long  # each case is a module that is written and read
+
 
 def advised(folder: Path, code: str | dict[str, str]) -> str:
     """Of the error that the import raises."""

@@ -9,6 +9,8 @@ from attacca.model.function import is_handler
 from tests.cases import each
 from tests.guest.written import look, refusal
 
+pytestmark = pytest.mark.long  # each case is a module that is written and read
+
 HELLO = "def handler(event, context): return 'hello'"
 PRICE = "def price(): return 48.5"
 

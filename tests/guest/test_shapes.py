@@ -10,6 +10,8 @@ from tests.cases import each
 from tests.guest.written import look, refusal
 from tests.logged import Logged
 
+pytestmark = pytest.mark.long  # each case is a module that is written and read
+
 V1, V2, HTTP, PLAIN = "api-gateway-v1", "api-gateway-v2", "http", "plain"
 STATUS = 'return {"statusCode": 200, "body": "{}"}'
 
@@ -18,7 +20,6 @@ def lines(*body: str, head: str = "def handler(event, context):") -> str:
     return "\n".join(["import json, base64", head, *(f"    {line}" for line in body)])
 
 
-@pytest.mark.long
 @each(
     "body, shape",
     [
@@ -229,7 +230,6 @@ def test_nuclio_has_the_context_first(tmp_path: Path, logged: Logged) -> None:
     assert logged.messages == ["one", "two item=3", "three item 3"]
 
 
-@pytest.mark.long
 def test_an_expression_may_be_as_deep_as_python_takes(tmp_path: Path) -> None:
     deep = " + ".join(["'x'"] * 900)
     assert look(tmp_path, lines(f"return event['httpMethod'] + {deep}")).event in (PLAIN, V1)

@@ -10,6 +10,8 @@ from attacca.guest.payload import BadInput, named
 from tests.cases import each
 from tests.guest.written import look, refusal
 
+pytestmark = pytest.mark.long  # each case is a module that is written and read
+
 LAYERS = """
     import functools, asyncio
     def wrapped(f):
@@ -41,7 +43,6 @@ LAYERS = """
 """
 
 
-@pytest.mark.long
 @each(
     "code, signature",
     [
@@ -126,7 +127,6 @@ def test_parameters_say_it_or_the_name_does(tmp_path: Path, code: str, signature
     assert look(tmp_path, code).signature == signature
 
 
-@pytest.mark.long
 @each(
     "line, signature, is_async",
     [

@@ -8,6 +8,8 @@ import pytest
 from tests.cases import each
 from tests.guest.written import look, refusal
 
+pytestmark = pytest.mark.long  # each case is a module that is written and read
+
 
 @each(
     "code",

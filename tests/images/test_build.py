@@ -12,6 +12,8 @@ from attacca.images.packing import Item, directory, pack, padding, symlink
 from attacca.images.unpack import Tar, unpack
 from tests.images.stage import store
 
+pytestmark = pytest.mark.long  # files are written and read
+
 
 def program(tmp_path: Path, name: str = "bootstrap") -> Path:
     code = tmp_path / "code"

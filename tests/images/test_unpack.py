@@ -13,6 +13,8 @@ from attacca.images.unpack import Inside, Tar, Unpacked, unpack
 from tests.cases import each
 from tests.images.stage import directory, entry, layer, link, sha, symlink
 
+pytestmark = pytest.mark.long  # files are written and read
+
 SMALL = Limits(unpacked_bytes=1 << 20, entries=50)
 
 

@@ -11,6 +11,8 @@ from attacca.errors import BadRequest, NotFound, PayloadTooLarge
 from attacca.io.archive import pack, packed
 from tests.cases import each
 
+pytestmark = pytest.mark.long  # files are written and read
+
 
 def tree(root: Path, *names: str) -> Path:
     for name in names:
@@ -69,7 +71,6 @@ def test_what_cannot_be_packed_is_named(tmp_path: Path) -> None:
         pack(tmp_path)
 
 
-@pytest.mark.long
 def test_what_is_large_is_not_held_in_memory(tmp_path: Path) -> None:
     (tmp_path / "main.py").write_text("pass\n")
     with (tmp_path / "large.bin").open("wb") as file:

@@ -6,11 +6,12 @@ from attacca.errors import BadConfig, Conflict
 from attacca.io.certificates import AUTHORITY, OWN, OWN_KEY, Certificates, make_authority, make_plane, shown
 from tests.cases import each
 
+pytestmark = pytest.mark.long  # keys are made
+
 NOW = 1.8e9
 DAY = 86_400
 
 
-@pytest.mark.long
 def test_what_a_plane_is_given_is_its_own_and_no_key_of_the_authority(tmp_path: Path) -> None:
     make_authority(tmp_path, NOW)
     out = make_plane(tmp_path, "worker", "w1", tmp_path / "w1", NOW, days=30)

@@ -3,11 +3,15 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+import pytest
+
 from attacca.io.logbook import Logbook, LogLimits
 from attacca.kernel.clock import ManualClock
 from attacca.model.function import PythonDirectory, Revision, Settings, Signature
 from attacca.model.log import LogLine
 from attacca.model.messages import Catalogue, Deleted, Deployed
+
+pytestmark = pytest.mark.long  # files are written and read
 
 SMALL = LogLimits(file_kb=1, files=3, flush_s=0.001, pending_kb=4, ring_kb=1, line_kb=1)
 

@@ -19,6 +19,8 @@ from attacca.workflow.driver import Workflows
 from tests.workflow.test_delegation import House, play
 from tests.workflow.test_repr import cordon
 
+pytestmark = pytest.mark.long  # an application is made
+
 Event = tuple[str, str, list[Any]]  # its kind, its id, what it says
 
 
@@ -73,7 +75,6 @@ def test_lines_are_told_unless_events_are_asked_for() -> None:
     play(story)
 
 
-@pytest.mark.long
 def test_events_have_an_id_from_which_they_go_on() -> None:
     async def story(house: House) -> None:
         kind, text = await heard(house, accept="text/event-stream")

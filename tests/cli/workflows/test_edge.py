@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 from attacca.cli.serve.configuration import load
 from attacca.cli.workflows.edge import WRITTEN_FOR, app, greeted, unsaid
 
+pytestmark = pytest.mark.long  # files are written and read
+
 RUNNER = CliRunner()
 VERBS = {kind: verb.split()[1] for kind, verb in WRITTEN_FOR.items()}
 

@@ -34,6 +34,8 @@ from attacca.model.messages import Check, Checked, WorkerLeft
 from tests.control.stage import Stage, deploy, outcome
 from tests.worker.stage import revision
 
+pytestmark = pytest.mark.long  # a table of whole stories
+
 ERROR = StateUnavailable("the disk is full")
 FOUND = revision("a", handler="main:f")
 EVENTS: dict[str, Event] = {

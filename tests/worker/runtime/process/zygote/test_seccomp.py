@@ -13,6 +13,8 @@ from attacca.worker.runtime.process.zygote.seccomp import AUDIT_ARCH, program, s
 from tests.live import syscalls
 from tests.live.syscalls import TABLES, X32, wanted
 
+pytestmark = pytest.mark.long  # every number of every architecture
+
 ALLOWED, KILLED, DONE = 0x7FFF0000, 0x80000000, 0x00050000
 MACHINES = ("x86_64", "aarch64")
 SIGCHLD, MOST_STEPS = 17, 4096
@@ -220,7 +222,6 @@ def _is_harder(one: int, other: int) -> int:
     return one if one & 0xFFFF0000 <= other & 0xFFFF0000 else other
 
 
-@pytest.mark.long
 def test_with_its_supplement_a_templates_filter_is_a_sandboxes(filters: Filters) -> None:
     theirs, rest = program(filters.machine, template=True), supplement(filters.machine)
     for number, arguments in filters.questions():

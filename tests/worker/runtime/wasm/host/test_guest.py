@@ -14,6 +14,8 @@ from attacca.worker.runtime.wasm.host.watch import Watch
 from attacca.workflow.core.identities import of_instance, of_node
 from tests.relay import MEMORY, RELAY, assembled
 
+pytestmark = pytest.mark.long  # modules are compiled
+
 SOURCE = "wf.sender.1@node-1"
 
 
@@ -120,7 +122,6 @@ def test_a_trap_says_why(message: bytes, says: str) -> None:
         Bench().cast(message)
 
 
-@pytest.mark.long
 def test_memory_and_time_are_bounded() -> None:
     assert Bench(memory_mb=8).cast(b"m") == [log("full")]
     with pytest.raises(Trap, match=r"ran longer than 0.02 s"):
@@ -183,7 +184,6 @@ def test_addresses_are_known_by_ids() -> None:
     assert known.ids(f"{'x' * 36}@{name}") == (UUID(name).bytes, UUID(of_instance("x" * 36)).bytes)
 
 
-@pytest.mark.long
 def test_it_is_compiled_or_refused_and_says_what_it_is(bench: Bench) -> None:
     one = main.Wasm()
     one.init(bench.notes, main.ENVELOPE.pack(main.COMPILE, 0, 0.0, 0, 0) + assembled(), None)

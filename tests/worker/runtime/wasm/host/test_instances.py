@@ -13,6 +13,8 @@ from attacca.worker.runtime.wasm.host.instances import ExitStatus, Heard, Runner
 from tests.cases import each
 from tests.commands import ECHO, FAIL, HOG, PRINT, TRAP, WEB, command, handling, serving
 
+pytestmark = pytest.mark.long  # modules are compiled
+
 ENVIRON = """(module
   (import "wasi_snapshot_preview1" "environ_get" (func $get (param i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "environ_sizes_get" (func $sizes (param i32 i32) (result i32)))
@@ -78,7 +80,6 @@ def test_a_component_handles_a_body_and_names_the_kind_of_its_error(tmp_path: Pa
     assert type(told.value).__name__ == "ValueError"
 
 
-@pytest.mark.long
 def test_a_component_may_serve_http(tmp_path: Path) -> None:
     web = made(tmp_path, serving())
     web.try_out()

@@ -14,6 +14,8 @@ from attacca.workflow.dialects.edgeless.nodes.register import Join, Leave, Regis
 from attacca.workflow.dialects.edgeless.words import words
 from tests.cases import each
 
+pytestmark = pytest.mark.long  # messages of another's are made
+
 NODE = "c1958bff-e06a-4848-92df-f171c73f600c"
 FIRST = """
 node_id: "c1958bff-e06a-4848-92df-f171c73f600c" agent_url: "http://127.0.0.1:27205"
@@ -52,7 +54,6 @@ def parsed(text: str, kind: str = "UpdateNodeRequest", **fields: Any) -> Any:
     return message
 
 
-@pytest.mark.long
 def test_a_real_node_is_understood() -> None:
     told = announced(parsed(FIRST), AT)
     assert (told.name, told.nonce, told.patience_s) == (f"edgeless:{NODE}", 13114128286994144382, 4.0)
