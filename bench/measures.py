@@ -25,6 +25,7 @@ from bench.networks import networks
 from bench.orchestrator import node_death
 from bench.planes import apart, gateways, many_gateways
 from bench.result import Result, Round
+from bench.seeing import pages, seen, series
 from bench.server import HERE, Attacca, attacca, endless_loops, floor, uvicorn
 from bench.simulation import ALL_MINUTES, eight_hours, scale, simulation, sweep
 from bench.validation import validation
@@ -289,6 +290,9 @@ MEASURES = {
     "memory": Measure(memory, 1, 500, 50),
     "floods": Measure(floods, 3, 3000, 1500),
     "accepted": Measure(accepted, 7, 2, 1),
+    "seen": Measure(seen, 7, 2000, 800),
+    "pages": Measure(pages, 3, 5000, 1000),
+    "series": Measure(series, 5, 100_000, 20_000),
     "cast": Measure(cast, 7, 4000, 1000),
     "call": Measure(call, 7, 4000, 1000),
     "chain": Measure(chain, 7, 8000, 3000),

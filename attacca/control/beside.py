@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Protocol
 
+from attacca.io.exposition import Form
 from attacca.model.events import InstancesSaid
 from attacca.model.messages import ToControl
 
@@ -22,8 +23,8 @@ class Beside(Protocol):
 
     def lose(self, peer: str) -> None: ...
 
-    def metrics(self) -> bytes:
-        """What the metrics page has of it."""
+    def metrics(self, form: Form) -> bytes:
+        """What the metrics page has of it, without an end."""
 
     def digests(self) -> Iterable[str]:
         """Of code that it needs."""
@@ -36,7 +37,7 @@ class Nothing:
     async def close(self) -> None: ...
     def lose(self, peer: str) -> None: ...
 
-    def metrics(self) -> bytes:
+    def metrics(self, form: Form) -> bytes:
         return b""
 
     def hear(self, message: ToControl) -> bool:

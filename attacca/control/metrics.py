@@ -1,19 +1,23 @@
 """Control's metrics page; made from what its core knows when it is asked for."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from attacca.control.core.control import ControlCore
+from attacca.io.exposition import Form, written
 
 
-def render(core: ControlCore) -> bytes:
-    """Prometheus text."""
-    registry = CollectorRegistry()
-    registry.register(_Page(core))
-    return generate_latest(registry)
+def render(core: ControlCore, form: Form = Form.TEXT) -> bytes:
+    """Without an end."""
+    return written(form, [_Page(core)])
+
+
+def later(core: ControlCore, beside: Callable[[Form], bytes], form: Form) -> Callable[[], bytes]:
+    """Of what is so now. It is little: it is written already."""
+    page = beside(form) + render(core, form)
+    return lambda: page
 
 
 class _Page(Collector):

@@ -25,6 +25,7 @@ from attacca.federation.core.events import (
 )
 from attacca.federation.core.federation import FederationCore
 from attacca.federation.core.hosted import LEFT, WORKFLOWS
+from attacca.io.exposition import Form
 from attacca.io.store.types import Store
 from attacca.io.store.writing import Writing
 from attacca.kernel.chance import Chance
@@ -81,7 +82,7 @@ class Federation:
         self._drive.stop()
         await self._writing.close()
 
-    def metrics(self) -> bytes:
+    def metrics(self, form: Form) -> bytes:
         return b""
 
     def digests(self) -> set[str]:

@@ -39,6 +39,7 @@ from attacca.gateway.core.recent import remembering
 from attacca.gateway.core.workers import Charted
 from attacca.gateway.remembering import Remembering
 from attacca.gateway.tracing import NoTracing, Tracing
+from attacca.io.exposition import Form
 from attacca.io.wire.pressure import Pressure
 from attacca.kernel.access import admits
 from attacca.kernel.chance import Chance
@@ -114,7 +115,7 @@ class Gateway:
         """
         self.clock = clock
         self.async_books: Books | None = None  # of asynchronous calls, for the metrics
-        self.more_metrics: Callable[[], bytes] = bytes  # of what else is in its process
+        self.more_metrics: Callable[[Form], bytes] = lambda _: b""  # of what else is in its process
         self.invoke_for: Callable[[FunctionCalled], None] = _refuse  # what workers ask for
         self.tracing: Tracing = NoTracing()
         self.on_drain: Callable[[], None] = _nothing  # the listener's: connections end with their answers
@@ -378,9 +379,9 @@ class Gateway:
         """The latest first."""
         return self.core.functions.calls(function, limit)
 
-    def metrics(self) -> bytes:
-        """Prometheus text."""
-        return metrics.render(self.core, self.async_books) + self.more_metrics()
+    def metrics(self, form: Form) -> Callable[[], bytes]:
+        """What writes the page, in another thread."""
+        return metrics.later(self.core, self.async_books, form, self.tracing.exemplars, self.more_metrics(form))
 
     def tick(self) -> None:
         """End what has waited too long; the timer calls it."""

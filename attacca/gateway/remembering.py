@@ -1,6 +1,7 @@
-"""Takes the steps of a gateway's history, and tells control of them."""
+"""Takes the steps of a gateway's history, each over several turns of the loop, and tells control of them."""
 
 import asyncio
+from collections.abc import Iterator
 
 from attacca.gateway.core.gateway import GatewayCore
 from attacca.gateway.core.history import History
@@ -12,13 +13,15 @@ class Remembering:
     def __init__(self, core: GatewayCore, clock: Clock) -> None:
         self.history = History()
         self._core, self._clock = core, clock
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._at = 0.0  # when the next step is due, by the loop's clock
 
     def __repr__(self) -> str:
         return f"<Remembering {self.history!r}>"
 
     def open(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(STEP_S, self._step)
+        self._at = asyncio.get_running_loop().time()
+        self._again()
 
     def close(self) -> None:
         if self._timer is not None:
@@ -32,6 +35,18 @@ class Remembering:
         workers = [one.view for one in self._core.workers.by_name.values() if one.view is not None]
         return HistoryTold(asked.id, steps, self.history.now(self._core.functions.by_name.values()), tuple(workers))
 
+    def _again(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._at = max(self._at + STEP_S, loop.time())
+        self._timer = loop.call_at(self._at, self._step)
+
     def _step(self) -> None:
-        self.history.step(self._clock.wall(), self._core.functions.by_name)
-        self.open()
+        self._go_on(self.history.parts(self._clock.wall(), self._core.functions.by_name))
+
+    def _go_on(self, parts: Iterator[None]) -> None:
+        try:
+            next(parts)
+        except StopIteration:
+            self._again()
+        else:
+            self._timer = asyncio.get_running_loop().call_soon(self._go_on, parts)

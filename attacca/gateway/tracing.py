@@ -4,15 +4,17 @@ By rate those whose trace is chosen, as everybody chooses who goes by its name; 
 when they are over, all that failed and the slowest of each function.
 """
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 from msgspec.structs import replace
 
 from attacca.gateway.core.inflight import Inflight
+from attacca.gateway.core.statistics import BOUNDS_S
 from attacca.model.invocation import Request, Start, Timing
-from attacca.model.trace import FIELD, RUN, Span, TraceParent, is_chosen, parsed, span_of, trace_of
+from attacca.model.trace import FIELD, RUN, Exemplar, Span, TraceParent, is_chosen, parsed, span_of, trace_of
 
 PHASES = ("queued", "placed", "sandbox", "code", "imports", RUN)
 PARENTS = 50_000  # of invocations that are not over, as far as their clients trace them
@@ -25,6 +27,10 @@ class Tracing(Protocol):
         """As its function is to see it: with what it continues the trace by."""
 
     def ended(self, inflight: Inflight) -> None: ...
+
+    @property
+    def exemplars(self) -> Mapping[str, Sequence[Exemplar | None]]:
+        """Of each function the latest that was traced in each bucket of durations."""
 
 
 class NoTracing:
@@ -39,6 +45,10 @@ class NoTracing:
         return replace(request, trace=str(parsed(request.trace) or ""))
 
     def ended(self, inflight: Inflight) -> None: ...
+
+    @property
+    def exemplars(self) -> Mapping[str, Sequence[Exemplar | None]]:
+        return {}
 
 
 class Slowest:
@@ -72,9 +82,14 @@ class Sampling:
         self._rate, self._put, self._gateway = rate, put, gateway
         self._slowest = Slowest(slow_share) if slow_share else None
         self._parents: dict[str, TraceParent] = {}
+        self._exemplars: dict[str, list[Exemplar | None]] = {}
 
     def __repr__(self) -> str:
         return f"<Sampling {self._rate:g}, {len(self._parents)} go on with a client's trace>"
+
+    @property
+    def exemplars(self) -> Mapping[str, Sequence[Exemplar | None]]:
+        return self._exemplars
 
     def parent(self, invocation: str) -> TraceParent | None:
         """What its client sent, if it is not over."""
@@ -104,6 +119,16 @@ class Sampling:
         if is_wanted or is_slow or inflight.outcome != "ok":
             for span in spans(inflight, trace, "" if parent is None else parent.span, self._gateway):
                 self._put(span)
+            self._stand_for(inflight, trace)
+
+    def _stand_for(self, inflight: Inflight, trace: str) -> None:
+        name, seconds = inflight.function.name, inflight.total_ms / 1e3
+        known = self._exemplars.get(name)
+        if known is None:
+            if len(self._exemplars) >= FUNCTIONS:
+                del self._exemplars[next(iter(self._exemplars))]
+            known = self._exemplars[name] = [None] * (len(BOUNDS_S) + 1)
+        known[bisect_left(BOUNDS_S, seconds)] = Exemplar(trace, seconds, inflight.at + seconds)
 
 
 def spans(inflight: Inflight, trace: str, parent: str, gateway: str) -> list[Span]:

@@ -61,6 +61,14 @@ def is_chosen(trace: str, rate: float) -> bool:
     return int(trace[-14:], 16) < rate * LIKELIEST
 
 
+class Exemplar(msgspec.Struct, frozen=True, gc=False):
+    """An invocation that was traced, and how long it took. `at`: when it had ended, in seconds since 1970."""
+
+    trace: str
+    seconds: float
+    at: float
+
+
 class Span(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A part of a trace. Times in seconds since 1970."""
 

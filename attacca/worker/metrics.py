@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
-from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from attacca.io.exposition import Form, written
 from attacca.model.sandbox import MachineLoad, WorkerView
 from attacca.worker.core.telemetry import BOUNDS, Histogram, Telemetry
 
@@ -31,13 +31,10 @@ NETWORK = {
 }
 
 
-def render(view: WorkerView, telemetry: Telemetry | None = None) -> bytes:
-    """Prometheus text."""
-    registry = CollectorRegistry()
-    registry.register(_Page(view))
-    if telemetry is not None:
-        registry.register(_OfInstances(view.name, telemetry))
-    return generate_latest(registry)
+def render(view: WorkerView, telemetry: Telemetry | None = None, form: Form = Form.TEXT) -> bytes:
+    """Without an end."""
+    of_instances = [] if telemetry is None else [_OfInstances(view.name, telemetry)]
+    return written(form, [_Page(view), *of_instances])
 
 
 class _Page(Collector):
@@ -81,17 +78,17 @@ class _OfInstances(Collector):
         node, telemetry = self._node, self._telemetry
         text = "Event functions and resources whose code is there"
         count = GaugeMetricFamily("function_count", text, labels=["node_id", "function_type"])
-        for kind, number in sorted(Counter(telemetry.made.values()).items()):
+        for kind, number in sorted(Counter(list(telemetry.made.values())).items()):
             count.add_metric([node, kind], number)
         yield count
         labels = ["node_id", "function_id", "function_type", "invocation_type"]
         executions = HistogramMetricFamily("execution_times", "Seconds that handling an event took", labels=labels)
-        for (instance, kind, word), histogram in telemetry.executions.items():
+        for (instance, kind, word), histogram in list(telemetry.executions.items()):
             executions.add_metric([node, instance, kind, word], *_buckets(histogram))
         yield executions
         text = "Seconds from when an event was sent until it was handled"
         transfers = HistogramMetricFamily("transfer_times", text, labels=["node_id", "function_id"])
-        for instance, histogram in telemetry.transfers.items():
+        for instance, histogram in list(telemetry.transfers.items()):
             transfers.add_metric([node, instance], *_buckets(histogram))
         yield transfers
         text = "Instances that are no more, by how they ended"

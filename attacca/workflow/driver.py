@@ -7,6 +7,7 @@ from typing import Protocol, cast
 import msgspec
 
 from attacca.errors import AttaccaError, Conflict, NotFound, StateCorrupt
+from attacca.io.exposition import Form
 from attacca.io.store.types import Store
 from attacca.io.store.writing import Writing
 from attacca.kernel.chance import Chance
@@ -174,9 +175,9 @@ class Workflows:
         self._drive.stop()
         await self._writing.close()
 
-    def metrics(self) -> bytes:
-        """Prometheus text."""
-        return render(self.delegation.counts)
+    def metrics(self, form: Form) -> bytes:
+        """What the metrics page has of it, without an end."""
+        return render(self.delegation.counts, form)
 
     def digests(self) -> set[str]:
         return self.core.books.digests() | self.needed()

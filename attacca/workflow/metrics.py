@@ -2,18 +2,16 @@
 
 from collections.abc import Iterable, Iterator
 
-from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from attacca.io.exposition import Form, written
 from attacca.workflow.core.state import Counts
 
 
-def render(counts: Counts) -> bytes:
-    """Prometheus text."""
-    registry = CollectorRegistry()
-    registry.register(_Page(counts))
-    return generate_latest(registry)
+def render(counts: Counts, form: Form = Form.TEXT) -> bytes:
+    """Without an end."""
+    return written(form, [_Page(counts)])
 
 
 class _Page(Collector):

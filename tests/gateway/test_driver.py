@@ -3,6 +3,7 @@ import asyncio
 from attacca.errors import NotFound, QueueFull
 from attacca.gateway.config import GatewayConfig
 from attacca.gateway.driver import Gateway
+from attacca.io.exposition import Form
 from attacca.kernel.access import digest
 from attacca.kernel.clock import ManualClock
 from attacca.kernel.ids import Ids
@@ -181,7 +182,7 @@ def test_metrics_tell_what_happened() -> None:
             made.invoke(name, BODY, Waiter())
         assert isinstance(made.invoke("f", BODY, Waiter()), QueueFull)
         made.invoke("nobody", BODY, Waiter())
-        page = made.metrics().decode()
+        page = made.metrics(Form.TEXT)().decode()
         assert len(worker.dispatched) == 3
         for line in (
             'faas_invocations_total{faas_name="echo",start="warm"} 2.0',

@@ -5,7 +5,7 @@ those stand for all.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final
 
@@ -16,6 +16,7 @@ from attacca.model.invocation import Start
 FUNCTIONS_MOST: Final = 1000  # whose own hour is remembered: those that were called last
 LOOKED_MOST: Final = 5000  # durations that a step looks at freely; of further functions it looks at a few
 FEW: Final = 10
+TURN: Final = 100  # functions that are looked at before others have a turn
 COLD: Final = Start.COLD.value
 TEMPLATE: Final = Start.TEMPLATE.value
 PREWARMED: Final = Start.PREWARMED.value
@@ -70,7 +71,7 @@ class Seen:
 
 
 class History:
-    """`step` is called every STEP_S."""
+    """A step is taken every STEP_S, by `step` or in parts."""
 
     def __init__(self) -> None:
         self.steps: deque[Step] = deque(maxlen=int(HOUR_S / STEP_S))
@@ -82,9 +83,16 @@ class History:
 
     def step(self, wall: float, functions: dict[str, Function]) -> None:
         """`wall`: seconds since 1970."""
+        for _ in self.parts(wall, functions):
+            pass
+
+    def parts(self, wall: float, functions: dict[str, Function]) -> Iterator[None]:
+        """The same, with others' turns in between, in which functions may come, go and be called."""
         whole = Tally()
         waiting = running = looked = 0
-        for name, function in functions.items():
+        for number, (name, function) in enumerate(list(functions.items())):
+            if number % TURN == TURN - 1:
+                yield
             statistics, seen = function.statistics, self._seen.get(name)
             waiting += function.waiting
             running += function.running
@@ -105,7 +113,7 @@ class History:
         self.steps.append(whole.step(wall, waiting, running))
         self._count += 1
         if self._count % int(FUNCTION_STEP_S / STEP_S) == 0:
-            self._step_functions(wall, functions)
+            yield from self._step_functions(wall, functions)
         self._forget(functions)
 
     def of(self, function: str) -> tuple[Step, ...]:
@@ -127,8 +135,10 @@ class History:
             ))  # fmt: skip
         return tuple(rows)
 
-    def _step_functions(self, wall: float, functions: dict[str, Function]) -> None:
-        for name, seen in self._seen.items():
+    def _step_functions(self, wall: float, functions: dict[str, Function]) -> Iterator[None]:
+        for number, (name, seen) in enumerate(list(self._seen.items())):
+            if number % TURN == TURN - 1:
+                yield
             function = functions.get(name)
             if seen.tally is not None and function is not None:
                 seen.steps.append(seen.tally.step(wall, function.waiting, function.running))

@@ -1,19 +1,23 @@
 """The gateway's own pages: its health, its metrics, and the way to everything else."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
-from prometheus_client import CONTENT_TYPE_LATEST
 
 from attacca.errors import AttaccaError, MethodNotAllowed, NotFound
 from attacca.gateway.http import response
 from attacca.gateway.http.access import Access
+from attacca.gateway.http.asgi_adapter import Answers
+from attacca.gateway.http.delivery import Delivery
+from attacca.gateway.http.handler import Deliver, Serve
 from attacca.gateway.http.request import Head
+from attacca.io.exposition import Form, form_of, whole
 from attacca.kernel.access import PeerUid
 
 OWN = ("/healthz", "/readyz", "/metrics")
-PROMETHEUS = CONTENT_TYPE_LATEST.encode()
+WRITING: set["asyncio.Task[None]"] = set()  # pages: nobody else holds them
 FRONT_PAGE = {
     "name": "attacca",
     "invoke": "/function/NAME",
@@ -35,22 +39,20 @@ class Shown(Protocol):
     def has_all(self) -> bool:
         """Is there whoever it needs for its work?"""
 
-    def metrics(self) -> bytes:
-        """Prometheus text."""
+    def metrics(self, form: Form) -> Callable[[], bytes]:
+        """What writes the page for Prometheus, but for its end, in another thread."""
 
 
 def page(
     gateway: Shown, access: Access, is_ready: Callable[[], bool], head: Head, path: str, peer_uid: PeerUid
-) -> response.Whole:
+) -> Serve | Deliver:
     method = head.verb
-    error: AttaccaError | None
     if path != "/" and path not in OWN:
         shown = path if len(path) <= 100 else path[:97] + "..."
         hint = "functions are at /function/NAME, the API is described at /api/schema"
-        error = NotFound(f"nothing is at {shown!r}", hint)
-        return response.of_error(error)
+        return _refusal(NotFound(f"nothing is at {shown!r}", hint))
     if method not in ("GET", "HEAD"):
-        return response.of_error(MethodNotAllowed(f"{path} cannot be asked for with {method}", "use GET"))
+        return _refusal(MethodNotAllowed(f"{path} cannot be asked for with {method}", "use GET"))
     if path == "/":
         return _json(200, FRONT_PAGE)
     if path == "/healthz":
@@ -63,12 +65,30 @@ def page(
         return _json(200, {"status": "ready"}) if gateway.has_all else _json(503, {"status": "alone"})
     error = access.refuse_operator(head.fields, peer_uid)
     if error is not None:
-        return response.of_error(error)
-    return response.Whole(200, [(b"content-type", PROMETHEUS)], gateway.metrics())
+        return _refusal(error)
+    form = form_of(head.named.get(b"accept", b""))
+    return Deliver("", lambda _, answers: _later(gateway.metrics(form), form, answers))
 
 
-def _json(status: int, value: dict[str, str]) -> response.Whole:
+def _later(write: Callable[[], bytes], form: Form, answers: Answers) -> Delivery:
+    delivery = Delivery(answers)
+    task = asyncio.get_running_loop().create_task(delivery.finish(lambda: _written(write, form)))
+    WRITING.add(task)
+    task.add_done_callback(WRITING.discard)
+    return delivery
+
+
+async def _written(write: Callable[[], bytes], form: Form) -> response.Whole:
+    page = whole(await asyncio.to_thread(write), form)
+    return response.Whole(200, [(b"content-type", form.value), (b"vary", b"accept")], page)
+
+
+def _refusal(error: AttaccaError) -> Serve:
+    return Serve(response.of_error(error))
+
+
+def _json(status: int, value: dict[str, str]) -> Serve:
     fields = [(b"content-type", response.JSON)]
     if status == 503:
         fields.append((b"retry-after", b"%d" % response.RETRY_SOON_S))
-    return response.Whole(status, fields, msgspec.json.encode(value))
+    return Serve(response.Whole(status, fields, msgspec.json.encode(value)))

@@ -40,7 +40,7 @@ class PlanePages:
             return self._elsewhere(head)
         if self._has_admin and (target.kind is Kind.API or is_registry(target.path)):
             return Admin(target.path, target.query)
-        return Serve(page(self._plane, self._access, self._is_ready, head, target.path, ends.user))
+        return page(self._plane, self._access, self._is_ready, head, target.path, ends.user)
 
     def _elsewhere(self, head: Head) -> Action:
         if head.refusal is not None:

@@ -123,7 +123,7 @@ class Routes:
                 return door
         if is_registry(target.path) and self._has_admin():
             return Admin(target.path, target.query)
-        return Serve(page(gateway, access, self._is_ready, head, target.path, ends.user))
+        return page(gateway, access, self._is_ready, head, target.path, ends.user)
 
     def _door(self, head: Head, target: Target, ends: Ends) -> Action | None:
         """That of a workflow, where it has this address. Whether its sender may ask is judged as if this server had

@@ -2,7 +2,7 @@
 
 import pytest
 
-from attacca.gateway.core.history import FUNCTIONS_MOST, History, Tally
+from attacca.gateway.core.history import FUNCTIONS_MOST, TURN, History, Tally
 from attacca.gateway.core.inflight import NO_REQUEST, Function, Inflight
 from attacca.gateway.core.workers import WorkerHandle
 from attacca.model.history import FUNCTION_STEP_S, HOUR_S, STEP_S, FunctionNow, bucket, percentile
@@ -124,3 +124,17 @@ def test_of_many_functions_those_called_last_are_remembered() -> None:
     assert repr(place.history) == f"<History 6 steps, {FUNCTIONS_MOST + 5} functions>"
     assert repr(place.history._seen["f0"]) == "<Seen 4 taken, 0 open, 1 steps>"
     assert repr(Tally()) == "<Tally 0 warm, 0 cold, 0 failed>"
+
+
+def test_a_step_of_many_functions_is_taken_in_parts_between_which_they_come_and_go() -> None:
+    place = Place()
+    for number in range(TURN + 1):
+        place.end(f"f{number}")
+    parts = place.history.parts(10.0, place.functions)
+    next(parts)
+    del place.functions["f0"], place.functions[f"f{TURN}"]
+    place.end("late")
+    assert list(parts) == []
+    assert place.history.steps[-1].warm == TURN + 1  # those that were there when it began
+    place.step()
+    assert (place.history.steps[-1].warm, repr(place.history)) == (1, f"<History 2 steps, {TURN} functions>")

@@ -3,7 +3,7 @@
 import asyncio
 from asyncio import base_events
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, TypeVarTuple, Unpack
 
 import msgspec
 
@@ -24,6 +24,8 @@ FUNCTIONS = (revision("echo"), revision("f", queue=2), revision("stream", signat
 PEER, HERE = ("127.0.0.1", 50_000), ("127.0.0.1", 8080)
 HIGH_WATER = 64 * 1024  # bytes unread at which the writer is told
 TURNS_MOST = 10_000
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class Nothing:
@@ -51,6 +53,12 @@ class HandLoop(base_events.BaseEventLoop):
 
     def time(self) -> float:
         return self._clock.now()
+
+    def run_in_executor(self, executor: Any, func: Callable[[Unpack[Ts]], T], *args: *Ts) -> "asyncio.Future[T]":
+        """At once, where another loop has a thread for it."""
+        done: asyncio.Future[T] = self.create_future()
+        done.set_result(func(*args))
+        return done
 
     def do(self, callback: Callable[..., Any], *args: Any) -> None:
         """Call this in the loop, and whatever follows from it."""

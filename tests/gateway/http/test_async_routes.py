@@ -9,6 +9,7 @@ from attacca.errors import StateUnavailable
 from attacca.gateway.async_calls import AsyncCalls
 from attacca.gateway.config import AsyncConfig, GatewayConfig
 from attacca.gateway.http.async_routes import AsyncRoutes, readable, status
+from attacca.io.exposition import Form
 from attacca.io.journal.memory import Book, MemoryJournal
 from attacca.io.journal.types import Told
 from attacca.kernel.rand import Streams
@@ -200,7 +201,7 @@ def test_the_metrics_count_them() -> None:
     here.call("f")
     here.worker.answers["stream"] = lambda _: FunctionError("E", "no")
     here.call("stream")
-    text = here.gateway.metrics().decode()
+    text = here.gateway.metrics(Form.TEXT)().decode()
     for line in (
         'faas_async_accepted_total{faas_name="echo"} 1.0', 'faas_async_ended_total{faas_name="echo",state="done"} 1.0',
         'faas_async_pending{faas_name="f"} 1.0', 'faas_async_running{faas_name="f"} 1.0',

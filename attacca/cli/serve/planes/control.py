@@ -37,6 +37,7 @@ from attacca.gateway.http.listener import serve
 from attacca.gateway.http.plane import PlanePages, ToLeader
 from attacca.gateway.http.server import HttpServer
 from attacca.io.certificates import Certificates
+from attacca.io.exposition import Form
 from attacca.io.haproxy import Balancer
 from attacca.io.journal.opening import is_shared, open_journal
 from attacca.io.logbook import Logbook
@@ -331,8 +332,8 @@ class ControlPlane:
         """There is a worker, which could check what is deployed."""
         return self._control is None or bool(self._control.core.workers.by_name)
 
-    def metrics(self) -> bytes:
-        return b"" if self._control is None else self._control.beside.metrics() + metrics.render(self._control.core)
+    def metrics(self, form: Form) -> Callable[[], bytes]:
+        return bytes if self._control is None else metrics.later(self._control.core, self._control.beside.metrics, form)
 
     # What the admin API is shown (control.http.authorization.Observe).
 

@@ -1,6 +1,7 @@
 """The listener of a plane that answers no functions: its health, its metrics, and the admin API where it has one."""
 
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -12,6 +13,7 @@ from attacca.gateway.http.listener import serve
 from attacca.gateway.http.pages import Shown
 from attacca.gateway.http.plane import PlanePages
 from attacca.gateway.http.server import HttpServer
+from attacca.io.exposition import Form
 from attacca.kernel.clock import Clock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
@@ -33,8 +35,8 @@ class NodePage:
     def has_all(self) -> bool:
         return True
 
-    def metrics(self) -> bytes:
-        return metrics.render(self._worker.view(), self._worker.core.instances.telemetry)
+    def metrics(self, form: Form) -> Callable[[], bytes]:
+        return partial(metrics.render, self._worker.view(), self._worker.core.instances.telemetry, form)
 
 
 async def listen_for_prometheus(

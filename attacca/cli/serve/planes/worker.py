@@ -21,6 +21,7 @@ from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, ke
 from attacca.cli.serve.planes.led import led
 from attacca.gateway.http.server import HttpServer
 from attacca.images.store import ImageStore
+from attacca.io.exposition import Form
 from attacca.io.wire.peers import Peers
 from attacca.io.wire.stream import StreamLink
 from attacca.io.wire.tcp import Dialer, Listener
@@ -246,8 +247,8 @@ class WorkerPlane:
         """Its end of a link within the process, when it is open."""
         return self._peers, self._hello
 
-    def metrics(self) -> bytes:
-        return pages.NodePage(self.worker).metrics()
+    def metrics(self, form: Form) -> Callable[[], bytes]:
+        return pages.NodePage(self.worker).metrics(form)
 
     def info(self) -> dict[str, Any]:
         worker = self.config.worker
