@@ -21,6 +21,7 @@ from attacca.policy.queueing import QUEUEING
 from attacca.policy.scaling import SCALING
 from attacca.policy.slots import SLOTS
 from scripts import scenario_keys
+from tests.workflow import checklist
 
 ROOT = Path(__file__).resolve().parents[1]
 HISTORY = ROOT / "bench" / "history.jsonl"
@@ -223,6 +224,11 @@ def _within(found: Any, scale: float) -> str:
     return f"{found['value'] * scale:,.4g} ± {(found['high'] - found['low']) / 2 * scale:,.2g}"
 
 
+def edgeless() -> str:
+    """What it does that its users rely on; the tests are in tests/workflow/checklist.py."""
+    return table(("in EDGELESS", "here"), ((row.there, row.here) for row in checklist.ROWS))
+
+
 def summary(described: object) -> str:
     """The first sentence of a docstring, on one line."""
     return " ".join((inspect.getdoc(described) or "").split("\n\n")[0].split())
@@ -245,6 +251,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "placement": lambda: policies(PLACEMENT),
     "scenario": scenario_keys.tables,
     "bench": bench,
+    "edgeless": edgeless,
     "peers": peers,
     "beside": beside,
     "schools": schools,

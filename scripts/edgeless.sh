@@ -17,4 +17,4 @@ if [ ! -x "$source/target/debug/edgeless_node_d" ]; then
     (cd "$source" && CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0 OPENSSL_NO_VENDOR=1 \
         CARGO_TARGET_DIR=target nice -n 15 cargo build --quiet --locked -j "${JOBS:-1}" --bin edgeless_node_d)
 fi
-EDGELESS=$source exec "$python" -m pytest -rfEs tests/live/edgeless/nodes.py --durations=5
+EDGELESS=$source exec "$python" -m pytest -rfEs tests/live/edgeless/modules.py tests/live/edgeless/nodes.py --durations=5

@@ -18,11 +18,12 @@ from attacca.workflow.core.domain import DomainCore
 from attacca.workflow.core.events import Event, NodeJoined, NodeLeft, Put, StartAsked, Stored
 from tests.workflow.core.stage import function
 from tests.workflow.core.test_laws import LAWS
+from tests.workflow.core.test_most import MOST
 
 SEEDS = 60
 
 
-@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("law", LAWS + MOST)
 def test_a_domain_keeps_its_laws(law: Callable[[int], None]) -> None:
     for seed in range(1000, 1000 + SEEDS):
         law(seed)

@@ -23,7 +23,12 @@ class Adopting:
             return
         is_known = part is not None and part.workflow.is_learning and worker not in self._books.nodes.back
         if part is None or not is_known or not self._standby.adopt(part, view.id, worker):
+            self._standby.leave(view.id, worker)
             out.append(Send(worker, StopInstance(view.id, REPLACED)))
+
+    def refuse(self, view: InstanceView, worker: str, out: list[Command]) -> None:
+        self._standby.leave(view.id, worker)
+        out.append(Send(worker, StopInstance(view.id, REPLACED, is_replaced=True)))
 
     def adopt(self, view: InstanceView, worker: str, out: list[Command]) -> Part | None:
         part = self._books.in_place(place(view.id))
@@ -37,6 +42,7 @@ class Adopting:
         if part.instance:
             if number(view.id) <= number(part.instance):
                 return None
+            self._standby.leave(part.instance, part.worker)
             out.append(Send(part.worker, StopInstance(part.instance, REPLACED, is_replaced=True)))
             del self._books.parts[part.instance]
             self._books.nodes.free(part.worker, part.instance)

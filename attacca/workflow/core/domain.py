@@ -34,7 +34,7 @@ from attacca.model.messages import Send
 from attacca.model.workflow import WorkflowView
 from attacca.policy.placement.types import Placement, begin
 from attacca.workflow.core import handing
-from attacca.workflow.core.adopting import REPLACED, Adopting
+from attacca.workflow.core.adopting import Adopting
 from attacca.workflow.core.books import Books
 from attacca.workflow.core.events import (
     Command,
@@ -314,6 +314,7 @@ class DomainCore:
             return
         part = self.books.part(event.id, event.worker)
         if part is None:  # its place may have another, for whom these are now
+            self.standby.left(now, event.id)
             self.wills.late(event, out)
             return
         workflow, error, was = part.workflow, event.error, part.stage
@@ -382,7 +383,7 @@ class DomainCore:
                 if part is not None:
                     self.wills.adopted(part, event.follows.get(view.id, ()), out)
             if part is None:
-                out.append(Send(event.worker, StopInstance(view.id, REPLACED, is_replaced=True)))
+                self.adopting.refuse(view, event.worker, out)
                 replaced.append(view.id)
                 continue
             workflow = part.workflow

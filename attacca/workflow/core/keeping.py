@@ -100,6 +100,7 @@ class Keeping:
         if not self.expected or now < self._learns_until:
             return []
         missing, self.expected = list(self.expected), {}
+        self._placing.standby.is_open = True
         for name in missing:
             self._books.nodes.miss(name)
         self.remember(out)
@@ -117,6 +118,7 @@ class Keeping:
             return
         del self.expected[node]
         if not self.expected:
+            self._placing.standby.is_open = True
             for part in self._books.all():
                 if part.workflow.is_learning:
                     part.retry_at = now
@@ -234,7 +236,7 @@ class Keeping:
         self._term = before.term + 1
         self.expected, self._learns_until = dict.fromkeys(before.nodes), now + LEARN_S
         self._books.nodes.gone.update(dict.fromkeys(before.gone))
-        self._placing.is_open = False
+        self._placing.is_open, self._placing.standby.is_open = False, not self.expected
         self.remember(out)
         shares = {record.id for record, _ in event.records}
         for record, version in event.records:

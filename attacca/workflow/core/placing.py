@@ -45,7 +45,7 @@ class Placing:
 
     @property
     def wakes_at(self) -> float:
-        return min(self.due.at, self.standby.due.at) if self.is_open else inf
+        return min(self.due.at, self.standby.wakes_at) if self.is_open else inf
 
     def place(self, now: float, out: list[Command]) -> None:
         self._place(now, out)

@@ -5,18 +5,21 @@
     another stands by ◀── InstanceUp ◀── BeginInstance, with what it has synced ◀┘
 
 So a part has one that is active at any time. What it synced last is kept here, and is handed over with the order.
+Another begins when all are gone that were told to end for it: there are never more than two.
 """
 
 from collections.abc import Callable
+from math import inf
 
 from attacca.kernel.timers import Timers
-from attacca.model.events import BeginInstance, StartInstance, StopInstance, number
+from attacca.model.events import BeginInstance, StartInstance, StopInstance, number, place
 from attacca.model.messages import Send
 from attacca.workflow.core.books import Books
 from attacca.workflow.core.events import Command
 from attacca.workflow.core.graph import Part, Spare, Stage
 from attacca.workflow.core.wills import left_to
 
+AGAIN_S = 1.0  # between two looks whether those are gone that were told to end
 Choose = Callable[[float, Part], str]  # a node for it; empty: there is none
 
 
@@ -24,6 +27,8 @@ class Standby:
     def __init__(self, books: Books) -> None:
         self._books = books
         self.due: Timers[Part] = Timers()  # parts that want one
+        self.is_open = True  # False: a node that has not spoken yet may have one
+        self._leaving: dict[str, dict[str, str]] = {}  # by place: instances that were told to end, and their workers
 
     def __repr__(self) -> str:
         return f"<Standby {len(self._books.spares)} there or on their way>"
@@ -33,12 +38,19 @@ class Standby:
         if part.spare is not None and not part.spare.instance:
             self.due.set(part, max(part.spare.retry_at, now))
 
+    @property
+    def wakes_at(self) -> float:
+        return self.due.at if self.is_open else inf
+
     def place(self, now: float, choose: Choose, out: list[Command]) -> None:
-        if self.due.at > now:
+        if self.wakes_at > now:
             return
         for part in self.due.pop_due(now):
             spare = part.spare
             if spare is None or spare.instance or part.stage is not Stage.UP or part.workflow.is_stopping:
+                continue
+            if self._waits(part):
+                self.due.set(part, now + AGAIN_S)
                 continue
             where = choose(now, part)
             if where:
@@ -46,6 +58,26 @@ class Standby:
             else:
                 spare.lose(now, "no other node has room for it")
                 self.want(part, now)
+
+    def leave(self, instance: str, worker: str) -> None:
+        """It was told to end, and nobody is to come for it before it has."""
+        nodes = self._books.nodes.by_name
+        for name, held in list(self._leaving.items()):
+            if not any(at in nodes for at in held.values()):
+                del self._leaving[name]
+        self._leaving.setdefault(place(instance), {})[instance] = worker
+
+    def left(self, now: float, instance: str) -> None:
+        held = self._leaving.get(place(instance), {})
+        part = self._books.in_place(place(instance))
+        if held.pop(instance, None) is not None and not held:
+            del self._leaving[place(instance)]
+            if part is not None:
+                self.want(part, now)
+
+    def _waits(self, part: Part) -> bool:
+        nodes = self._books.nodes.by_name
+        return any(worker in nodes for worker in self._leaving.get(part.place, {}).values())
 
     def _begin(self, part: Part, spare: Spare, where: str, out: list[Command]) -> None:
         spec, workflow = part.spec, part.workflow
@@ -115,5 +147,6 @@ class Standby:
         spare = part.spare
         self.stop(part, why, out)
         if spare is not None and spare.instance:
+            self.leave(spare.instance, spare.worker)
             self._forget(spare)
             part.spare = Spare()

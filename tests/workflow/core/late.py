@@ -13,7 +13,7 @@ import msgspec
 from attacca.kernel.rand import Streams
 from attacca.model.events import BetweenInstances, Introduced, place
 from attacca.model.messages import Send
-from attacca.model.workflow import Output
+from attacca.model.workflow import Output, Requirements
 from attacca.policy.placement.random import Random
 from attacca.worker.core.events import NeighbourJoined, NeighbourSaid, Received, Tick
 from attacca.worker.core.mailboxes import Stage as Life
@@ -183,13 +183,25 @@ def passes(node: Node, instance: str, kind: str, data: bytes) -> bytes | None:
 class Story:
     """`a`, which stays, sends numbers to `b`, which sends them on to `c`, while this and that befalls the two."""
 
-    def __init__(self, seed: int, befalls: tuple[str, ...], *, standby: bool = False) -> None:
+    def __init__(
+        self,
+        seed: int,
+        befalls: tuple[str, ...],
+        *,
+        standby: bool = False,
+        most: int = 0,
+        made: type[LateStage] = LateStage,
+    ) -> None:
+        """`most`: of `b` there are two, and never more."""
         self.chance = chance = Drawn(seed)
-        self.stage = LateStage(chance, nodes=4)
+        self.stage = made(chance, nodes=4)
         self.befalls = befalls
         passing = msgspec.structs.replace(function("b"), outputs={"on": Output(to=("c",))})
         if standby:
             passing = msgspec.structs.replace(passing, replicas=2, standby="hot")
+        if most:
+            requires = Requirements(max_instances=most)
+            passing = msgspec.structs.replace(passing, replicas=2, requires=requires)
         self.workflow = self.stage.start(function("a", on="n1", to="b"), passing, function("c"))
         self.sent = self.crashes = 0
 
@@ -202,7 +214,7 @@ class Story:
             self.stage.play(self.chance.choice((0.0, 0.0005, 0.002, 0.01, 0.3)))
         self.stage.play(90.0)
         parts = self.stage.core.workflows[self.workflow].parts
-        assert [part.stage for part in parts.values()] == [Phase.UP] * 3
+        assert {part.stage for part in parts.values()} == {Phase.UP}
         lanes = {
             node.name: one.lanes for node in self.stage.nodes.values() for one in node.core.instances.by_id.values()
         }
