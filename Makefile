@@ -74,10 +74,11 @@ chaos: $(VENV)/.dev ## Kill, stop and cut off planes and store of a live cluster
 series: $(VENV)/.dev ## Build an InfluxDB that speaks version 2 and Flux, once, and hold the doors to databases of time series to it
 	@scripts/series.sh $(abspath $(BIN)/python)
 
-alerts: ## Hold the alert rules of deploy/prometheus to what promtool says of them
+alerts: $(VENV)/.dev ## Hold alert rules to promtool, and pages, exemplars and remote write to Debian's Prometheus
 	@command -v promtool >/dev/null || scripts/debian.sh prometheus
 	promtool check rules deploy/prometheus/alerts.yml
 	promtool test rules deploy/prometheus/alerts_test.yml
+	$(BIN)/pytest -rfEs tests/live/prometheus.py
 
 registry: $(VENV)/.dev ## Hold the registry of images to the OCI's own suite, which Go builds
 	@scripts/registry.sh $(abspath $(BIN)/python)
