@@ -53,6 +53,7 @@ VERBS = {  # in the order of the help: panel, where its module is, and what it d
     "explain": (WATCH, "watch", "Tell what happened to an invocation or a sandbox, and why."),
     "top": (WATCH, "watch", "Watch workers, functions and sandboxes live."),
     "status": (WATCH, "watch", "Show control, gateways and workers, and how busy they are."),
+    "profile": (WATCH, "watch", "Draw where a plane of this machine spends its time."),
     "doctor": (MACHINE, "serve", "Check what this machine can do for isolation, and what is missing."),
     "token": (MACHINE, "serve", "Create, list and revoke API tokens."),
     "config": (MACHINE, "serve", "Show the settings in force and where each comes from."),

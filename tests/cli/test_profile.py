@@ -1,0 +1,67 @@
+"""Which process a profile is of, and what is said when there is none."""
+
+import pytest
+
+from attacca.cli.watch.profile import Profiled, one_of, serving, trouble
+from attacca.errors import Conflict, NotFound
+from tests.cases import each
+
+PYTHON = "/usr/bin/python3"
+MODULE = [PYTHON, "-P", "-m", "attacca.cli.app"]
+SCRIPT = [PYTHON, "/venv/bin/attacca"]
+
+
+@each(
+    "words, planes",
+    [
+        ([*MODULE, "up"], "control gateway worker"),
+        ([*SCRIPT, "up", "--port", "0"], "control gateway worker"),
+        ([*SCRIPT, "up", "--workers", "2"], ""),  # which have processes of their own
+        ([*SCRIPT, "up", "--gateways=2"], ""),
+        ([*MODULE, "worker", "--name", "w1"], "worker"),
+        ([*MODULE, "worker", "--name", "w1", "--gateway", "g1"], "gateway worker"),
+        ([*MODULE, "control", "--json"], "control"),
+        ([*SCRIPT, "profile", "worker"], ""),
+        ([*SCRIPT], ""),
+        (["timeout", "60", "attacca", "up"], ""),
+        ([PYTHON, "other.py", "attacca", "up"], ""),
+        ([""], ""),
+    ],
+)
+def test_a_process_is_the_planes_that_its_words_name(words: list[str], planes: str) -> None:
+    assert [plane.value for plane in Profiled if list(serving([(7, words)], plane))] == sorted(planes.split())
+
+
+def test_of_several_the_state_directory_chooses() -> None:
+    found = [
+        (1, [*MODULE, "worker", "--state-dir", "/a/worker-1"]),
+        (2, [*MODULE, "worker", "--state-dir=/b"]),
+        (3, [*MODULE, "gateway", "--set", "control.state_dir=/a"]),
+    ]
+    assert list(serving(found, Profiled.WORKER)) == [1, 2]
+    assert (
+        list(serving(found, Profiled.WORKER, "/a")) == list(serving(found, Profiled.WORKER, "/a/x/../worker-1")) == [1]
+    )
+    assert list(serving(found, Profiled.GATEWAY, "/a")) == [3]
+
+
+def test_one_is_chosen_or_it_is_said_why_none_is() -> None:
+    assert one_of([4], Profiled.WORKER) == 4
+    with pytest.raises(NotFound, match="no worker runs"):
+        one_of([], Profiled.WORKER)
+    with pytest.raises(Conflict, match="4, 5"):
+        one_of([5, 4], Profiled.WORKER)
+
+
+@each(
+    "said, words",
+    [
+        ("Error: Permission Denied: Try running again with elevated permissions", "is not to be looked into"),
+        ("Error: No such process (os error 3)", "no Python process"),
+        ("Error: Failed to open executable: entity not found", "no Python process"),
+        ("Error: Failed to write flamegraph: No stack counts found", "did nothing"),
+        ("", "said nothing"),
+    ],
+)
+def test_what_goes_wrong_is_said_in_clear_words(said: str, words: str) -> None:
+    assert words in str(trouble(7, said))
