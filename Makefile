@@ -27,10 +27,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export HATCH_BUILD_NO_HOOKS := true
 unexport PYTHONDONTWRITEBYTECODE  # tests are compiled once, and not for every run
 
-.PHONY: help run test check pure laws long live heart fuzz chaos series alerts registry engines brokers edgeless ui screenshot languages swarm bench lab fmt docs compile clean
+.PHONY: help run test check pure laws long live heart fuzz chaos series alerts registry engines brokers edgeless ui screenshot languages swarm bench bench-runtimes lab fmt docs compile clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run ## Start attacca, deploy and invoke the examples, stay up; ONCE=1 ends by itself, PORT=, UP='--isolation none'
 	@$(BIN)/python scripts/run.py --port $(PORT) $(if $(ONCE),--once) $(if $(UP),--up '$(UP)')
@@ -113,6 +113,12 @@ bench: $(VENV)/.dev ## Measure the floors and attacca in the same run, print the
 	@command -v wrk >/dev/null || scripts/debian.sh wrk
 	@if command -v cc >/dev/null; then $(MAKE) --no-print-directory compile; fi  # as wheels have it
 	$(BIN)/python bench/run.py
+	@$(BIN)/python -m scripts.docs
+
+bench-runtimes: $(VENV)/.dev ## Measure what each runtime here costs, with engines from Debian for root: the table of docs/runtimes.md
+	@if [ $$(id -u) = 0 ]; then scripts/debian.sh crun runc containerd docker.io; fi
+	@$(BIN)/python -c 'import componentize_py' 2>/dev/null || $(BIN)/pip install --quiet 'componentize-py>=0.25'
+	$(BIN)/python bench/runtimes.py
 	@$(BIN)/python -m scripts.docs
 
 lab: $(VENV)/.dev ## Simulate the scenarios of examples/lab, write their reports and figures; TRACE=, SEEDS=, ONLY=keepalive

@@ -12,6 +12,7 @@ import msgspec
 import msgspec.inspect as shape
 
 from attacca import errors
+from attacca.lab import runtimes as costs
 from attacca.model.function import ENV_KB, NAMES, Settings
 from attacca.policy.balancing import BALANCING
 from attacca.policy.concurrency import CONCURRENCY
@@ -25,6 +26,7 @@ from tests.workflow import checklist
 
 ROOT = Path(__file__).resolve().parents[1]
 HISTORY = ROOT / "bench" / "history.jsonl"
+RUNTIMES = ROOT / "bench" / "runtimes.json"
 BESIDE = ROOT / "examples" / "lab" / "reports" / "azure-500.json"
 SCHOOLS = ROOT / "examples" / "lab" / "reports" / "worker-vs-cluster.json"
 BLOCK = re.compile(r"(<!-- table: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
@@ -193,6 +195,12 @@ def _measures(is_wanted: Callable[[Any], bool]) -> str:
     return table(("measure", "attacca", "beside", "ratio (spread)", "bar"), rows)
 
 
+def runtimes() -> str:
+    """What each runtime costs, as `make bench-runtimes` recorded it."""
+    head = ("runtime", "isolation", "cold", "template or snapshot", "warm", "memory per sandbox", "what it needs")
+    return table(head, costs.rows(costs.read(RUNTIMES)))
+
+
 def beside() -> str:
     """Our replay of a trace beside what was published of it, as `make lab` recorded it."""
     recorded = msgspec.json.decode(BESIDE.read_bytes())["beside"]
@@ -253,6 +261,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "bench": bench,
     "edgeless": edgeless,
     "peers": peers,
+    "runtimes": runtimes,
     "beside": beside,
     "schools": schools,
 }

@@ -66,6 +66,7 @@ VERBS = {  # in the order of the help: panel, where its module is, and what it d
     "trace": (LABORATORY, "laboratory", "Look at traces, convert, cut, scale and sample them; make one up."),
     "scenario": (LABORATORY, "laboratory", "Check a scenario: what it will ask of the system."),
     "load": (LABORATORY, "laboratory", "Send load to a running server and record every invocation."),
+    "bench": (LABORATORY, "laboratory", "Measure what each runtime of this machine costs, side by side."),
     "sim": (LABORATORY, "laboratory", "Simulate a scenario in virtual time; sweep, compare, calibrate."),
     "lab": (LABORATORY, "laboratory", "Replay Azure's trace, or raise the rate of cold starts, in one command."),
     "validate": (LABORATORY, "laboratory", "Run a scenario live and simulated, and tell how far apart they are."),

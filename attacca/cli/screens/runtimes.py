@@ -1,0 +1,31 @@
+"""What `attacca bench runtimes` shows: medians of each runtime, and where its cold start goes."""
+
+from attacca.cli.screens.terminal import console, marked, milliseconds
+from attacca.lab.runtimes import Costs
+
+PARTS = {"sandbox": "sandbox", "code": "code", "imports": "imports", "run": "run", "overhead": "rest"}
+
+
+def show(costs: Costs, width: int | None = None) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("runtime", style="cyan", no_wrap=True)
+    for heading in ("cold", *PARTS.values(), "template", "warm", "MB"):
+        table.add_column(heading, justify="right", style="dim" if heading in PARTS.values() else None)
+    for cost in costs.runtimes:
+        if cost.missing:
+            continue
+        cold = cost.starts.get("cold", {})
+        cells = [milliseconds(cold[part]) if part in cold else "" for part in ("total", *PARTS)]
+        others = (cost.starts.get(start) for start in ("template", "warm"))
+        cells += ["" if parts is None else milliseconds(parts["total"]) for parts in others]
+        memory = "" if cost.memory_mb is None else f"{cost.memory_mb:.1f}"
+        table.add_row(cost.runtime, *cells, memory)
+    screen = console(width=width)
+    screen.print(table)
+    what = "Milliseconds, medians, as the client saw them; of a cold start its parts too. MB: of an idle sandbox."
+    screen.print(marked("[dim]{}[/]", what), soft_wrap=True)
+    for cost in costs.runtimes:
+        if cost.missing:
+            screen.print(marked("[yellow]{}[/] {}", cost.runtime, cost.missing), soft_wrap=True)
