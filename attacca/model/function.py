@@ -9,6 +9,7 @@ import msgspec
 from attacca.kernel import cron
 from attacca.kernel.text import is_utf_8
 from attacca.model import egress
+from attacca.model.machine import Needs
 from attacca.model.resources import Resources, stated
 
 NAMES = "a letter, then letters, digits and dashes; at most 63, all lower-case"  # an RFC 1035 label
@@ -376,6 +377,11 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
         """Are they the same code, run in the same way, and only as often or elsewhere?"""
         scale = {field: getattr(self.settings, field) for field in RESCALED}
         return msgspec.structs.replace(other, settings=msgspec.structs.replace(other.settings, **scale)) == self
+
+    @property
+    def needs(self) -> Needs:
+        """What a worker has to give its sandboxes besides room."""
+        return self.artefact.what, self.settings.network.value
 
     @property
     def takes_requests(self) -> bool:

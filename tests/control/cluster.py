@@ -17,6 +17,7 @@ from attacca.model.endpoints import (
 )
 from attacca.model.function import Scheduling
 from attacca.model.invocation import Failed, Timing
+from attacca.model.machine import Machine
 from attacca.model.messages import (
     GatewayJoined,
     Heartbeat,
@@ -66,8 +67,8 @@ class Cluster:
         self.said += [one for one in commands if isinstance(one, Send)]
         return commands
 
-    def join(self, name: str) -> None:
-        self.feed(WorkerJoined(self.view(name)))
+    def join(self, name: str, machine: Machine | None = None) -> None:
+        self.feed(WorkerJoined(self.view(name), machine=machine))
 
     def view(self, name: str, **more: object) -> WorkerView:
         fields = {"used": NOTHING, "queued": 0, "running": 0, "limit": 1, "capacity": Resources(self.capacity_mb)}

@@ -70,6 +70,7 @@ from attacca.worker.host.machine import found
 from attacca.worker.host.nat.outside import Nat
 from attacca.worker.host.uses import Uses
 from attacca.worker.measuring import Measuring
+from attacca.worker.runtime.abilities import networks
 from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.container.runtime import ContainerRuntime
 from attacca.worker.runtime.process.runtime import ProcessRuntime
@@ -193,7 +194,8 @@ class Server:
             Measuring(Meter(state.path), Uses(self.runtime.common.processes)),
             tell,
         )
-        self.worker.core.machine = self._machine(state, with_events(uploaded))
+        can = networks(uploaded, config.process, config.container)
+        self.worker.core.machine = self._machine(state, with_events(uploaded), can)
         self.workflows = workflows(
             config.workflows, store, clock, streams.stream("workflows"), self._of_control.send, self.logbook,
             lambda: self.control, config.gateway.silent_s,
@@ -214,8 +216,8 @@ class Server:
             beside=self.workflows,
         )
 
-    def _machine(self, state: StateDir, events: tuple[str, ...]) -> Machine:
-        return found(self.config.worker, state.path, Classes(self.config.resources.classes).names(), events)
+    def _machine(self, state: StateDir, events: tuple[str, ...], can: dict[str, tuple[str, ...]]) -> Machine:
+        return found(self.config.worker, state.path, Classes(self.config.resources.classes).names(), events, can)
 
     async def _join(self) -> None:
         gateway, worker = self.gateway, self.worker

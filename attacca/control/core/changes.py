@@ -197,17 +197,18 @@ class Changes:
                 self._build(change, out)
 
     def _built(self, change: Change, event: Built, out: list[Command]) -> None:
-        worker = self._workers.pick()
+        assert isinstance(change.ask, DeployAsked)
+        number = self.catalogue.next_number(change.function)
+        revision = candidate(change.ask.settings, event.made, number, event.at)
+        worker = self._workers.pick(revision.needs)
         if change.why is not None or worker is None:
             self._refuse(change, change.why or no_worker(), out)
             return
-        assert isinstance(change.ask, DeployAsked)
-        number = self.catalogue.next_number(change.function)
-        change.revision = candidate(change.ask.settings, event.made, number, event.at)
+        change.revision = revision
         change.worker = worker
         change.phase = Phase.CHECKING
         out.append(Say(change.id, Step("check", f"importing revision {number}")))
-        out.append(Send(worker, Check(change.id, change.revision)))
+        out.append(Send(worker, Check(change.id, revision)))
 
     def _checked(self, event: Checked, out: list[Command]) -> None:
         """It may come of a worker that was given up, when nobody waits for it any more."""

@@ -237,7 +237,7 @@ class ControlCore:
                 self.workers.join(now, msgspec.structs.replace(event, view=view), self.changes.catalogue)
                 self._tell(view.name, out)
                 self.gateways.tell(self.workers.by_name.values(), out)
-                self.cluster.joined(now, view, out)
+                self.cluster.joined(now, view, event.machine, out)
             case Heartbeat():
                 view = self.cordons.seen(event.view) if self.cordons.names else event.view
                 if self.workers.hear(now, view):
@@ -339,12 +339,13 @@ class ControlCore:
         if isinstance(order, Cordon):
             self.cordons.ask(event.id, order, out)
             return
-        settings = catalogue.get(order.function).now.settings
+        revision = catalogue.get(order.function).now
+        settings = revision.settings
         if isinstance(order, Prewarm) and settings.scheduling is Scheduling.CLUSTER:
             hint = f"attacca scale {order.function} --min {order.count}"
             raise BadRequest(f"control has the sandboxes of {order.function} made, and by its own policy", hint)
         if isinstance(order, Prewarm):
-            worker = self.workers.place(settings, order.count, catalogue)
+            worker = self.workers.place(revision, order.count, catalogue)
             if worker is None:
                 raise no_worker()
             if isinstance(worker, AttaccaError):

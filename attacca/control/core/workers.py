@@ -3,9 +3,10 @@
 from math import inf
 
 from attacca.control.core.catalogue import CatalogueState
-from attacca.errors import AttaccaError, NotFound
+from attacca.errors import AttaccaError, NoCapacity, NotFound
 from attacca.model import reserve
-from attacca.model.function import Settings
+from attacca.model.function import Revision, Settings
+from attacca.model.machine import Machine, Needs, unable
 from attacca.model.messages import WorkerJoined
 from attacca.model.reserve import Wish
 from attacca.model.sandbox import Capacity, WorkerView
@@ -14,11 +15,12 @@ from attacca.model.sandbox import Capacity, WorkerView
 class Worker:
     """One, from its joining until it is gone."""
 
-    __slots__ = ("address", "capacity", "granted", "heard_at", "is_draining", "is_silent", "name")
+    __slots__ = ("address", "capacity", "granted", "heard_at", "is_draining", "is_silent", "machine", "name")
 
     def __init__(self, now: float, joined: WorkerJoined) -> None:
         self.name = joined.view.name
         self.address = joined.address
+        self.machine: Machine | None = joined.machine
         self.capacity: Capacity | None = joined.capacity  # None: it has not said what it can reserve
         self.granted: dict[str, int] = {}  # of those that want min_sandboxes: how many it keeps
         self.heard_at = now
@@ -75,9 +77,10 @@ class Workers:
         """Those that can be counted on."""
         return [worker for worker in self.by_name.values() if not worker.is_silent]
 
-    def pick(self) -> str | None:
-        """Who checks code: the first that takes something new; where all drain, the first, whose refusal says why."""
-        heard = self.heard()
+    def pick(self, needs: Needs) -> str | None:
+        """Who checks code: the first that can run it and takes something new; where nobody can, or all drain, the
+        first, whose refusal says why."""
+        heard = [worker for worker in self.heard() if not unable(worker.machine, needs)] or self.heard()
         taking = [worker for worker in heard if not worker.is_draining] or heard
         return taking[0].name if taking else None
 
@@ -115,10 +118,16 @@ class Workers:
         wanted = [(revision.settings, granted.get(function, 0)) for function, revision in catalogue.keeping.items()]
         return [(settings, count) for settings, count in wanted if count < settings.reserves]
 
-    def place(self, settings: Settings, count: int, catalogue: CatalogueState) -> str | AttaccaError | None:
+    def place(self, revision: Revision, count: int, catalogue: CatalogueState) -> str | AttaccaError | None:
         """Who makes so many sandboxes ahead of need; None: there is nobody."""
+        settings = revision.settings
         refusal: AttaccaError | None = None
         for worker in self.heard():
+            if lack := unable(worker.machine, revision.needs):
+                refusal = refusal or NoCapacity(
+                    f"worker {worker.name!r} cannot have it: {lack}", "attacca doctor there"
+                )
+                continue
             if worker.capacity is None:
                 return worker.name
             most = reserve.orderable(worker.capacity, wishes(catalogue), worker.granted, settings.resources)

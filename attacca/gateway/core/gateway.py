@@ -187,7 +187,7 @@ class GatewayCore:
         out.append(Send(handle.name, Dispatch(Invocation(key, function.name, function.revision_id, request))))
 
     def _pick(self, now: float, function: Function, out: list[Command]) -> tuple[WorkerHandle, str]:
-        picked = self.workers.pick(now, function.asked())
+        picked = self.workers.pick(now, function.asked(), function.needs)
         if self.workers.is_asked and not self.joining.is_watching:
             self.joining.watch(out)
         return picked

@@ -47,8 +47,8 @@ class Function:
 
     __slots__ = (
         "application", "arrived_at", "arrived_count", "clocks", "cors", "deployed_at", "gap_s", "hears_leaving",
-        "is_clustered", "is_idempotent", "name", "number", "queue", "recent", "resources", "revision_id", "running",
-        "settings", "slots", "statistics", "takes_requests", "takes_streams", "trigger", "waiting",
+        "is_clustered", "is_idempotent", "name", "needs", "number", "queue", "recent", "resources", "revision_id",
+        "running", "settings", "slots", "statistics", "takes_requests", "takes_streams", "trigger", "waiting",
     )  # fmt: skip
 
     def __init__(self, revision: Revision, calls_kept: int) -> None:
@@ -72,6 +72,7 @@ class Function:
         self.takes_requests, self.takes_streams = revision.takes_requests, revision.takes_streams
         self.hears_leaving = revision.signature is Signature.ASGI  # before the end of its answer
         self.deployed_at = revision.created_at
+        self.needs = revision.needs
         self.settings = revision.settings  # for what is asked seldom
         self.cors = revision.settings.cors
         self.is_clustered = revision.settings.scheduling is Scheduling.CLUSTER

@@ -28,6 +28,7 @@ class Joining:
         old = self._workers.drop(name)
         if old is not None:
             self._cluster.look(now, name, out)
+        self._workers.machines[name] = message.machine
         self._join(now, message.view, out)
         self._retries.reborn(name)
         if old is not None:
@@ -49,6 +50,7 @@ class Joining:
 
     def left(self, now: float, message: WorkerLeft, out: list[Command]) -> None:
         handle = self._workers.drop(message.worker)
+        self._workers.machines.pop(message.worker, None)
         if handle is not None:
             self._cluster.look(now, message.worker, out)
             self._retries.lose(now, handle, message.why or "left", out)

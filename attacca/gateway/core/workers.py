@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from attacca.kernel.timers import Alarm
+from attacca.model.machine import Machine, Needs, unable
 from attacca.model.messages import Resting
 from attacca.model.resources import NOTHING, Resources
 from attacca.model.sandbox import MachineLoad, WorkerView
@@ -88,12 +89,14 @@ class Workers:
     """`only` is the one to take when there is nothing to choose: the road without a policy."""
 
     __slots__ = (
-        "_alarm", "_balancer", "_tell_eased", "_tell_resting", "by_name", "is_asked", "only", "silent_at", "silent_s",
+        "_alarm", "_balancer", "_tell_eased", "_tell_resting", "by_name", "is_asked", "machines", "only", "silent_at",
+        "silent_s",
         "tell_eased", "tell_ended",
     )  # fmt: skip
 
     def __init__(self, balancer: Balancer, silent_s: float, alarm: Alarm) -> None:
         self.by_name: dict[str, WorkerHandle] = {}
+        self.machines: dict[str, Machine | None] = {}  # of those that were not told to have left
         self.only: WorkerHandle | None = None
         self.silent_s = silent_s
         self.silent_at = inf  # nobody is silent for too long earlier; it may be too early, never too late
@@ -178,13 +181,25 @@ class Workers:
                 self.silent_at = min(self.silent_at, at)
         return sorted(silent, key=_name)
 
-    def pick(self, now: float, asked: Asked) -> tuple[WorkerHandle, str]:
+    def pick(self, now: float, asked: Asked, needs: Needs) -> tuple[WorkerHandle, str]:
         """There must be one."""
         only = self.only
         if only is not None:
             return only, ONLY
         picked = self._balancer.pick(now, asked)
+        why = unable(self.machines.get(picked.worker), needs)
+        if why:
+            return self._instead(picked.worker, why, needs)
         return self.by_name[picked.worker], picked.why
+
+    def _instead(self, name: str, why: str, needs: Needs) -> tuple[WorkerHandle, str]:
+        """Policies know nothing of kinds and networks: of those that can the least loaded has it. Where nobody can, it
+        stays with whom the policy took, whose refusal says why."""
+        able = [handle for handle in self.by_name.values() if not unable(self.machines.get(handle.name), needs)]
+        able = [handle for handle in able if not handle.is_draining] or able
+        if not able:
+            return self.by_name[name], f"nobody can have it: of {name}, {why}"
+        return min(able, key=_loaded), f"the least loaded that can have it: of {name}, {why}"
 
     def renew(self) -> None:
         """Who can be picked has changed. Those that drain get nothing, unless all do: their refusal says why."""
@@ -193,6 +208,10 @@ class Workers:
         self.only = handles[0] if len(handles) == 1 else None
         self.tell_eased = self._tell_eased if self.only is None else None
         self._balancer.among(handles)
+
+
+def _loaded(handle: WorkerHandle) -> tuple[int, str]:
+    return handle.queued + handle.running, handle.name
 
 
 def _name(handle: WorkerHandle) -> str:

@@ -13,8 +13,14 @@ GUESTS = (Path("/dev/sev-guest"), Path("/dev/tdx_guest"))  # inside of a confide
 MB = 1 << 20
 
 
-def found(config: WorkerConfig, disk: Path, resources: Iterable[str], events: tuple[str, ...]) -> Machine:
-    """`disk`: on which its state lies; `resources`: the classes that it hosts; `events`: see `Machine`."""
+def found(
+    config: WorkerConfig,
+    disk: Path,
+    resources: Iterable[str],
+    events: tuple[str, ...],
+    networks: dict[str, tuple[str, ...]] | None = None,
+) -> Machine:
+    """`disk`: on which its state lies; `resources`: the classes that it hosts; `events`, `networks`: see `Machine`."""
     processors, cores, mhz, model = processors_of(_text(CPUINFO))
     return Machine(
         processors=processors or os.cpu_count() or 1,
@@ -28,6 +34,7 @@ def found(config: WorkerConfig, disk: Path, resources: Iterable[str], events: tu
         tpm=TPM.exists() if config.tpm is None else config.tpm,
         resources=tuple(sorted(resources)),
         events=events,
+        networks=networks,
         latency_ms=config.latency_ms,
     )
 

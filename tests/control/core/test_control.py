@@ -51,6 +51,8 @@ from attacca.model.resources import NOTHING, Resources
 from attacca.model.sandbox import Capacity, WorkerView
 from tests.control.stage import BROKEN, Stage, control_core, deploy, outcome, settings
 
+NEEDS = ("a directory of Python", "none")
+
 VIEW = WorkerView(name="w1", capacity=Resources(1000), used=NOTHING, queued=0, running=0, limit=1)
 
 
@@ -206,9 +208,9 @@ def test_without_a_worker_nothing_can_be_checked() -> None:
 def test_a_worker_that_drains_checks_nothing_unless_all_do() -> None:
     stage = rested(workers=("w1", "w2"))
     stage.feed(Heartbeat(msgspec.structs.replace(VIEW, draining=True)))
-    assert stage.core.workers.pick() == "w2"
+    assert stage.core.workers.pick(NEEDS) == "w2"
     stage.feed(Heartbeat(msgspec.structs.replace(VIEW, name="w2", draining=True)))
-    assert stage.core.workers.pick() == "w1"
+    assert stage.core.workers.pick(NEEDS) == "w1"
     assert repr(stage.core.workers) == "<Workers 2, 2 draining>"
 
 
@@ -227,10 +229,10 @@ def test_a_worker_not_heard_of_for_too_long_is_given_up_until_it_is_heard_of_aga
     stage.feed(Tick())
     assert outcome(stage.replies["d"]) == "sandbox_lost"
     assert stage.core.alarm.at == inf
-    assert stage.core.workers.pick() is None
+    assert stage.core.workers.pick(NEEDS) is None
     [told, *_] = stage.feed(Heartbeat(VIEW))
     assert told == Send("w1", stage.core.changes.catalogue.catalogue())
-    assert stage.core.workers.pick() == "w1"
+    assert stage.core.workers.pick(NEEDS) == "w1"
     assert stage.core.alarm.at == 29.0
     assert stage.feed(Heartbeat(msgspec.structs.replace(VIEW, name="stranger"))) == []
 

@@ -1,5 +1,10 @@
+import msgspec
+
 from attacca.control.core.catalogue import CatalogueState, deployed
 from attacca.control.core.workers import Workers
+from attacca.errors import NoCapacity
+from attacca.model.function import Network
+from attacca.model.machine import Machine
 from attacca.model.messages import WorkerJoined
 from attacca.model.resources import Resources
 from attacca.model.sandbox import Capacity
@@ -17,3 +22,19 @@ def test_a_worker_with_less_memory_says_what_it_keeps() -> None:
     short = [(settings.name, kept) for settings, kept in workers.short(NAME, catalogue)]
     assert short == [("ant", granted["ant"]), ("bee", 0)]
     assert 0 < granted["ant"] < 20
+
+
+def test_code_is_checked_and_made_ahead_where_it_can_run() -> None:
+    asked = revision("ant", network=Network.NAT)
+    kind, _ = asked.needs
+    catalogue, workers = CatalogueState([deployed(None, asked)], epoch=1), Workers(10.0)
+    for name, networks in (("w1", ("none",)), ("w2", ("nat", "none"))):
+        joined = WorkerJoined(msgspec.structs.replace(VIEW, name=name), machine=Machine(networks={kind: networks}))
+        workers.join(0.0, joined, catalogue)
+    assert workers.pick((kind, "none")) == "w1"
+    assert workers.pick(asked.needs) == workers.place(asked, 1, catalogue) == "w2"
+    del workers.by_name["w2"]
+    assert workers.pick(asked.needs) == "w1", "its refusal says why"
+    refusal = workers.place(asked, 1, catalogue)
+    assert isinstance(refusal, NoCapacity)
+    assert refusal.message == f"worker 'w1' cannot have it: it gives {kind} no network = \"nat\""

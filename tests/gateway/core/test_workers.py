@@ -3,6 +3,7 @@ from math import inf
 
 from attacca.gateway.core.workers import Workers
 from attacca.kernel.timers import Alarm
+from attacca.model.machine import Machine
 from attacca.model.messages import Resting
 from attacca.model.resources import Resources
 from attacca.model.sandbox import FunctionView
@@ -10,6 +11,10 @@ from attacca.policy.balancing.level import Level
 from attacca.policy.balancing.round_robin import Turns
 from attacca.policy.balancing.types import Asked, Picked, Worker
 from tests.gateway.play import view
+
+NEEDS = ("a directory of Python", "none")
+TO_GO_OUT = ("a directory of Python", "nat")
+WITHOUT, WITH = Machine(networks={NEEDS[0]: ("none",)}), Machine(networks={NEEDS[0]: ("nat", "none")})
 
 
 def test_what_a_worker_says_is_kept_and_what_it_was_sent_is_counted() -> None:
@@ -26,7 +31,7 @@ def test_the_only_one_is_taken_without_asking() -> None:
     assert workers.only is None
     link = workers.join(0.0, view("a"))
     assert workers.only is link
-    assert workers.pick(0.0, Asked("f")) == (link, "the only worker")
+    assert workers.pick(0.0, Asked("f"), NEEDS) == (link, "the only worker")
     workers.join(0.0, view("b"))
     assert workers.only is None
     workers.drop("b")
@@ -38,9 +43,33 @@ def test_one_that_drains_is_passed_over_unless_all_do() -> None:
     workers = Workers(Turns(), 3.0, Alarm())
     links = [workers.join(0.0, view(name)) for name in "ab"]
     workers.hear(1.0, links[0], view("a", draining=True))
-    assert [workers.pick(1.0, Asked("f"))[0].name for _ in range(2)] == ["b", "b"]
+    assert [workers.pick(1.0, Asked("f"), NEEDS)[0].name for _ in range(2)] == ["b", "b"]
     workers.hear(1.0, links[1], view("b", draining=True))
-    assert [workers.pick(1.0, Asked("f"))[0].name for _ in range(2)] == ["a", "b"]
+    assert [workers.pick(1.0, Asked("f"), NEEDS)[0].name for _ in range(2)] == ["a", "b"]
+
+
+def test_who_cannot_have_it_is_passed_over_for_the_least_loaded_that_can() -> None:
+    workers = Workers(Turns(), 3.0, Alarm())
+    links = {name: workers.join(0.0, view(name)) for name in "abc"}
+    workers.machines.update(a=WITHOUT, b=WITH, c=WITH)
+    links["b"].running = 5
+    assert [workers.pick(0.0, Asked("f"), NEEDS)[0].name for _ in range(3)] == ["a", "b", "c"]
+    picked = [workers.pick(0.0, Asked("f"), TO_GO_OUT) for _ in range(3)]
+    assert [handle.name for handle, _ in picked] == ["c", "b", "c"]
+    assert picked[0][1] == (
+        'the least loaded that can have it: of a, it gives a directory of Python no network = "nat"'
+    )
+    workers.hear(1.0, links["c"], view("c", draining=True))
+    assert workers.pick(1.0, Asked("f"), TO_GO_OUT)[0].name == "b"
+
+
+def test_where_nobody_can_have_it_the_refusal_of_whom_the_policy_took_says_why() -> None:
+    workers = Workers(Turns(), 3.0, Alarm())
+    for name in "ab":
+        workers.join(0.0, view(name))
+        workers.machines[name] = WITHOUT
+    handle, why = workers.pick(0.0, Asked("f"), TO_GO_OUT)
+    assert (handle.name, why.split(":")[0]) == ("a", "nobody can have it")
 
 
 def test_silence_is_noticed_when_it_is_due() -> None:

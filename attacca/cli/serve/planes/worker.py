@@ -41,6 +41,7 @@ from attacca.worker.host.machine import found
 from attacca.worker.host.nat.outside import Nat
 from attacca.worker.host.uses import Uses
 from attacca.worker.measuring import Measuring
+from attacca.worker.runtime.abilities import networks
 from attacca.worker.runtime.code_cache import CodeCache
 from attacca.worker.runtime.container.runtime import ContainerRuntime
 from attacca.worker.runtime.fetching import Fetching
@@ -164,8 +165,9 @@ class WorkerPlane:
             teller(),
         )
         self.worker.core.machine = found(
-            self.worker.config, directory, Classes(config.resources.classes).names(), with_events(uploaded)
-        )
+            self.worker.config, directory, Classes(config.resources.classes).names(), with_events(uploaded),
+            networks(uploaded, config.process, config.container),
+        )  # fmt: skip
         self._once = Once(cast(Peers[object], peers), lambda _: False)
         self._led = led(self._clock, config.gateway.silent_s, peers)
         peers.bind(self._join, self._receiver, self._lose, self.worker.press)

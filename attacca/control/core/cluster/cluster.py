@@ -31,6 +31,7 @@ from attacca.model.endpoints import (
 )
 from attacca.model.function import Revision, Scheduling
 from attacca.model.invocation import Failed
+from attacca.model.machine import Machine
 from attacca.model.messages import Catalogue, Deleted, Deployed, Send
 from attacca.model.sandbox import WorkerView
 
@@ -234,14 +235,17 @@ class Cluster:
 
     # Workers and gateways.
 
-    def joined(self, now: float, view: WorkerView, out: list[Command]) -> None:
+    def joined(self, now: float, view: WorkerView, machine: Machine | None, out: list[Command]) -> None:
         """It may have sandboxes that we know, or do not know."""
         host = self.ordering.hosts.get(view.name)
         if host is None:
-            host = self.ordering.hosts[view.name] = Host(view)
+            host = self.ordering.hosts[view.name] = Host(view, machine)
             self.ordering.renew()
         else:
             host.hear(view)
+            if machine is not None and machine != host.machine:
+                host.machine = machine
+                self.ordering.renew()
         self._ask(host, out)
         if self.short:
             self._try_again(now, out)

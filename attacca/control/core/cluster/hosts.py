@@ -15,10 +15,10 @@ class Host:
     __slots__ = ("asked", "capacity", "instances", "is_asked", "is_cordoned", "is_draining", "is_shut", "is_silent",
                  "machine", "name", "others", "promised", "reserved")  # fmt: skip
 
-    def __init__(self, view: WorkerView) -> None:
+    def __init__(self, view: WorkerView, machine: Machine | None = None) -> None:
         self.name = view.name
         self.capacity = view.capacity
-        self.machine = Machine(processors=view.cores, cores=view.cores)
+        self.machine = machine or Machine(processors=view.cores, cores=view.cores)
         self.instances: dict[str, Instance] = {}
         self.promised = self.others = self.reserved = NOTHING
         self.is_draining = view.draining

@@ -19,6 +19,7 @@ from attacca.control.core.events import Command
 from attacca.kernel.timers import Timers
 from attacca.model.endpoints import StartSandbox, StopSandbox
 from attacca.model.invocation import Timing
+from attacca.model.machine import Needs, unable
 from attacca.model.messages import Send
 from attacca.policy.placement.types import Ask, Near, NoRoom, Placer
 
@@ -56,6 +57,7 @@ class Ordering:
         self.count = 0  # orders so far
         self.starting = self.twins = 0
         self._fresh: dict[str, None] = {}  # placers that know the hosts as they are
+        self._unable: dict[Needs, dict[str, str]] = {}  # hosts that cannot have what needs that, and why
 
     def __repr__(self) -> str:
         return f"<Ordering {len(self.instances)} sandboxes on {len(self.hosts)} workers, {self.starting} starting>"
@@ -63,6 +65,14 @@ class Ordering:
     def renew(self) -> None:
         """Workers have joined or left."""
         self._fresh.clear()
+        self._unable.clear()
+
+    def unable(self, needs: Needs) -> dict[str, str]:
+        found = self._unable.get(needs)
+        if found is None:
+            whys = {host.name: unable(host.machine, needs) for host in self.hosts.values()}
+            found = self._unable[needs] = {name: why for name, why in whys.items() if why}
+        return found
 
     def _placer(self, name: str) -> Placer:
         placer = self._placers[name]
@@ -85,7 +95,12 @@ class Ordering:
     ) -> NoRoom | None:
         """`tried`: not there. `beside`: as its twin."""
         revision = function.revision
-        ask = Ask(function.name, revision.settings.resources, function.by_worker, function.near, tried)
+        cannot = self.unable(revision.needs)
+        if cannot and len(cannot) == len(self.hosts):
+            name = min(cannot)
+            return NoRoom(f"no worker can have it: of {name}, {cannot[name]}")
+        avoid = (*tried, *cannot) if cannot else tried
+        ask = Ask(function.name, revision.settings.resources, function.by_worker, function.near, avoid)
         placed = self._placer(function.placer).place(now, ask)
         if isinstance(placed, NoRoom):
             return placed

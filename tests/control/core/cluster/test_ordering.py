@@ -8,7 +8,9 @@ from attacca.model.endpoints import (
     StartsFail,
     StopSandbox,
 )
+from attacca.model.function import Network
 from attacca.model.invocation import Failed
+from attacca.model.machine import Machine
 from attacca.model.messages import (
     Heartbeat,
 )
@@ -62,6 +64,22 @@ def test_where_it_has_failed_is_not_tried_again_however_near_its_code_is() -> No
     c.down("c1-2", Failed("sandbox_lost", "killed"))
     [worker] = c.started().values()
     assert worker != "w1", "which has a template of it"
+
+
+def test_it_is_made_only_where_its_network_is() -> None:
+    kind = "a directory of Python"
+    without, able = Machine(networks={kind: ("none",)}), Machine(networks={kind: ("nat", "none")})
+    c = Cluster(workers=(), network=Network.NAT)
+    c.join("w1", without)
+    assert c.started() == {}, "nobody can have it"
+    assert "1 wanted" not in c.function
+    c.join("w2", able)
+    c.wait(c.now + 2.0)
+    assert set(c.started().values()) == {"w2"}
+    c.up()
+    c.join("w1", able)  # it was started anew, as root
+    c.down("c1-1", Failed("sandbox_lost", "died"))
+    assert set(c.started().values()) == {"w1"}
 
 
 def test_what_fails_by_its_own_fault_is_said_to_those_who_wait_and_tried_less_and_less_often() -> None:

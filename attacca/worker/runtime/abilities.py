@@ -1,0 +1,46 @@
+"""Which kinds of code this machine runs, and which networks it can give the sandboxes of each."""
+
+import os
+from collections.abc import Iterable
+
+from attacca.errors import IsolationMissing
+from attacca.model.function import Artefact, Image, Network
+from attacca.worker.host.nat.outside import lacking
+from attacca.worker.runtime.container.keeping import ENGINES, engine_of
+from attacca.worker.runtime.container.options import ContainerOptions
+from attacca.worker.runtime.process.options import ProcessOptions
+
+PLAIN = (Network.HOST.value, Network.NONE.value)
+WITHOUT_NAT = ("docker",)  # a container's network is the engine's, and there only once it runs
+
+
+def networks(
+    kinds: Iterable[type[Artefact]], process: ProcessOptions, container: ContainerOptions
+) -> dict[str, tuple[str, ...]]:
+    """By what each is called (`Artefact.what`), for `Machine.networks`. Blocking, for a moment."""
+    has_way_out = lacking() is None
+    found = {}
+    for kind in kinds:
+        if kind is Image:
+            if _has_engine(container):
+                found[kind.what] = _with_nat(is_there=has_way_out and container.engine not in WITHOUT_NAT)
+        else:
+            found[kind.what] = _with_nat(is_there=has_way_out and process.isolation != "none")
+    return found
+
+
+def _with_nat(*, is_there: bool) -> tuple[str, ...]:
+    return tuple(sorted((*PLAIN, Network.NAT.value))) if is_there else PLAIN
+
+
+def _has_engine(container: ContainerOptions) -> bool:
+    """A daemon may begin later than we do."""
+    if os.geteuid() != 0:
+        return False
+    if container.engine not in ("auto", *ENGINES):
+        return True
+    try:
+        engine_of(container.engine)
+    except IsolationMissing:
+        return False
+    return True
