@@ -30,7 +30,7 @@ from bench.server import HERE, Attacca, attacca, endless_loops, floor, uvicorn
 from bench.simulation import ALL_MINUTES, eight_hours, scale, simulation, sweep
 from bench.validation import validation
 from bench.wasm_calls import wasm_calls
-from bench.workflows import call, cast, chain, migration, node_killed, workflow_start
+from bench.workflows import call, cast, chain, migration, node_killed, standby, workflow_start
 
 FUNCTIONS = HERE / "functions"
 PYTHON = os.path.realpath(sys.executable)
@@ -299,6 +299,7 @@ MEASURES = {
     "workflow_start": Measure(workflow_start, 5, 10, 3),
     "migration": Measure(migration, 5, 600, 300),
     "node_killed": Measure(node_killed, 3, 2000, 1600),
+    "standby": Measure(standby, 3, 2000, 1600),
     "node_death": Measure(node_death, 5, 10_000, 2_000),
     "apart": Measure(apart, 7, 4000, 1500),
     "gateways": Measure(gateways, 5, 4, 2),

@@ -136,7 +136,10 @@ def workflow_start(rounds: int, starts: int) -> Iterator[Result]:
     yield Result(name, "ms", "each of them alone, one after the other", 0.7, found)
 
 
+Parts = tuple[dict[str, Any], dict[str, Any]]
 STEADY = _leads("steady", to="stamp"), _leads("stamp", log="log")
+GUARDED = _leads("steady", to="keeper"), {**_leads("keeper", log="log"), "replicas": 2, "standby": "hot"}
+KEPT = 10  # every so manieth count, as functions/events/keeper.py has it
 RATE = 200  # events a second, as functions/events/steady.py has it
 
 
@@ -163,7 +166,7 @@ def migration(rounds: int, events: int) -> Iterator[Result]:
 
             def strike(view: dict[str, Any]) -> None:
                 there = next(one for one in WORKERS if one != _where(view, "stamp"))
-                _move(place.client, view, there)
+                _move(place.client, view, "stamp", there)
 
             moved = _moved(place, artefacts, f"moved{number}", events, strike)
             if not moved.numbers == moved.counts == list(range(1, events + 1)):
@@ -182,7 +185,7 @@ def node_killed(rounds: int, events: int) -> Iterator[Result]:
 
             def strike(view: dict[str, Any]) -> None:
                 if _where(view, "stamp") != WORKERS[1]:
-                    _move(place.client, view, WORKERS[1])
+                    _move(place.client, view, "stamp", WORKERS[1])
                 os.kill(_process_of(place.server, WORKERS[1]), signal.SIGKILL)
 
             moved = _moved(place, artefacts, f"killed{number}", events, strike)
@@ -192,11 +195,42 @@ def node_killed(rounds: int, events: int) -> Iterator[Result]:
     yield Result("a worker killed under 200 events/s, pause", "s", "", 3.5, found)
 
 
-def _two_workers(stack: ExitStack, events: int) -> tuple[Place, dict[str, dict[str, Any]]]:
+def standby(rounds: int, events: int) -> Iterator[Result]:
+    """The same where another stands by on the other worker. No count that had been kept comes again, or this fails."""
+    found = []
+    with ExitStack() as stack:
+        place, artefacts = _two_workers(stack, events, GUARDED)
+        for number in range(rounds):
+
+            def strike(view: dict[str, Any]) -> None:
+                _until_guarded(place.client, view)
+                if _where(view, "keeper") != WORKERS[1]:
+                    _move(place.client, view, "keeper", WORKERS[1])
+                    _until_guarded(place.client, view)
+                os.kill(_process_of(place.server, WORKERS[1]), signal.SIGKILL)
+
+            moved = _moved(place, artefacts, f"guarded{number}", events, strike, GUARDED)
+            kept = [max((one for one in moved.counts[:at] if one % KEPT == 0), default=0) for at in range(events)]
+            if set(moved.numbers) != set(range(1, events + 1)) or any(map(int.__le__, moved.counts, kept)):
+                raise RuntimeError(f"events were lost, or what had been kept: {moved}")
+            found.append(Round(moved.pause_s, 1.0))
+    yield Result("hot standby after its worker was killed, pause", "s", "", 1.5, found)
+
+
+def _until_guarded(client: Client, view: dict[str, Any]) -> None:
+    """Another one stands by."""
+    deadline = time.monotonic() + WAIT_S
+    while "standby" not in {row["state"] for row in client.json("GET", f"/api/workflows/{view['id']}")["instances"]}:
+        if time.monotonic() > deadline:
+            raise RuntimeError("nobody stood by in time")
+        time.sleep(0.02)
+
+
+def _two_workers(stack: ExitStack, events: int, parts: Parts = STEADY) -> tuple[Place, dict[str, dict[str, Any]]]:
     server = stack.enter_context(attacca("--memory", MEMORY_MB, "--workers", "2"))
     place = Place(server, stack.enter_context(Client(f"http://127.0.0.1:{server.port}")))
-    code = {one["name"]: EVENTS / f"{one['name']}.py" for one in STEADY}
-    return place, uploaded(place.client, WorkflowSource("steady", STEADY, code), _quietly)
+    code = {one["name"]: EVENTS / f"{one['name']}.py" for one in parts}
+    return place, uploaded(place.client, WorkflowSource("steady", parts, code), _quietly)
 
 
 def _alone_ms(client: Client, artefacts: dict[str, dict[str, Any]]) -> float:
@@ -213,11 +247,12 @@ def _moved(
     filename: str,
     events: int,
     strike: Callable[[dict[str, Any]], None],
+    parts: Parts = STEADY,
 ) -> Moved:
     """What `strike` makes of it, when a quarter of the events have come. Sender and log stay where they are."""
     payload, here = json.dumps({"count": events}), {"nodes": [WORKERS[0]]}
     log = {"name": "log", "resource": "file-log", "configuration": {"filename": filename}, "requires": here}
-    steady, stamp = ({**one, "payload": payload} for one in STEADY)
+    steady, stamp = ({**one, "payload": payload} for one in parts)
     source = WorkflowSource("steady", ({**steady, "requires": here}, stamp, log), dict.fromkeys(artefacts, EVENTS))
     view = place.client.json("POST", "/api/workflows", msgspec.to_builtins(source.spec(artefacts)))
     time.sleep(events / RATE / 4)
@@ -237,8 +272,8 @@ def _where(view: dict[str, Any], component: str) -> str:
     return str(found)
 
 
-def _move(client: Client, view: dict[str, Any], there: str) -> None:
-    client.json("POST", f"/api/workflows/{view['id']}/migrate", {"component": "stamp", "to": [there]})
+def _move(client: Client, view: dict[str, Any], component: str, there: str) -> None:
+    client.json("POST", f"/api/workflows/{view['id']}/migrate", {"component": component, "to": [there]})
 
 
 def _process_of(server: Attacca, worker: str) -> int:
