@@ -23,6 +23,8 @@ ASK_S = 20.0
 class StandIn:
     """`orchestrator`: HOST:PORT, where it registers."""
 
+    CAST = words.CAST
+
     def __init__(self, orchestrator: str, labels: tuple[str, ...] = (), classes: tuple[str, ...] = ()) -> None:
         self.id, self.labels, self.classes = str(uuid.uuid4()), labels, classes
         self.instances: dict[str, Any] = {}  # by id: what it was started with

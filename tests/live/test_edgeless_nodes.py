@@ -2,10 +2,12 @@
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.live.apart import cluster
 from tests.live.edgeless_node import StandIn
 from tests.live.stores import free_port
 from tests.live.test_workflow_wasm import said, sent
@@ -72,14 +74,14 @@ def name(node: StandIn) -> str:
     return f"edgeless:{node.id}"
 
 
-def chain(domain: Domain, workflow: str, label: str = "far", calls: str = "") -> Any:
+def chain(domain: Domain, workflow: str, label: str = "far", calls: str = "", **more: Any) -> Any:
     """Python, a module on a node of that label, and Python again."""
     code, module = uploaded(domain.whole, PYTHON), sent(domain.whole, assembled()).value
     requires = {"requires": {"labels": [label]}} if label else {}
     middle = {"name": "middle", "artefact": module, "timeout_s": 3.0, "outputs": {"out": {"to": ["last"]}}}
     parts = [
         {"name": "first", "artefact": code, "payload": calls, "outputs": {"to": {"to": ["middle"]}}},
-        {**middle, **requires, "payload": "hello"},
+        {**middle, **requires, **more, "payload": "hello"},
         {"name": "last", "artefact": code},
     ]
     return started(domain.whole, workflow, parts)
@@ -124,14 +126,35 @@ def test_a_node_that_dies_or_begins_anew_has_nothing_and_what_it_hosted_runs_els
         first.kill()
         until(lambda: domain.rows("moves")["middle"]["worker"] == name(second))
         until(lambda: domain.rows("moves")["middle"]["state"] == "up")
+        (gone,) = first.instances
+        first.send(gone, first.outputs[gone]["out"], StandIn.CAST, "late")
         (before,) = second.instances
         second.nonce += 1
         until(lambda: domain.rows("moves")["middle"]["starts"] == 3)
         until(lambda: domain.rows("moves")["middle"]["state"] == "up")
         assert second.resets == 2
         assert before not in second.instances
-        assert len(second.instances) == 1
+        (last,) = second.instances
+        second.send(last, second.outputs[last]["out"], StandIn.CAST, "heard")
+        until(lambda: said(domain.whole, "moves", "last")[-1:] == ["came heard"])
+        assert "came late" not in said(domain.whole, "moves", "last"), "its place was given to another"
         stop(domain, "moves")
+
+
+def test_one_that_stands_by_on_a_node_takes_over(domain: Domain) -> None:
+    with joined(domain, labels=("far",)) as one, joined(domain, labels=("far",)) as other:
+        assert chain(domain, "guarded", replicas=2, standby="hot").status == 201
+        until(lambda: domain.rows("guarded")["middle~2"]["state"] == "standby")
+        first = one if one.instances else other
+        second = other if first is one else one
+        assert (domain.rows("guarded")["middle~2"]["worker"], second.instances) == (name(second), {})
+        ready = domain.rows("guarded")["middle~2"]["instance"]
+        first.kill()
+        until(lambda: domain.rows("guarded")["middle"]["worker"] == name(second))
+        until(lambda: domain.rows("guarded")["middle"]["state"] == "up")
+        assert domain.rows("guarded")["middle"]["instance"] == ready
+        assert len(second.instances) == 1
+        stop(domain, "guarded")
 
 
 def test_a_cordoned_node_is_given_nothing_new_and_what_is_there_can_move_away(domain: Domain) -> None:
@@ -142,3 +165,52 @@ def test_a_cordoned_node_is_given_nothing_new_and_what_is_there_can_move_away(do
         assert domain.whole.ask("POST", path, body, form).value == {"cordoned": True}
         assert domain.whole.get(f"/api/nodes/{name(node)}")["cordoned"]
         stop(domain, "stays")
+
+
+TICKING = """
+def init(ctx, payload, state):
+    ctx.delayed_cast(0.02, "self", "1")
+
+def cast(ctx, source, message):
+    ctx.cast("to", message)
+    ctx.delayed_cast(0.02, "self", str(int(message) + 1))
+"""
+
+
+def test_nothing_on_a_node_is_made_anew_because_control_was_away(tmp_path: Path) -> None:
+    """What is sent to it meanwhile is with its senders; what it sends finds nobody."""
+    port = free_port()
+    words = ("--set", f"workflows.edgeless_nodes_url=http://127.0.0.1:{port}")
+    with cluster(tmp_path, workers=1, words=words) as apart:
+        domain = Domain(apart.control, f"127.0.0.1:{port}")
+        with joined(domain, labels=("far",)) as node:
+            module = sent(domain.whole, assembled()).value
+            parts = [
+                {"name": "ticks", "artefact": uploaded(domain.whole, TICKING), "outputs": {"to": {"to": ["middle"]}}},
+                {"name": "middle", "artefact": module, "outputs": {"out": {"to": ["last"]}}}
+                | {"requires": {"labels": ["far"]}},
+                {"name": "last", "artefact": uploaded(domain.whole, PYTHON)},
+            ]
+            assert started(domain.whole, "ticking", parts).status == 201
+
+            def numbers() -> list[int]:
+                lines = said(domain.whole, "ticking", "last")
+                return [int(line.removeprefix("came ").removesuffix(">")) for line in lines]
+
+            until(lambda: len(numbers()) > 5, "events pass")
+            before, hosted = domain.rows("ticking"), dict(node.instances)
+            apart.control.kill()
+            at = ("--listen", apart.control.info["join"], "--port", "0", "--state-dir", str(apart.at / "control"))
+            domain.whole = apart.control = apart.start("control", *at, *words)
+            until(lambda: {row["state"] for row in domain.rows("ticking").values()} == {"up"}, "all is known again")
+            until(lambda: name(node) in domain.names(), "the node is too")
+            had = len(numbers())
+            until(lambda: len(numbers()) > had + 5, "events pass again")
+            after = domain.rows("ticking")
+            assert [row["instance"] for row in after.values()] == [row["instance"] for row in before.values()]
+            assert (node.instances, node.resets) == (hosted, 1)
+            found = numbers()
+            missing = set(range(1, max(found))) - set(found)
+            assert len(missing) <= 3, (missing, "what the node had in hand when control died")
+            stop(domain, "ticking")
+            assert node.instances == {}

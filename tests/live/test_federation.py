@@ -14,8 +14,12 @@ import pytest
 
 from attacca.io.certificates import AUTHORITY, OWN, OWN_KEY, make_authority, make_plane
 from tests.live.apart import Plane
+from tests.live.edgeless_node import StandIn
+from tests.live.stores import free_port
+from tests.live.test_workflow_wasm import said, sent
 from tests.live.test_workflows import COUNTER, STEADY, uploaded
 from tests.live.whole import Answer, until
+from tests.relay import assembled
 
 SILENT = ("--set", "federation.silent_s=2")
 SMALL = ("--memory", "1024", "--memory-limits", "watch", "--port", "0")
@@ -28,6 +32,7 @@ class Federation:
     def __init__(self, at: Path) -> None:
         self.at = at
         self.domains: dict[str, Plane] = {}
+        self.nodes = f"127.0.0.1:{free_port()}"  # where those of EDGELESS join the first
         make_authority(at / "f" / "certs", time.time())
         self.control = self._controller("127.0.0.1:0")
         self.link = self.control.info["join"]
@@ -48,12 +53,12 @@ class Federation:
         self.control.kill()
         self.control = self._controller(self.link)
 
-    def begin(self, name: str) -> None:
+    def begin(self, name: str, *more: str) -> None:
         token = (self.at / "f" / "join_token").read_text().strip()
         here = ("--state-dir", str(self.at / name), "--domain", name, "--federation", self.link)
         labels = ("--set", f'worker.labels=["at={name}"]')
         self.domains[name] = Plane(
-            "up", self.at / "logs", *here, *SMALL, *labels, *self.certs("domain", name), token=token
+            "up", self.at / "logs", *here, *SMALL, *labels, *more, *self.certs("domain", name), token=token
         )
 
     def until_here(self, *names: str) -> None:
@@ -101,8 +106,8 @@ class Federation:
 def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Federation]:
     made = Federation(tmp_path_factory.mktemp("federation"))
     try:
-        for name in ("a", "b"):
-            made.begin(name)
+        made.begin("a", "--set", f"workflows.edgeless_nodes_url=http://{made.nodes}")
+        made.begin("b")
         made.until_here("a", "b")
         yield made
     finally:
@@ -166,6 +171,55 @@ def test_workflows_are_where_they_fit(federation: Federation) -> None:
     assert federation.start("fitting", labels=["at=b"]).value["domain"] == "b"
     assert federation.move("fitting", "a").error["code"] == "no_capacity"
     assert federation.control.ask("DELETE", "/api/workflows/fitting").status == 204
+
+
+ASKS = """
+def init(ctx, payload, state):
+    ctx.delayed_cast(0.02, "self", "asked")
+
+def cast(ctx, source, message):
+    print(ctx.call("to", "asked").text)
+    ctx.cast("to", "told")
+    ctx.delayed_cast(0.02, "self", "again")
+"""
+HEARS = """
+def cast(ctx, source, message):
+    print(message.text)
+"""
+
+
+def test_a_node_of_edgeless_speaks_with_who_is_in_another_domain(federation: Federation) -> None:
+    node, control = StandIn(federation.nodes, labels=("far",)), federation.control
+    try:
+        node.register()
+        until(lambda: "far" in str(control.get("/api/domains")), "the federation has heard of it")
+        module = sent(control, assembled()).value
+        far = {
+            "name": "far",
+            "artefact": module,
+            "outputs": {"out": {"to": ["hears"]}},
+            "requires": {"labels": ["far"]},
+        }
+        parts = [
+            {"name": "asks", "artefact": uploaded(control, ASKS), "outputs": {"to": {"to": ["far"]}}},
+            {"name": "hears", "artefact": uploaded(control, HEARS)},
+            far,
+        ]
+        body = json.dumps({"name": "farther", "components": parts}).encode()
+        answer = control.ask("POST", "/api/workflows", body, JSON)
+        assert (answer.status, answer.value["domain"]) == (201, "a"), answer
+        for component in ("asks", "hears"):
+            moved = federation.move("farther", "b", component)
+            assert moved.status == 200, moved
+        assert places(moved.value) == {"asks": "b", "hears": "b", "far": "a"}
+        until(lambda: said(federation.domains["b"], "farther", "asks")[-1:] == ["ASKED"], "its replies come")
+        until(lambda: said(federation.domains["b"], "farther", "hears")[-1:] == ["told>"], "and what it sends")
+        (row,) = [row for row in control.get("/api/workflows/farther")["instances"] if row["component"] == "far"]
+        assert (row["worker"], row["starts"]) == (f"edgeless:{node.id}", 1)
+        assert control.ask("DELETE", "/api/workflows/farther").status == 204
+        assert node.instances == {}
+    finally:
+        node.kill()
 
 
 def test_they_go_on_elsewhere_when_their_domain_dies(federation: Federation) -> None:

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from tests.live.apart import cluster
 from tests.live.stores import free_port
 from tests.live.test_workflow_wasm import packed, said
-from tests.live.test_workflows import started, uploaded
+from tests.live.test_workflows import rows, started, uploaded
 from tests.live.whole import Whole, deployment, running, until
 
 SOURCE = Path(os.environ.get("EDGELESS", ""))
@@ -208,3 +209,35 @@ def test_of_a_killed_node_all_runs_elsewhere_and_what_was_sent_meanwhile_comes(d
     lost = sorted({*range(numbers[-1])} - {*numbers})
     assert len(lost) <= 1, (numbers, lost)
     assert whole.ask("DELETE", "/api/workflows/lives").status == 204
+
+
+def test_a_node_goes_on_with_what_it_hosts_when_control_begins_anew(tmp_path: Path) -> None:
+    port = free_port()
+    words = ("--set", f"workflows.edgeless_nodes_url=http://127.0.0.1:{port}")
+    with cluster(tmp_path, workers=1, words=words) as apart:
+        node = Node(tmp_path / "node", port, "one")
+        try:
+            until(
+                lambda: node.name in {row["name"] for row in apart.control.get("/api/nodes")}, "it has joined", BUSY_S
+            )
+            code = uploaded(apart.control, TICKS)
+            parts = [
+                {"name": "begin", "artefact": code, "payload": "", "outputs": {"out": {"to": ["halves"]}}},
+                {
+                    "name": "halves",
+                    "artefact": module(apart.control, "system_test"),
+                    "outputs": {"out1": {"to": ["end"]}},
+                }
+                | on("one"),
+                {"name": "end", "artefact": code, "outputs": {"back": {"to": ["begin"]}}},
+            ]
+            assert started(apart.control, "goes-on", parts).status == 201
+            until(lambda: len(said(apart.control, "goes-on", "end")) > 3, "they come", BUSY_S)
+            before = rows(apart.control, "goes-on")["halves"]["instance"]
+            apart.control.kill()
+            at = ("--listen", apart.control.info["join"], "--port", "0", "--state-dir", str(apart.at / "control"))
+            apart.control = apart.start("control", *at, *words)
+            until(lambda: len(said(apart.control, "goes-on", "end")) > 8, "they come again", BUSY_S)
+            assert rows(apart.control, "goes-on")["halves"]["instance"] == before
+        finally:
+            node.kill()

@@ -71,7 +71,7 @@ def workflows(
         silent_s,
     )  # fmt: skip
     if config.edgeless_nodes_url:
-        bridge = _bridge(made, config.edgeless_nodes_url, clock, logbook, control)
+        bridge = _bridge(made, config.edgeless_nodes_url, clock, logbook, control, store)
         made.attendants.append(bridge)
     if config.mirror.url:
         mirror = mirrored(config.mirror, clock, Ids(chance, "m").next(), made.delegation)
@@ -84,7 +84,9 @@ def workflows(
     return made
 
 
-def _bridge(workflows: Workflows, url: str, clock: Clock, logbook: Logbook, control: Callable[[], Control]) -> Bridge:
+def _bridge(
+    workflows: Workflows, url: str, clock: Clock, logbook: Logbook, control: Callable[[], Control], store: Store
+) -> Bridge:
     """To nodes of EDGELESS.
 
     Raises:
@@ -96,7 +98,7 @@ def _bridge(workflows: Workflows, url: str, clock: Clock, logbook: Logbook, cont
 
     server = NodeServer(control, url, clock)
     streams = Streams.from_entropy()
-    return Bridge(workflows, clock, streams, lambda: control().state.code, log, server.open, server.close)
+    return Bridge(workflows, clock, streams, lambda: control().state.code, log, server.open, server.close, store)
 
 
 class Hosting(Protocol):

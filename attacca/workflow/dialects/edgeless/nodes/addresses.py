@@ -43,6 +43,12 @@ class Addresses:
             self._outlets[id_] = outlet
         return self._of_outlet[outlet]
 
+    def know(self, sandbox: str, ids: dict[str, str]) -> None:
+        """Of an instance that was patched by who was here before: by output, the id that it was told."""
+        for output, id_ in ids.items():
+            outlet = Outlet(sandbox, output)
+            self._outlets[id_], self._of_outlet[outlet] = outlet, id_
+
     def of_source(self, address: str) -> str:
         """An instance may answer whoever has sent to it lately."""
         id_ = self._of_source.pop(address, "") or self._draw()

@@ -14,21 +14,23 @@ from pathlib import Path
 from typing import Any
 
 from attacca.errors import AttaccaError, NotFound
+from attacca.io.store.types import Store
 from attacca.kernel.clock import Clock
 from attacca.kernel.rand import Streams
 from attacca.model.doors import Doors
 from attacca.model.events import Carried, Faraway, OfInstances, Reached, Samples, Torn
 from attacca.model.messages import Cordon, Logged
 from attacca.workflow.core.events import Announce
-from attacca.workflow.dialects.edgeless.nodes.addresses import drawn
 from attacca.workflow.dialects.edgeless.nodes.agent import Agent
 from attacca.workflow.dialects.edgeless.nodes.announced import NAMED, Announced, samples
 from attacca.workflow.dialects.edgeless.nodes.hosted import CONTROL, Hosted
 from attacca.workflow.dialects.edgeless.nodes.register import Join, Leave, Register
+from attacca.workflow.dialects.edgeless.nodes.shelf import Kept, Shelf, is_whole
 from attacca.workflow.dialects.edgeless.nodes.speech import Said, peer
 from attacca.workflow.driver import Door, Workflows
 
 LOG = logging.getLogger("attacca.edgeless")
+FORGET_S = 120.0  # after a beginning, until what nodes hosted is forgotten that have not come back
 EVERY_S = 0.25  # between two looks for who has not been heard of in time
 DIAL_S = 0.25
 Told = OfInstances | Doors | Faraway
@@ -51,10 +53,14 @@ class Bridge:
         log: Callable[[Logged], None],
         listen: Callable[["Bridge"], Awaitable[str]],
         close: Callable[[], Awaitable[None]],
+        store: Store,
     ) -> None:
         self._workflows, self._clock, self._streams = workflows, clock, streams
         self._code, self._log, self._listen, self._close = code, log, listen, close
-        self.id = drawn()  # of the node that we are to them
+        self._shelf = Shelf(store)
+        self.id = ""  # of the node that we are to them
+        self._unheard: set[str] = set()  # nodes that hosted something for who was here before
+        self._forget_at = 0.0  # them
         self.register = Register()
         self.hosted: dict[str, Hosted] = {}
         self._own: dict[str, None] = {}  # workers that are none of these
@@ -70,7 +76,10 @@ class Bridge:
         """
         Raises:
             BadConfig: nothing can listen there.
+            StateUnavailable: the store cannot be had.
         """
+        self.id, self._unheard = await self._shelf.identity(), await self._shelf.nodes()
+        self._forget_at = self._clock.now() + FORGET_S
         self._outer, self._workflows.portal = self._workflows.portal, self
         self._url = await self._listen(self)
         self._looking = asyncio.get_running_loop().create_task(self._look())
@@ -81,7 +90,7 @@ class Bridge:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.gather(*(one.end(is_there=True) for one in self.hosted.values()))
+        await asyncio.gather(*(one.end() for one in self.hosted.values()))
         self.hosted.clear()
 
     # What nodes say.
@@ -124,6 +133,8 @@ class Bridge:
             for late in self.register.late(self._clock.now()):
                 if not await listens(late.agent) and self._is_late(late):
                     self._obey(self.register.leave(late.name, "nothing listens there any more"))
+            if self._unheard and self._clock.now() >= self._forget_at:
+                await self._clear(self._unheard.pop())
 
     def _is_late(self, late: Announced) -> bool:
         """Still, and it is no newer one."""
@@ -146,7 +157,8 @@ class Bridge:
         if isinstance(command, Join):
             await self._join(command.node)
         elif (known := self.hosted.pop(command.name, None)) is not None:
-            await known.end(is_there=False)
+            await known.end()
+            await self._clear(command.name.removeprefix(NAMED))
 
     def _leave(self, command: Leave) -> None:
         known = self.hosted.get(command.name)
@@ -155,22 +167,45 @@ class Bridge:
             known.is_lost = True
             self._workflows.lose(command.name)
 
-    async def _join(self, node: Announced) -> None:
-        """What it may host still was somebody else's."""
-        agent = Agent(node.agent, node.invocation)
+    async def _clear(self, node: str) -> None:
         try:
+            await self._shelf.clear(node)
+        except AttaccaError as error:
+            LOG.warning("what node %s had is kept still: %s", node, error.message)
+
+    async def _hosts(self, agent: Agent, node: Announced) -> list[Kept]:
+        """What goes on there. All else that it may host was somebody else's."""
+        hosts = await self._shelf.of(node.id)
+        if not is_whole(hosts, node.nonce):
             await agent.reset()
-            await agent.add_peer(peer(self.id, self._url))
+            await self._shelf.clear(node.id)
+            hosts = []
+        await agent.add_peer(peer(self.id, self._url))
+        return hosts
+
+    async def _join(self, node: Announced) -> None:
+        agent = Agent(node.agent, node.invocation)
+        self._unheard.discard(node.id)
+        try:
+            hosts = await self._hosts(agent, node)
         except AttaccaError as error:
             LOG.warning("node %s cannot join: %s", node.name, error.message)
             self.register.forget(node.name)  # it says again that it is there
             await agent.close()
             return
         streams = self._streams
-        known = Hosted(node, self.id, agent, self._code, self._clock, streams, self._hear, self._log)
+        known = Hosted(node, self.id, agent, self._code, self._clock, streams, self._hear, self._log, self._shelf)
         self.hosted[node.name] = known
-        await known.open()
-        LOG.info("node %s has joined", node.name)
+        try:
+            await known.open(hosts)
+        except TimeoutError:
+            LOG.warning("node %s cannot go on with what it hosts, and is to forget it", node.name)
+            del self.hosted[node.name]
+            self.register.forget(node.name)
+            await known.end()
+            await self._clear(node.id)
+            return
+        LOG.info("node %s has joined, with %d instances", node.name, len(hosts))
 
     # Between the orchestrator, workers and nodes.
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from attacca.errors import AttaccaError
+import msgspec
+
 from attacca.kernel.clock import Clock
 from attacca.kernel.rand import Streams
 from attacca.model.events import (
@@ -13,6 +14,8 @@ from attacca.model.events import (
     BetweenInstances,
     Carried,
     Faraway,
+    InstanceDown,
+    InstanceUp,
     OfInstances,
     Patch,
     StartInstance,
@@ -29,10 +32,11 @@ from attacca.workflow.dialects.edgeless.nodes.addresses import Addresses, drawn
 from attacca.workflow.dialects.edgeless.nodes.agent import Agent
 from attacca.workflow.dialects.edgeless.nodes.announced import Announced
 from attacca.workflow.dialects.edgeless.nodes.runtime import NodeRuntime
+from attacca.workflow.dialects.edgeless.nodes.shelf import Kept, Shelf
 
 CONTROL = "control"
 MEMORY_LEAST_MB, MEMORY_UNSAID_MB = 32, 1 << 20
-RESET_S = 2.0
+ADOPT_S = 10.0  # until what it has already is up here
 Hear = Callable[["Hosted", Any], None]
 
 
@@ -65,16 +69,27 @@ class Hosted:
         streams: Streams,
         hear: Hear,
         log: Callable[[Logged], None],
+        shelf: Shelf,
     ) -> None:
         self.name, self.is_lost = node.name, False
+        self._node, self._shelf = node, shelf
+        self._orders: dict[str, StartInstance] = {}  # by instance, as far as they are kept
+        self._awaited: set[str] = set()  # what it hosts already, and is not up here yet
+        self._are_up = asyncio.Event()
+        self._has_joined = False
         self._measuring = Measuring()
         self._measuring.load = node.load
         self._agent = agent
         addresses = Addresses(drawn)
-        self.runtime = NodeRuntime(node.id, here, agent, addresses, code, clock)
+        self.runtime = NodeRuntime(node.id, here, agent, addresses, code, clock, self)
 
         def send(_: str, message: Any) -> None:
-            hear(self, message)
+            if self._has_joined:
+                hear(self, message)
+            elif isinstance(message, InstanceUp | InstanceDown):
+                self._awaited.discard(message.id)
+                if not self._awaited:
+                    self._are_up.set()
 
         self.worker = Worker(_config(node), self.runtime, clock, streams, send, log, measuring=self._measuring)
         self.worker.core.machine = node.machine
@@ -86,21 +101,36 @@ class Hosted:
     def __repr__(self) -> str:
         return f"<Hosted {self.name}{', lost' * self.is_lost}: {self.runtime!r}>"
 
-    async def open(self) -> None:
+    async def open(self, hosts: list[Kept]) -> None:
+        """`hosts`: what it has already, for us. It has joined when that is up here too."""
         await self.worker.open()
+        self._awaited = {one.start.id for one in hosts}
+        for one in hosts:
+            self.runtime.adopt(one.start.id, one.id, one.outlets)
+            self.receive(one.start)
+        if hosts:
+            async with asyncio.timeout(ADOPT_S):
+                await self._are_up.wait()
+        self._has_joined = True
         self.worker.join(CONTROL)
 
-    async def end(self, *, is_there: bool) -> None:
-        """`is_there`: so that it can be told."""
+    async def end(self) -> None:
+        """What it hosts goes on, and is found again by who comes after us."""
         self.is_lost = True
         await self.worker.close()
-        if is_there:
-            try:
-                async with asyncio.timeout(RESET_S):
-                    await self._agent.reset()
-            except (AttaccaError, TimeoutError):
-                pass  # it is gone
         await self._agent.close()
+
+    # As its runtime's memory.
+
+    async def begins(self, sandbox: str, outlets: dict[str, str]) -> None:
+        await self._shelf.put(Kept(self._node.id, self._node.nonce, self._orders[sandbox], outlets))
+
+    async def begun(self, sandbox: str, outlets: dict[str, str], id_: str) -> None:
+        await self._shelf.put(Kept(self._node.id, self._node.nonce, self._orders[sandbox], outlets, id_))
+
+    async def ended(self, sandbox: str) -> None:
+        self._orders.pop(sandbox, None)
+        await self._shelf.drop(self._node.id, sandbox)
 
     def measured(self, load: MachineLoad) -> None:
         self._measuring.load = load
@@ -110,8 +140,14 @@ class Hosted:
             self.carry(message)
             return
         if isinstance(message, StartInstance):
+            self._orders[message.id] = _bare(message)
             self.runtime.expect(message.id, message.workflow, tuple(route.output for route in message.routes))
         elif isinstance(message, Patch | BeginInstance):
+            known = self._orders.get(message.id)
+            if known is not None and isinstance(message, BeginInstance):
+                self._orders[message.id] = msgspec.structs.replace(
+                    known, is_standby=False, routes=message.routes, generation=message.generation
+                )
             self.runtime.patch(message.id, tuple(route.output for route in message.routes))
         self.worker.receive(CONTROL, message)
 
@@ -122,6 +158,11 @@ class Hosted:
             self.worker.receive(CONTROL, message)
         else:
             self._near.far.hear(message)
+
+
+def _bare(order: StartInstance) -> StartInstance:
+    """What has to be known of one that runs already."""
+    return msgspec.structs.replace(order, payload=None, state=None, backlog=(), unsent=(), follows=())
 
 
 def _config(node: Announced) -> WorkerConfig:

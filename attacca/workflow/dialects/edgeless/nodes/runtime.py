@@ -49,6 +49,14 @@ class Asking(Protocol):
     async def handle(self, event: Any) -> None: ...
 
 
+class Remembering(Protocol):
+    """Who remembers what the node hosts; see `shelf`. `outlets`: by output, the id that the node is told."""
+
+    async def begins(self, sandbox: str, outlets: dict[str, str]) -> None: ...
+    async def begun(self, sandbox: str, outlets: dict[str, str], id_: str) -> None: ...
+    async def ended(self, sandbox: str) -> None: ...
+
+
 class Guest:
     """One instance there."""
 
@@ -56,6 +64,7 @@ class Guest:
         self.sandbox, self.revision = sandbox, revision
         self.code = b""
         self.id = ""  # that the node has given it
+        self.is_asked = False  # the node is to start it, and has not answered yet
         self.workflow = ""
         self.outputs: tuple[str, ...] = ()
         self.patched: tuple[str, ...] | None = None
@@ -79,10 +88,18 @@ class NodeRuntime:
     has_events: ClassVar[bool] = True
 
     def __init__(
-        self, node: str, here: str, agent: Asking, addresses: Addresses, code: Callable[[], Path], clock: Clock
+        self,
+        node: str,
+        here: str,
+        agent: Asking,
+        addresses: Addresses,
+        code: Callable[[], Path],
+        clock: Clock,
+        memory: Remembering,
     ) -> None:
         self._node, self._here, self._agent, self._addresses = node, here, agent, addresses
-        self._code, self._clock = code, clock
+        self._code, self._clock, self._memory = code, clock, memory
+        self._adopted: dict[str, str] = {}  # by sandbox: the id of an instance that is there already
         self._guests: dict[str, Guest] = {}
         self._expected: dict[str, tuple[str, tuple[str, ...]]] = {}  # by sandbox: its workflow, and its outputs
         self._by_id: dict[str, Guest] = {}
@@ -118,6 +135,11 @@ class NodeRuntime:
         if len(self._expected) > EXPECTED_MOST:
             del self._expected[next(iter(self._expected))]
 
+    def adopt(self, sandbox: str, id_: str, outlets: dict[str, str]) -> None:
+        """The node has it, from who was here before: it is not started again when it is made."""
+        self._adopted[sandbox] = id_
+        self._addresses.know(sandbox, outlets)
+
     def patch(self, sandbox: str, outputs: tuple[str, ...]) -> None:
         """Which it has; where they lead does not matter."""
         guest = self._guests.get(sandbox)
@@ -135,17 +157,18 @@ class NodeRuntime:
     def make_sandbox(self, sandbox: str, revision: Revision, template: str | None) -> None:
         guest = self._guests[sandbox] = Guest(sandbox, revision)
         guest.workflow, guest.outputs = self._expected.pop(sandbox, ("", ()))
+        guest.id = self._adopted.pop(sandbox, "")
         self._do(guest, self._make(guest))
 
     async def _make(self, guest: Guest) -> None:
         began, artefact = self._clock.now(), guest.revision.artefact
         error: AttaccaError | None = None
-        if isinstance(artefact, WasmModule):
+        if isinstance(artefact, WasmModule) and not guest.id:
             try:
                 guest.code = await asyncio.to_thread(_read, self._code() / artefact.digest)
             except (OSError, ValueError) as why:
                 error = StartFailed(f"its code cannot be read: {why}", "deploy it again")
-        elif not isinstance(artefact, ResourceClass):
+        elif not isinstance(artefact, WasmModule | ResourceClass):
             error = BadFunction(f"a node of EDGELESS does not run {artefact.what}", "say another node")
         if error is not None:
             del self._guests[guest.sandbox]
@@ -173,7 +196,15 @@ class NodeRuntime:
                     await self._stop(guest)
             except (AttaccaError, TimeoutError) as error:
                 LOG.warning("%s may run on, on node %s: %s", guest.sandbox, self._node, error)
+        if not guest.is_asked:  # else nobody knows whether the node has it
+            await self._forget(guest)
         self._sink(SandboxGone(guest.sandbox, "sandbox_lost", "it was stopped"))
+
+    async def _forget(self, guest: Guest) -> None:
+        try:
+            await self._memory.ended(guest.sandbox)
+        except AttaccaError as error:
+            LOG.warning("that %s has ended is not kept: %s", guest.sandbox, error.message)
 
     async def _stop(self, guest: Guest) -> None:
         whom, guest.id = speech.whom(self._node, guest.id), ""
@@ -220,16 +251,31 @@ class NodeRuntime:
         return Failed(error.code, error.message, error.hint)
 
     async def _begin(self, guest: Guest, delivery: Delivery) -> None:
+        if guest.id:  # it was there before we were
+            guest.patched, self._by_id[guest.id] = guest.outputs, guest
+        else:
+            outlets = {name: self._addresses.of_output(guest.sandbox, name) for name in guest.outputs}
+            await self._memory.begins(guest.sandbox, outlets)
+            guest.is_asked = True
+            try:
+                guest.id = await self._start(guest, delivery)
+            except Unreachable:
+                raise
+            except AttaccaError:
+                guest.is_asked = False
+                raise
+            guest.is_asked, self._by_id[guest.id] = False, guest
+            await self._patch(guest)
+            await self._memory.begun(guest.sandbox, outlets, guest.id)
+
+    async def _start(self, guest: Guest, delivery: Delivery) -> str:
         artefact = guest.revision.artefact
         if isinstance(artefact, ResourceClass):
-            guest.id = await self._agent.start_resource(speech.resource(guest.workflow, artefact))
-        else:
-            payload = None if delivery.data is None else speech.text(delivery.data)
-            asked = speech.function(guest.sandbox, guest.workflow, guest.revision, guest.code, payload)
-            guest.id = await self._agent.start_function(asked)
+            return await self._agent.start_resource(speech.resource(guest.workflow, artefact))
+        payload = None if delivery.data is None else speech.text(delivery.data)
+        asked = speech.function(guest.sandbox, guest.workflow, guest.revision, guest.code, payload)
         guest.code = b""
-        self._by_id[guest.id] = guest
-        await self._patch(guest)
+        return await self._agent.start_function(asked)
 
     async def _patch(self, guest: Guest) -> None:
         guest.patched = outputs = guest.outputs

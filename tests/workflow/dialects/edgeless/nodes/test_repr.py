@@ -19,6 +19,7 @@ from attacca.workflow.dialects.edgeless.nodes.announced import Announced
 from attacca.workflow.dialects.edgeless.nodes.bridge import Bridge
 from attacca.workflow.dialects.edgeless.nodes.hosted import Hosted, Near
 from attacca.workflow.dialects.edgeless.nodes.server import NodeServer
+from attacca.workflow.dialects.edgeless.nodes.shelf import Shelf
 from attacca.workflow.driver import Workflows
 from tests.workflow.test_repr import cordon
 
@@ -44,7 +45,9 @@ def test_what_changes_says_its_state() -> None:
         cordon,
         3.0,
     )
-    bridge = Bridge(workflows, clock, Streams(1), Path, lambda _: None, server.open, server.close)
+    store = MemoryStore(clock)
+    bridge = Bridge(workflows, clock, Streams(1), Path, lambda _: None, server.open, server.close, store)
+    assert repr(Shelf(store)) == f"<Shelf in {store!r}>"
     assert repr(bridge) == "<Bridge to 0 of <Register of 0 nodes>>"
 
 
@@ -57,7 +60,8 @@ def test_what_speaks_to_a_node_says_where() -> None:
     async def made() -> None:
         agent = Agent(node.agent, node.invocation)
         assert repr(agent) == "<Agent at 127.0.0.1:1>"
-        hosted = Hosted(node, "h", agent, Path, ManualClock(), Streams(1), lambda _, __: None, lambda _: None)
+        shelf = Shelf(MemoryStore(ManualClock()))
+        hosted = Hosted(node, "h", agent, Path, ManualClock(), Streams(1), lambda _, __: None, lambda _: None, shelf)
         assert repr(hosted) == (
             "<Hosted edgeless:n: <NodeRuntime of n: 0 instances, <Addresses 0 outputs, 0 sources>>>"
         )

@@ -25,7 +25,7 @@ from attacca.worker.core.reports import (
 from attacca.workflow.dialects.edgeless.nodes import speech
 from attacca.workflow.dialects.edgeless.nodes.addresses import SOURCES_MOST, Addresses, drawn
 from attacca.workflow.dialects.edgeless.nodes.runtime import Guest, NodeRuntime
-from attacca.workflow.dialects.edgeless.nodes.speech import Kind, said
+from attacca.workflow.dialects.edgeless.nodes.speech import Kind, Said, said
 from attacca.workflow.dialects.edgeless.words import words
 
 NODE, HERE, PID = "c1958bff-e06a-4848-92df-f171c73f600c", "00000000-0000-0000-0000-000000000007", "848f9235"
@@ -75,7 +75,17 @@ class Node:
 class Stage:
     def __init__(self, code: Path) -> None:
         self.node, self.reports = Node(), list[Report]()
-        self.runtime = NodeRuntime(NODE, HERE, self.node, Addresses(drawn), lambda: code, ManualClock())
+        self.runtime = NodeRuntime(NODE, HERE, self.node, Addresses(drawn), lambda: code, ManualClock(), self)
+        self.kept: dict[str, tuple[str, dict[str, str]]] = {}  # by sandbox: its id there, and its outlets
+
+    async def begins(self, sandbox: str, outlets: dict[str, str]) -> None:
+        self.kept[sandbox] = ("", outlets)
+
+    async def begun(self, sandbox: str, outlets: dict[str, str], id_: str) -> None:
+        self.kept[sandbox] = (id_, outlets)
+
+    async def ended(self, sandbox: str) -> None:
+        self.kept.pop(sandbox, None)
 
     async def until(self, count: int) -> list[Report]:
         await self.so(lambda: len(self.reports) >= count)
@@ -274,3 +284,38 @@ def test_what_is_no_event_is_refused() -> None:
         artefact=WasmModule("d"),
     )  # fmt: skip
     assert repr(Guest("w.f.1", one)) == "<Guest w.f.1: 0 calls to it, 0 of its own>"
+
+
+def test_what_it_hosts_is_kept_before_it_is_asked_and_found_again(tmp_path: Path) -> None:
+    async def play(stage: Stage) -> None:
+        await stage.begin(WasmModule("digest"))
+        await stage.until(2)
+        assert stage.kept == {"w.f.1": (PID, {"out": outlet(stage)})}
+        before = list(stage.node.asked)
+        stage.runtime.kill("w.f.1")
+        await stage.until(3)
+        assert stage.kept == {}
+        stage.runtime.adopt("w.f.1", PID, {"out": "told-before"})
+        await stage.begin(WasmModule("no code of that name"))
+        await stage.until(5)
+        assert [type(one) for one in stage.reports[3:]] == [SandboxReady, RunEnded]
+        assert [call for call, _ in stage.node.asked[len(before) :]] == ["stop False"], "it is not started again"
+        assert stage.runtime.instances == {PID: "w.f.1"}
+        stage.runtime.hear(Said(NODE, PID, HERE, "told-before", Kind.CAST, b"x", 0))
+        assert stage.reports[5:] == [EventSent("w.f.1", "out", is_instance=False, data=b"x")]
+
+    on_stage(tmp_path, play)
+
+
+def test_of_a_start_that_nobody_has_answered_nothing_is_forgotten(tmp_path: Path) -> None:
+    async def play(stage: Stage) -> None:
+        for error, kept in ((Unreachable("it is away", ""), {"w.f.1"}), (BadFunction("it is refused", ""), set())):
+            stage.reports.clear()
+            stage.node.errors.append(error)
+            await stage.begin(WasmModule("digest"))
+            await stage.until(2)
+            stage.runtime.kill("w.f.1")
+            await stage.until(3)
+            assert set(stage.kept) == kept
+
+    on_stage(tmp_path, play)
