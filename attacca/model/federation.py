@@ -29,7 +29,8 @@ class DomainSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 class Left(msgspec.Struct, frozen=True):
     """What a component leaves behind for whoever follows it. `number`: of the start that wrote the state; `backlog`:
-    events that it had not begun to handle; `unsent`: those that it had sent, and that nobody has got."""
+    events that it had not begun to handle; `unsent`: those that it had sent, and that nobody has got; `follows`: whose
+    wills are among these, or came to it, so that it is given none of them again."""
 
     component: str  # and which of its replicas
     number: int = 0
@@ -37,6 +38,7 @@ class Left(msgspec.Struct, frozen=True):
     state: bytes | None = None
     backlog: tuple[Event, ...] = ()
     unsent: tuple[Event, ...] = ()
+    follows: tuple[str, ...] = ()
 
 
 class Hosted(msgspec.Struct, frozen=True):

@@ -120,7 +120,7 @@ class Keeping:
         before = workflow.left.get(left.component)
         waits = before is not None and workflow.stage is Stage.STARTING
         kept = left if before is None or not waits else msgspec.structs.replace(
-            left, backlog=before.backlog, unsent=before.unsent
+            left, backlog=before.backlog, unsent=before.unsent, follows=before.follows
         )  # fmt: skip
         self._keep(workflow, kept, answer, out)
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from attacca.model.events import FOLLOWS_MOST
 from attacca.model.federation import Left
 from attacca.workflow.core.events import Command, HandedOver, Put, StateRecord
 from attacca.workflow.core.graph import Part, Stage, Will, Workflow
@@ -29,6 +30,7 @@ def _left(part: Part) -> Left:
         part.label, part.number, part.version, part.state,
         tuple([event for will in wills for event in will.unheard]),
         tuple([event for will in wills for event in will.unsent]),
+        tuple(part.follows | dict.fromkeys(part.wills))[-FOLLOWS_MOST:],
     )  # fmt: skip
 
 
@@ -43,6 +45,7 @@ def inherit(workflow: Workflow, left: tuple[Left, ...], out: list[Command]) -> N
         part = known
         part.number = max(part.number, one.number)
         part.version, part.state = one.version, one.state
+        part.follows.update(dict.fromkeys(one.follows))
         if one.backlog or one.unsent:
             will = Will("", f"{part.place}/{workflow.epoch}", one.backlog, one.unsent)  # no worker here keeps it
             part.wills[will.id] = will

@@ -69,7 +69,7 @@ class Strays:
             out.append(Announce(Taken(told.id), domain))  # for good: nothing of its sender is let in any more
             return
         part = self._books.in_place(place(event.target))
-        if part is not None:
+        if part is not None and (part.workflow.hands_over or not part.workflow.is_stopping):
             self._wills.astray(part, Will(domain + FAR, told.id, (event,), ()), out)
 
     def _was_given_up(self, event: Event, domain: str) -> bool:

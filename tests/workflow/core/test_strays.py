@@ -1,14 +1,42 @@
 """An event whose sender and target have both left the domain in which it waits is taken to where its target is."""
 
 from attacca.kernel.rand import Streams
-from attacca.model.events import Event, Handed, HandOver, Inherited, Instances, InstanceView, Strayed
+from attacca.model.events import (
+    Event,
+    Handed,
+    HandOver,
+    Inherited,
+    InstanceDown,
+    Instances,
+    InstanceView,
+    StartInstance,
+    Strayed,
+)
 from attacca.model.federation import Astray, Located, Taken
+from attacca.model.invocation import Failed
 from attacca.model.messages import Send
 from attacca.model.workflow import WorkflowSpec
 from attacca.policy.placement.random import Random
 from attacca.worker.core import view
 from attacca.workflow.core.domain import DomainCore
-from attacca.workflow.core.events import Announce, Before, Command, FarSaid, NodeJoined, Record, Restored, Tick
+from attacca.workflow.core.events import (
+    Announce,
+    Before,
+    Command,
+    Erased,
+    FarSaid,
+    HandedOver,
+    NodeJoined,
+    Put,
+    Record,
+    Reply,
+    Restored,
+    StartAsked,
+    StopAsked,
+    Stored,
+    Tick,
+)
+from attacca.workflow.core.keeping import WORKFLOWS
 from tests.workflow.core.stage import Stage, function
 
 SPEC = WorkflowSpec(name="chain", components=(function("a", out="b"), function("b")))
@@ -68,3 +96,37 @@ def test_nothing_is_let_in_of_a_domain_whose_place_the_sender_has_lost() -> None
     there = of_target()
     there.handle(1.0, FarSaid("y", Located("w", "a", 3, "w.a.3000000000001", "n5", "up", lost="x")))
     assert announced(there.handle(2.0, FarSaid("x", ASTRAY))) == [(Taken("n1-7"), "x")]
+
+
+def left_by(there: DomainCore, down: InstanceDown) -> HandedOver:
+    """When its target goes on elsewhere."""
+    there.handle(7.0, StopAsked("over", "w~b", hands_over=True))
+    there.handle(7.1, down)
+    for one in there.handle(7.2, Erased(WORKFLOWS + "w~b")):
+        if isinstance(one, Reply) and isinstance(one.outcome, HandedOver):
+            return one.outcome
+    raise AssertionError("it was handed over")
+
+
+def test_where_its_target_goes_next_it_is_known_that_it_was_taken_already() -> None:
+    """Who keeps it has not heard so: a portal was cut off in that moment."""
+    down = Failed("cancelled", "it moves")
+    for got, backlog in ((True, ()), (False, (SENT,))):  # the target had it; it was gone when it came
+        there, after = of_target(), domain()
+        there.handle(6.0, FarSaid("x", ASTRAY))
+        if got:
+            there.handle(6.2, Handed("n1", TARGET, "n1-7"))
+        told = InstanceDown("n1", TARGET, down, follows=("n1-7",) if got else ())
+        [left] = left_by(there, told).left
+        assert (left.backlog, "n1-7" in left.follows) == (backlog, True)
+        out = after.handle(8.0, StartAsked("on", SPEC, 0.0, "w~b", 4, (left,), ("b",)))
+        out = [one for put in out if isinstance(put, Put) for one in after.handle(8.1, Stored(put.key, 1))]
+        [start] = [one.message for one in out if isinstance(one, Send) and isinstance(one.message, StartInstance)]
+        assert (start.backlog, "n1-7" in start.follows) == (backlog, True)
+        assert after.handle(9.0, FarSaid("x", ASTRAY)) == [Announce(Taken("n1-7"), "x")], "and not handed over"
+
+
+def test_who_is_told_that_another_has_its_targets_place_leaves_it_to_that_one() -> None:
+    there = of_target()
+    there.handle(7.0, StopAsked("over", "w~b"))
+    assert there.handle(7.1, FarSaid("x", ASTRAY)) == []
