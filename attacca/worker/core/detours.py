@@ -10,6 +10,9 @@ from attacca.worker.core.mailboxes import EventInstance, Stage
 from attacca.worker.core.neighbours import Neighbours
 from attacca.worker.core.wills import Wills
 
+SETTLING_S = 10.0  # for what an instance that moves has sent, and other workers have in hand
+UNHEARD_S = 60.0  # where one of these is not heard of
+QUIET_S = 5.0  # between two words of one that is heard
 Give = Callable[[EventInstance, Target, Event, list[Command]], None]
 Drop = Callable[[EventInstance, Event, str, list[Command]], None]
 
@@ -27,6 +30,8 @@ class Detours:
         self._worker, self._by_id, self._neighbours = worker, by_id, neighbours
         self._wills, self._give, self._drop = wills, give, drop
         self.flying: dict[tuple[str, int], EventInstance] = {}  # whose it is that was passed under that number
+        self._heard: dict[str, tuple[float, float]] = {}  # by worker: since when, without a pause, and when last
+        self.is_ending = False  # this worker
 
     def __repr__(self) -> str:
         lanes = sum(len(one.lanes) for one in self._by_id.values())
@@ -150,16 +155,31 @@ class Detours:
             if target.worker and target.worker != self._worker:
                 self._neighbours.learn(target.worker, target.address, out)
 
-    def leave(self, instance: EventInstance) -> set[tuple[str, int]]:
-        """It is gone; the answer is what of it is on its way."""
-        address = self._address(instance)
-        return {
-            (worker, number) for worker in self._neighbours.out for number in self._neighbours.sent(worker, address)
-        }
+    def hear(self, now: float, worker: str) -> None:
+        since, last = self._heard.get(worker, (now, now))
+        self._heard[worker] = (since if now - last < QUIET_S else now, now)
 
-    def settle(self, instance: EventInstance, flying: set[tuple[str, int]]) -> None:
-        instance.flying = flying
+    def settle(self, now: float, instance: EventInstance) -> float:
+        """It is gone, and where it moves, others may have in hand what it has sent. Until when it waits for that; 0: no
+        more. Who is slow has it in its order; who was not heard of for a while may never have got it."""
+        if not instance.is_moving:
+            return 0.0
+        if instance.stage is Stage.SETTLING:
+            may_wait = now < instance.since + UNHEARD_S and not self.is_ending
+            waits = may_wait and not all(self._is_heard(now, worker) for worker, _ in instance.flying)
+            return now + QUIET_S if waits else 0.0
+        address, neighbours = self._address(instance), self._neighbours
+        flying = {(worker, number) for worker in neighbours.out for number in neighbours.sent(worker, address)}
+        if not flying:
+            return 0.0
+        instance.stage, instance.since, instance.flying = Stage.SETTLING, now, flying
         self.flying.update(dict.fromkeys(flying, instance))
+        return now + SETTLING_S
+
+    def _is_heard(self, now: float, worker: str) -> bool:
+        """For so long that it has what was sent to it."""
+        since, last = self._heard.get(worker, (now, now))
+        return now - last < QUIET_S and now - since >= SETTLING_S
 
     def end(self, instance: EventInstance) -> tuple[Event, ...]:
         """What nobody has got of what it sent."""

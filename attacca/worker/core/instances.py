@@ -54,7 +54,6 @@ OfNeighbours = NeighbourSaid | NeighbourJoined | PeerJoined | FunctionReplied
 OF_INSTANCES = (
     EventSent, EventAsked, StateOffered, NeighbourSaid, NeighbourJoined, PeerJoined, FunctionReplied,
 )  # fmt: skip
-SETTLING_S = 10.0  # for what an instance that moves has sent, and other workers have in hand
 
 
 class Instances:
@@ -94,6 +93,7 @@ class Instances:
             case NeighbourSaid():
                 if isinstance(event.message, Refused):
                     self.replacing.refused(now, event.message, out)
+                exchange.detours.hear(now, event.worker)
                 exchange.said(event, out)
             case NeighbourJoined():
                 exchange.neighbours.joined(event.worker, out)
@@ -239,6 +239,7 @@ class Instances:
             out.append(told)
 
     def drain(self, now: float, out: list[Command]) -> None:
+        self.exchange.detours.is_ending = True
         for name in list(self.by_id):
             self._stop(now, StopInstance(name, "the worker is shutting down", hands_over=True), out)
 
@@ -360,18 +361,18 @@ class Instances:
         elif name in self.by_id and self.by_id[name].stage is Stage.STOPPING:
             self._kill(now, self.by_id[name], out)
         elif name in self.by_id and self.by_id[name].stage is Stage.SETTLING:
-            self._gone(self.by_id[name], out)
+            self._settle(now, self.by_id[name], out)
 
     def _forget(self, now: float, instance: EventInstance, error: Failed, out: list[Command]) -> None:
         """Its sandbox is gone. Where it moves, what it has sent is to come before what its successor sends."""
         instance.error = error
         self._timers.clear((Timer.HALT, instance.id))
         instance.unheard = self.exchange.leave(instance, f"{instance.id!r} is no more: {error.message}", out)
-        flying = self.exchange.detours.leave(instance) if instance.is_moving else set()
-        if flying:
-            instance.stage = Stage.SETTLING
-            self.exchange.detours.settle(instance, flying)
-            self._timers.set((Timer.HALT, instance.id), now + SETTLING_S)
+        self._settle(now, instance, out)
+
+    def _settle(self, now: float, instance: EventInstance, out: list[Command]) -> None:
+        if until := self.exchange.detours.settle(now, instance):
+            self._timers.set((Timer.HALT, instance.id), until)
         else:
             self._gone(instance, out)
 

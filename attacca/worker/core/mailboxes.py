@@ -191,7 +191,7 @@ class EventInstance:
         self.start = start
         self.state = state
         self.stage = Stage.WAITING
-        self.since = now
+        self.since = now  # when it was asked for; and when it is gone, that
         self.why = ""  # why it stops
         self.error: Failed | None = None  # why it could not begin
         self.timing = Timing()
