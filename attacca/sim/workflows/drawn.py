@@ -24,6 +24,7 @@ from attacca.sim.workflows.outside import RESTLESS
 
 LENGTH_S: Final = 15.0
 SEVERAL: Final = 0.3  # of all seeds have several domains
+LONG_CUTS: Final = 0.5  # of these have portals that are cut off for long
 HARMLESS: Final = (
     "slow_worker", "partition", "control_crash", "stuck_sandbox", "store_slow", "store_down", "unruly_function",
 )  # fmt: skip
@@ -59,7 +60,9 @@ def draw(seed: int) -> Scenario:
         record=Record(sample_s=5.0, invocations=False),
     )
     several = Streams(seed).stream("swarm/domains")
-    return _of_several(several, drawn, kinds) if several.random() < SEVERAL else drawn
+    if several.random() >= SEVERAL:
+        return drawn
+    return _with_long_cuts(Streams(seed).stream("swarm/cuts"), _of_several(several, drawn, kinds))
 
 
 def _of_several(chance: Random, drawn: Scenario, kinds: tuple[str, ...]) -> Scenario:
@@ -72,6 +75,19 @@ def _of_several(chance: Random, drawn: Scenario, kinds: tuple[str, ...]) -> Scen
         outside=chance.choice(("", RESTLESS)), outside_every_s=chance.choice((0.3, 1.0, 3.0)),
     )  # fmt: skip
     return replace(drawn, system=system, faults=(*drawn.faults, *faults))
+
+
+def _with_long_cuts(chance: Random, drawn: Scenario) -> Scenario:
+    """While all of it is moved about, portals reach no other for about as long as an instance that moves waits for what
+    it has sent, and for longer."""
+    if chance.random() >= LONG_CUTS:
+        return drawn
+    cuts = [
+        Fault(kind="portal_cut", rate=chance.choice((200, 1000)), for_s=chance.choice((8, 11, 14)))
+        for _ in range(chance.randint(1, 3))
+    ]
+    system = replace(drawn.system, outside=RESTLESS, outside_every_s=chance.choice((0.3, 1.0, 3.0)))
+    return replace(drawn, system=system, faults=(*drawn.faults, *cuts))
 
 
 def _plan(chance: Random, number: int) -> WorkflowPlan:
