@@ -1,12 +1,16 @@
 """Deploy every example to a running server, ask each with its real input, and print what came of it; workflows, too."""
 
 import argparse
+import importlib.util
 import io
 import json
 import math
 import os
 import re
+import shutil
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,8 +25,9 @@ from attacca.client.source import deploy as send
 from attacca.client.source import find
 from attacca.client.workflow_file import read
 from attacca.client.workflows import started
-from attacca.errors import AttaccaError
+from attacca.errors import AttaccaError, BuildFailed
 from attacca.io.archive import pack
+from attacca.model.function import Image, PythonDirectory, WasmFunction
 
 HERE = Path(__file__).resolve().parent
 URL = os.environ.get("ATTACCA_URL") or "http://127.0.0.1:8080"
@@ -117,6 +122,46 @@ EXAMPLES = (
 )
 
 
+class Other(NamedTuple):
+    """An example of another runtime than Python's, where the server's worker has that: `kind` is the code's, as the
+    worker names it; `needs`, a program or library that must be here, and what brings it."""
+
+    example: Example
+    kind: str
+    place: Path
+    needs: str
+    hint: str
+
+
+def say_custom(body: bytes) -> str:
+    return f"JavaScript says {json.loads(body)['greeting']}"
+
+
+def say_wasm(body: bytes) -> str:
+    return f"a module of WebAssembly gives {len(body):,} bytes back"
+
+
+def say_container(body: bytes) -> str:
+    title = re.search(rb"<title>Python: ([^<]+)</title>", body)
+    return f"documentation of {title[1].decode() if title else '?'}, {body.count(b'<dl>')} entries"
+
+
+OTHERS = (
+    Other(
+        Example("custom", "custom", HERE / "programs/node/input/names.json", JSON, say_custom),
+        PythonDirectory.what, HERE / "programs/node", "node", "apt-get install nodejs",
+    ),
+    Other(
+        Example("wasm", "wasm", HERE / "workflows/words/reader/text.txt", BYTES, say_wasm),
+        WasmFunction.what, HERE / "programs/wasm-wat/echo.wat", "wasmtime", "pip install 'attacca[wasm]'",
+    ),
+    Other(
+        Example("container", "container", HERE / "container/input/module.txt", "text/plain", say_container),
+        Image.what, HERE / "container", "", "run the server as root, with crun: apt-get install crun",
+    ),
+)  # fmt: skip
+
+
 def say_mapreduce(body: bytes) -> str:
     answer = json.loads(body)
     word, count = next(iter(answer["most"].items()))
@@ -149,14 +194,55 @@ def flow(client: Client, example: Flow, console: Console) -> bool:
     return is_ok
 
 
-def deploy(client: Client, example: Example, console: Console) -> None:
+def runs(client: Client, other: Other, console: Console) -> bool:
+    """Deployed, if this machine can."""
+    kinds = {kind for node in client.json("GET", "/api/nodes") for kind in node["machine"].get("networks") or {}}
+    is_here = not other.needs or shutil.which(other.needs) or importlib.util.find_spec(other.needs)
+    if other.kind not in kinds or not is_here:
+        console.print(f"left out {other.example.name:<10} {other.hint}", markup=False)
+        return False
+    if other.kind == Image.what:
+        push(other, console)
+        client.close()  # a server does not wait for ever for who says nothing meanwhile
+        return True
+    with tempfile.TemporaryDirectory() as room:
+        place = other.place
+        if place.suffix == ".wat":
+            import wasmtime
+
+            place = Path(room) / "module.wasm"
+            place.write_bytes(wasmtime.wat2wasm(other.place.read_text()))
+        deploy(client, other.example, console, place)
+    return True
+
+
+def push(other: Other, console: Console) -> None:
+    """Into the server's registry, which deploys it.
+
+    Raises:
+        AttaccaError: it was refused.
+    """
+    began = time.perf_counter()
+    command = [sys.executable, "-m", "attacca.cli.app", "build", str(other.place), "--tag", other.example.name]
+    with console.status(f"Building {other.example.name}"):
+        done = subprocess.run(
+            [*command, "--url", URL, "--json"], capture_output=True, text=True, check=False, env=os.environ
+        )
+    if done.returncode:
+        raise BuildFailed(f"attacca build failed: {done.stderr.strip()[-500:]}", "attacca doctor")
+    made, took_s = json.loads(done.stdout), time.perf_counter() - began
+    found = f"{made['digest'][:19]}, {made['layers']} layers, {made['bytes'] / 1e6:.0f} MB"
+    console.print(f"deployed {other.example.name:<10} {found:<48} {took_s:6.1f} s", markup=False)
+
+
+def deploy(client: Client, example: Example, console: Console, place: Path | None = None) -> None:
     """As `attacca deploy` does it, with one line for what came of it instead of the whole log.
 
     Raises:
         AttaccaError: it was refused; a traceback goes along as a note.
     """
     began = time.perf_counter()
-    source = find(HERE / example.name, {})
+    source = find(place or HERE / example.name, {"name": example.name})
     with console.status(f"Deploying {example.name}") as status:
         for line in send(client, source, io.BytesIO(pack(source.path)), allow_source_builds=False):
             if "step" in line:
@@ -235,7 +321,8 @@ def main() -> int:
         with Client(URL, os.environ.get("ATTACCA_TOKEN", ""), read_s=600) as client:
             for example in EXAMPLES:
                 deploy(client, example, console)
-            rows = [measure(client, example) for example in EXAMPLES]
+            others = [other.example for other in OTHERS if runs(client, other, console)]
+            rows = [measure(client, example) for example in (*EXAMPLES, *others)]
             flows = [flow(client, example, console) for example in FLOWS]
     except AttaccaError as error:
         print("\n".join([error.message, *getattr(error, "__notes__", []), f"try: {error.hint}"]), file=sys.stderr)

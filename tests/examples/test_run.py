@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 
 import pytest
 from rich.console import Console
@@ -9,10 +10,12 @@ from rich.console import Console
 from attacca.client.http import Answer
 from examples import run
 from examples.compress.main import compress
+from examples.container.main import page
 from examples.linsolve.main import main as linsolve
 from examples.markdown.main import handler as markdown
 from examples.page.main import invoice
 from examples.thumbnail.main import thumbnail
+from tests.cases import each
 
 INPUTS = {example.name: example.input.read_bytes() for example in run.EXAMPLES}
 
@@ -24,7 +27,24 @@ def body(answer: dict[str, object]) -> bytes:
 
 def test_every_example_has_a_line() -> None:
     folders = sorted(path.parent.name for path in run.HERE.glob("*/main.py"))
-    assert sorted(example.name for example in run.EXAMPLES) == folders
+    others = [other.example.name for other in run.OTHERS if other.place == run.HERE / other.example.name]
+    assert sorted([*others, *(example.name for example in run.EXAMPLES)]) == folders
+
+
+def test_other_runtimes_answers_in_a_few_words() -> None:
+    assert run.say_custom(b'{"greeting": "hello ada"}') == "JavaScript says hello ada"
+    assert run.say_wasm(b"abc") == "a module of WebAssembly gives 3 bytes back"
+    status, text = page("json")
+    assert status == 200
+    assert re.fullmatch(r"documentation of json [\d.]+, \d+ entries", run.say_container(text.encode()))
+    assert all(other.place.exists() and other.example.input.is_file() for other in run.OTHERS)
+
+
+@each("name, why", [("numpy_", "is no module of Python's library"), ("json.nothing", "cannot be imported")])
+def test_what_is_no_module_has_no_page(name: str, why: str) -> None:
+    status, text = page(name)
+    assert status == 404
+    assert why in text
 
 
 def test_answers_in_a_few_words() -> None:
