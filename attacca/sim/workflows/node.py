@@ -110,6 +110,7 @@ class SimulatedNode:
         self.name = f"w{place}"
         self.config = config_of(scenario, self.name)
         self.is_up = self.is_cordoned = False
+        self.is_touched = False  # its core has decided something since somebody looked
         self.slow = 1.0
         self.up_count = 0
         self._policies = policies_of(self.config, None)
@@ -151,9 +152,9 @@ class SimulatedNode:
         self.runtime = SimulatedRuntime(self.machine, self._report)
         self.machine.cpu.set_speed(1.0 / self.slow)
         self.drive: Drive[Event, Command] = Drive(
-            self.core.handle, self.core.alarm, self._perform, self._now, self._timer, Tick(), raise_refused
+            self._decide, self.core.alarm, self._perform, self._now, self._timer, Tick(), raise_refused
         )
-        self.is_up = True
+        self.is_up = self.is_touched = True
         self.up_count += 1
         self.far = Far(self.name, self.hear_node, self.joined, partial(self._around.to_control, self), self.instance)
 
@@ -254,6 +255,10 @@ class SimulatedNode:
 
     def _now(self) -> float:
         return self._engine.now
+
+    def _decide(self, now: float, event: Event) -> list[Command]:
+        self.is_touched = True
+        return self.core.handle(now, event)
 
     def _perform(self, commands: list[Command]) -> None:
         for command in commands:
