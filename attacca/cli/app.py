@@ -55,6 +55,7 @@ VERBS = {  # in the order of the help: panel, where its module is, and what it d
     "status": (WATCH, "watch", "Show control, gateways and workers, and how busy they are."),
     "profile": (WATCH, "watch", "Draw where a plane of this machine spends its time."),
     "doctor": (MACHINE, "serve", "Check what this machine can do for isolation, and what is missing."),
+    "energy": (MACHINE, "serve", "Write down what this machine spends, without a server."),
     "token": (MACHINE, "serve", "Create, list and revoke API tokens."),
     "config": (MACHINE, "serve", "Show the settings in force and where each comes from."),
     "control": (CLUSTER, "serve", "Start the control plane of a cluster; or show how sandboxes it ordered were made."),

@@ -110,3 +110,5 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     reasons: Why = Why()
     worker: str = ""  # that had it last
     gateway: str = ""  # by name, where there are several processes
+    energy_j: float | None = None  # that it took; None: nobody measures it, or it is not known yet
+    energy_error_j: float | None = None  # so far off that may be

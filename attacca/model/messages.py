@@ -8,6 +8,7 @@ import msgspec
 
 from attacca.model.doors import Doors, DoorsKnown
 from attacca.model.endpoints import AskEndpoints, EndpointsKnown, Loads, Order, Published, Refused, Reported
+from attacca.model.energy import Spent
 from attacca.model.events import Carried, Faraway, FunctionCalled, FunctionReplied, InstancesSaid, OfInstances, Torn
 from attacca.model.federation import FromDomain, ToDomain
 from attacca.model.function import Revision
@@ -381,5 +382,5 @@ ToControl = (
 ToWorker = Dispatch | Body | Withdraw | Flow | WatchIdle | FunctionReplied
 FromWorker = (
     Started | ResponseHead | ResponseBody | Ended | Flow | Heartbeat | Resting | WorkerJoined | Refused
-    | FunctionCalled
+    | FunctionCalled | Spent
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from attacca.model.energy import EnergyView
 from attacca.model.monitor import DiskRates, NetworkRates, Pressure, SandboxUse
 from attacca.model.resources import Resources
 
@@ -93,6 +94,7 @@ class MachineLoad(msgspec.Struct, frozen=True, kw_only=True):
     networks: tuple[NetworkRates, ...] = ()
     mhz: float = 0.0  # of the fastest processor; 0: the machine does not say, likewise the next
     celsius: float = 0.0  # of the hottest sensor
+    watts: float = 0.0  # that the machine takes; 0: nobody asks it
 
 
 class LoadSeen(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +119,7 @@ class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
     functions: tuple[FunctionView, ...] = ()
     sandboxes: tuple[SandboxView, ...] = ()
     idle: dict[str, int] | None = None  # by function, where there are any; None: nobody asks, or `functions` say it
+    energy: EnergyView | None = None  # None: nobody measures it; its functions are there where `functions` are
 
 
 class Capacity(msgspec.Struct, frozen=True, kw_only=True):

@@ -377,6 +377,7 @@ class Worker:
         self._measuring.look(self._clock.now())
         self._tell_peers()
         self._tell_samples()
+        self._measuring.tell(self.config.name, self._peers, self.core.instances.control, self._send)
 
     def _tell_peers(self) -> None:
         if self._peers:

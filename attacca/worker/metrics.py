@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 from attacca.io.exposition import Form, written
 from attacca.model.sandbox import MachineLoad, WorkerView
 from attacca.worker.core.telemetry import BOUNDS, Histogram, Telemetry
+from attacca.worker.energy_metrics import OfEnergy
 
 NAME = "faas_name"
 DISK = {
@@ -34,7 +35,8 @@ NETWORK = {
 def render(view: WorkerView, telemetry: Telemetry | None = None, form: Form = Form.TEXT) -> bytes:
     """Without an end."""
     of_instances = [] if telemetry is None else [_OfInstances(view.name, telemetry)]
-    return written(form, [_Page(view), *of_instances])
+    of_energy = [] if view.energy is None else [OfEnergy(view.energy)]
+    return written(form, [_Page(view), *of_instances, *of_energy])
 
 
 class _Page(Collector):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec import inspect
 
 from attacca.io.wire.frames import HEAD, Codec
-from attacca.model import doors, endpoints, events, federation, history, journals, looks, messages, supplies
+from attacca.model import doors, endpoints, energy, events, federation, history, journals, looks, messages, supplies
 from attacca.model.invocation import Failed, FunctionError
 from attacca.model.messages import Ended
 from tests.io.wire.words import draw
@@ -27,7 +27,7 @@ CODECS = {name: Codec(union, MOST) for name, union in UNIONS.items()}
 
 def said() -> list[type]:
     """All tagged structs of the modules."""
-    homes = (messages, endpoints, supplies, journals, events, doors, federation, looks, history)
+    homes = (messages, endpoints, energy, supplies, journals, events, doors, federation, looks, history)
     told = [kind for home in homes for kind in vars(home).values()]
     kinds = [kind for kind in told if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]
     modules = [home.__name__ for home in homes]

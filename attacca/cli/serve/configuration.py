@@ -38,6 +38,7 @@ from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.queueing import QUEUEING
 from attacca.policy.slots import SLOTS
 from attacca.worker.config import WorkerConfig
+from attacca.worker.host.energy.options import EnergyConfig
 from attacca.worker.host.memory import available_mb
 from attacca.worker.host.nat.options import NatOptions
 from attacca.worker.runtime.container.options import ContainerOptions
@@ -91,6 +92,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     federation: FederationConfig = FederationConfig()
     otlp: OtlpConfig = OtlpConfig()
     series: SeriesConfig = SeriesConfig()
+    energy: EnergyConfig = EnergyConfig()
     log: Literal["text", "json"] = "text"  # what the planes say on stderr; json: a line is an object
 
 

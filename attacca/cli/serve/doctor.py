@@ -6,7 +6,7 @@ import socket
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -14,6 +14,9 @@ from attacca.cli.command import Refused
 from attacca.cli.options import ConfigFile, Json, StateDir
 from attacca.cli.screens.terminal import console, marked, show_json, visible
 from attacca.cores import ASKED, PYTHON, are_compiled, changed
+
+if TYPE_CHECKING:
+    from attacca.worker.host.energy.options import EnergyConfig
 
 EXAMPLES = """
 attacca doctor
@@ -59,6 +62,7 @@ def run(
     settings = load(os.environ, file, flags).value
     ours = our_own(Path(settings.control.state_dir).expanduser(), settings.gateway.port)
     features = examine(is_watch_enough=settings.process.memory_limits == "watch")
+    ours += energy(settings.energy)
     ours += certificates(settings.cluster.certs, SystemClock().wall())
     checks = [*(Check(f.name, f.ok, f.detail, f.hint, f.needed) for f in features), *ours]
     if as_json:
@@ -97,6 +101,19 @@ def show(checks: Iterable[Check], width: int | None = None) -> None:
 
 def our_own(state_dir: Path, port: int) -> list[Check]:
     return [_libraries(), _pip(), _wasmtime(), _containers(), _ways_out(), _cores(), _state_dir(state_dir), _port(port)]
+
+
+def energy(config: "EnergyConfig") -> list[Check]:
+    """Which sources of energy figures this machine has; that it has none is no fault, unless one is asked for."""
+    from attacca.worker.host.energy.opening import tried
+
+    found = tried(config)
+    there = [name for name, why in found.items() if why is None]
+    missing = [f"no {name}: {why.message}" for name, why in found.items() if why is not None]
+    is_fine = not config.is_on or bool(there if config.source == "auto" else config.source in there)
+    asked = found.get(config.source)
+    hint = (asked.hint if asked is not None else "") or "docs/energy.md says what each source needs"
+    return [Check("energy", is_fine, "; ".join([", ".join(there) or "none", *missing]), hint)]
 
 
 def certificates(directory: Path | None, now: float) -> list[Check]:

@@ -17,6 +17,7 @@ from attacca.cli.serve.lines import teller
 from attacca.cli.serve.planes.charting import chart, read_charts
 from attacca.cli.serve.planes.door import no_token, probe, url_of
 from attacca.cli.serve.planes.joining import join
+from attacca.cli.serve.planes.metering import Metering
 from attacca.cli.serve.planes.orchestrating import made_admin, speak_edgeless, workflows
 from attacca.cli.serve.planes.pages import listen_for_prometheus
 from attacca.cli.serve.planes.telling import Telling
@@ -75,6 +76,7 @@ from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.container.runtime import ContainerRuntime
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.router import Router, with_events
+from attacca.worker.runtime.types import Runtime
 from attacca.worker.runtime.wasm.making import with_modules
 from attacca.workflow.resources.making import Classes, made
 
@@ -144,6 +146,7 @@ class Server:
         await self.worker.open()
         self._closing.push_async_callback(self.joints.close)  # after the worker, whose last words they carry
         self._closing.push_async_callback(self.worker.close)
+        self.metering.open(self._closing)
         self._closing.callback(self.control.drain)  # a deployment hears that we end, not that its worker is lost
         self._closing.callback(self.gateway.close)
         await self._open_calls(state)
@@ -185,13 +188,13 @@ class Server:
         uploaded[Image] = ContainerRuntime(images, config.container, config.process, clock, secret, nat)
         self.worker = Worker(
             config.worker,
-            Router({**uploaded, ResourceClass: made(config.resources, state.path / "resources", clock)}),
+            self._metered(Router({**uploaded, ResourceClass: made(config.resources, state.path / "resources", clock)})),
             clock,
             streams,
             self._of_worker.send,
             lambda line: self._of_worker.send(CONTROL, line),
             self._load_per_core,
-            Measuring(Meter(state.path), Uses(self.runtime.common.processes)),
+            Measuring(Meter(state.path), Uses(self.runtime.common.processes), self.metering.meter),
             tell,
         )
         can = networks(uploaded, config.process, config.container)
@@ -216,12 +219,18 @@ class Server:
             beside=self.workflows,
         )
 
+    def _metered(self, runtime: Runtime) -> Runtime:
+        """And the meter with it."""
+        living, memory_mb = self.runtime.common.processes, self.config.worker.memory_mb
+        self.metering = Metering(self.config.energy, self._clock, living, memory_mb)
+        return self.metering.around(runtime)
+
     def _machine(self, state: StateDir, events: tuple[str, ...], can: dict[str, tuple[str, ...]]) -> Machine:
         return found(self.config.worker, state.path, Classes(self.config.resources.classes).names(), events, can)
 
     async def _join(self) -> None:
         gateway, worker = self.gateway, self.worker
-        gateway.more_metrics = self.workflows.metrics
+        gateway.more_metrics = lambda form: self.workflows.metrics(form) + self.metering.metrics(form)
         self._of_gateway.bind(
             self._begin, lambda peer: gateway.hear if peer == CONTROL else gateway.receive, gateway.lose, gateway.press
         )

@@ -45,6 +45,8 @@ def run(
 ) -> None:
     """Show recent invocations, the newest last.
 
+    Where the worker measures energy, with the joules that each took, a second or two after it has ended.
+
     Times are in milliseconds: waiting in the queue, choosing a place, making the sandbox, bringing the code, importing
     it, running the handler.
     """
@@ -108,6 +110,9 @@ def table(rows: list[dict[str, Any]], now: float, *, with_function: bool, with_p
         column(part, columns[-1], header_style=f"bold {colour}", right=True)
     columns.append([milliseconds(row["total_ms"]) for row in rows])
     column("total", columns[-1], right=True)
+    if any(row.get("energy_j") is not None for row in rows):
+        columns.append([_joules(row) for row in rows])
+        column("joules", columns[-1], right=True)
     width = BAR_WIDTH if with_parts else SHORT_BAR_WIDTH
     layout.add_column("", no_wrap=True, min_width=width)
     columns.append([stacked(timing, row["total_ms"], width) for timing, row in zip(timings, rows, strict=True)])
@@ -138,6 +143,12 @@ def legend() -> Any:
         text.append(f"{part} ", style="dim")
     text.append("─ on the way", style="dim")
     return text
+
+
+def _joules(row: dict[str, Any]) -> str:
+    """And how far off that may be."""
+    joules = row.get("energy_j")
+    return "" if joules is None else f"{joules:.3g} ±{row.get('energy_error_j') or 0.0:.2g}"
 
 
 def _status(row: dict[str, Any]) -> Any:

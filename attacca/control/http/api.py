@@ -6,6 +6,7 @@ import msgspec
 
 from attacca.control.core.tokens import NAME
 from attacca.model.async_call import Kind, Posting, State
+from attacca.model.energy import EnergyView
 from attacca.model.function import EventShape, Missed, Network, Scheduling, Settings, Signature
 from attacca.model.invocation import Call
 from attacca.model.monitor import SandboxUse
@@ -42,6 +43,7 @@ class WorkerRow(msgspec.Struct, frozen=True, kw_only=True):
     functions: tuple[FunctionView, ...]
     sandboxes: tuple[SandboxRow, ...]
     idle: dict[str, int] | None
+    energy: EnergyView | None = None  # None: nobody measures it
 
 
 class FunctionRow(msgspec.Struct, frozen=True, kw_only=True):

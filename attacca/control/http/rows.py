@@ -102,6 +102,7 @@ def worker_row(view: WorkerView, function: str | None = None) -> WorkerRow:
         functions=functions,
         sandboxes=tuple(_sandbox_row(sandbox) for sandbox in sandboxes),
         idle=view.idle,
+        energy=view.energy,
     )
 
 

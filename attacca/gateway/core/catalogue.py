@@ -9,6 +9,7 @@ import msgspec
 
 from attacca.errors import NotFound, StateUnavailable
 from attacca.gateway.core.inflight import Function
+from attacca.gateway.core.spending import Spending
 from attacca.model.function import Revision
 from attacca.model.invocation import Call
 from attacca.model.messages import Catalogue, Deleted, Deployed
@@ -34,6 +35,7 @@ class Functions:
         self.generation: int | None = None  # None: no Catalogue has come yet
         self._calls_kept = calls_kept
         self._has_asked = False
+        self.spending = Spending()
 
     def __repr__(self) -> str:
         known = "none yet" if self.generation is None else self.generation
@@ -95,7 +97,7 @@ class Functions:
             # Of each function the latest: more of them than are asked for are not among those.
             every = (one for known in self.by_name.values() for one in islice(reversed(known.recent), max(limit, 0)))
             latest = nlargest(limit, every, key=attrgetter("at"))
-        return [one.call() for one in latest]
+        return [self.spending.shown(one.key, one.call()) for one in latest]
 
     def unknown(self, name: str) -> NotFound | StateUnavailable:
         if self.generation is None:

@@ -42,6 +42,7 @@ from attacca.gateway.core.workers import ONLY, Charted, WorkerHandle, Workers
 from attacca.kernel.timers import Alarm
 from attacca.model.doors import Doors as DoorsTold
 from attacca.model.endpoints import Endpoints, EndpointsChanged, NotBegun, SlotFree, StartsFail
+from attacca.model.energy import Spent
 from attacca.model.events import FunctionCalled
 from attacca.model.invocation import Failed, Invocation, Ok, Outcome, Start
 from attacca.model.messages import (
@@ -98,7 +99,7 @@ class GatewayCore:
         self.retries = Retries(
             self.inflight, self.functions, self.deadlines, self.workers, attempts, self._pick, self._close, self.cluster
         )
-        self.joining = Joining(self.workers, self.retries, self.cluster)
+        self.joining = Joining(self.workers, self.retries, self.cluster, self.functions.spending)
         self._handles = self.workers.by_name
         self.dialing = Dialing(self._handles.__contains__)
 
@@ -137,7 +138,7 @@ class GatewayCore:
                 self._count_refusal(event.function, event.code)
             case Catalogue() | Deployed() | Deleted():
                 self._learn(now, event, out)
-            case Members() | DoorsTold() | Charted():
+            case Members() | DoorsTold() | Charted() | Spent():
                 self._find(now, event, out)
             case Drain():
                 self.is_draining = True
@@ -205,8 +206,7 @@ class GatewayCore:
     def _learn(self, now: float, event: Catalogue | Deployed | Deleted, out: list[Command]) -> None:
         functions = self.functions
         before = functions.named_in(event)
-        asking = functions.learn(event)
-        if asking is not None:
+        if (asking := functions.learn(event)) is not None:
             out.append(asking)
         for function in before:
             if functions.by_name.get(function.name) is not function:
@@ -215,13 +215,13 @@ class GatewayCore:
             for inflight in self.cluster.adopt(now, function, out):
                 self.retries.place(now, inflight, out)
 
-    def _find(self, now: float, event: Members | DoorsTold | Charted, out: list[Command]) -> None:
+    def _find(self, now: float, event: Members | DoorsTold | Charted | Spent, out: list[Command]) -> None:
         if isinstance(event, Members):
             self.dialing.learn(event, out)
-        elif isinstance(event, Charted):
-            self.workers.chart(event)
-        else:
+        elif isinstance(event, DoorsTold):
             self.doors.learn(now, event, out)
+        else:
+            self.joining.note(event)
 
     # Progress.
 

@@ -3,14 +3,17 @@
 from attacca.gateway.core.cluster import Cluster
 from attacca.gateway.core.events import Command, WorkerLost
 from attacca.gateway.core.retries import Retries
-from attacca.gateway.core.workers import Workers
+from attacca.gateway.core.spending import Spending
+from attacca.gateway.core.workers import Charted, Workers
+from attacca.model.energy import Spent
 from attacca.model.messages import Heartbeat, Send, WatchIdle, WorkerJoined, WorkerLeft
 from attacca.model.sandbox import WorkerView
 
 
 class Joining:
-    def __init__(self, workers: Workers, retries: Retries, cluster: Cluster) -> None:
+    def __init__(self, workers: Workers, retries: Retries, cluster: Cluster, spending: Spending) -> None:
         self._workers = workers
+        self._spending = spending
         self._retries = retries
         self._cluster = cluster
         self.is_watching = workers.is_asked  # workers are told, when they join, to say what rests
@@ -47,6 +50,13 @@ class Joining:
         self._join(now, view, out)
         self._retries.returned(view.name, out)
         self._retries.place_held(now, out)
+
+    def note(self, event: Charted | Spent) -> None:
+        """What is told of workers, or by them, beside what they do."""
+        if isinstance(event, Charted):
+            self._workers.chart(event)
+        else:
+            self._spending.take(event)
 
     def left(self, now: float, message: WorkerLeft, out: list[Command]) -> None:
         handle = self._workers.drop(message.worker)

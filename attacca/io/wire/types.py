@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-VERSION = 5  # of the words in model.messages: both sides must speak the same
+VERSION = 6  # of the words in model.messages: both sides must speak the same
 MB = 1024 * 1024
 CUT = "the connection was cut"
 TOO_SLOW = "the peer does not read what it is sent"

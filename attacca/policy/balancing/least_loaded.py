@@ -17,6 +17,8 @@ class LeastLoaded(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     - "cpu": the share of its processors that was busy; "load": the 1-minute load average / cores. Each invocation that
       was sent there since counts for one core.
+    - "power": the watts that its machine takes for each of its cores; each invocation that was sent there since counts
+      for as much as a core takes now. Machines that do not say theirs are judged as those that are not measured.
     - "memory": the share of its memory that its sandboxes held, and what was sent there since would hold if each needed
       a new one.
 
@@ -28,7 +30,7 @@ class LeastLoaded(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
       series has. Of whom it knows nothing, or when it is gone, it goes by what the worker said last.
     """
 
-    by: Literal["queue", "cpu", "load", "memory", "loadavg"] = "queue"
+    by: Literal["queue", "cpu", "load", "power", "memory", "loadavg"] = "queue"
     look_s: Annotated[float, msgspec.Meta(gt=0)] = 1.0
 
     def fresh(self, chance: Chance) -> Balancer:
@@ -105,7 +107,9 @@ class Said:
             whole_mb = max(1, worker.capacity.memory_mb)
             return 1 - (worker.free.memory_mb - sent_mb) / whole_mb
         load = worker.load
-        if load is None:
+        if load is None or (self._by == "power" and load.watts == 0):
             return (worker.queued + worker.running) / worker.cores
+        if self._by == "power":
+            return load.watts / worker.cores * (1 + sent / worker.cores)
         busy = load.cpu_share if self._by == "cpu" else load.load_1m / worker.cores
         return busy + sent / worker.cores

@@ -5,6 +5,8 @@ from collections import deque
 from pathlib import Path
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from attacca.model.sandbox import LoadSeen, MachineCounts, MachineLoad
 from attacca.worker.host import counters
 from attacca.worker.host.counters import MB, SECTOR_BYTES, DiskCounts, NetworkCounts, Ticks
@@ -40,8 +42,9 @@ class Meter:
     def __repr__(self) -> str:
         return f"<Meter of {self._disk}, {len(self._seen)} looks>"
 
-    def measure(self, now: float) -> MachineLoad:
-        """Rates are since the time before, and 0 the first time. What a kernel does not say is 0."""
+    def measure(self, now: float, watts: float = 0.0) -> MachineLoad:
+        """Rates are since the time before, and 0 the first time. What a kernel does not say is 0. `watts`: as somebody
+        else has measured them."""
         counts = Counts(
             now,
             counters.processor_ticks(self._text("stat")),
@@ -52,7 +55,7 @@ class Meter:
         own, resident, virtual = process_counts(self._text("self", "stat"), self._text("self", "statm"))
         counts = counts._replace(own=own)
         before, self._before = self._before or counts, counts
-        load = self._load(before, counts, resident, virtual)
+        load = replace(self._load(before, counts, resident, virtual), watts=watts)
         self._seen.append((now, load))
         return load
 

@@ -19,6 +19,7 @@ from attacca.cli.serve.planes.around import Around
 from attacca.cli.serve.planes.charting import chart
 from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, keep, url_of
 from attacca.cli.serve.planes.led import led
+from attacca.cli.serve.planes.metering import Metering
 from attacca.gateway.http.server import HttpServer
 from attacca.images.store import ImageStore
 from attacca.io.exposition import Form
@@ -122,6 +123,7 @@ class WorkerPlane:
         await self.worker.open()
         self._closing.push_async_callback(control.close, ENDS)  # after the worker, whose last words it carries
         self._closing.push_async_callback(self.worker.close)
+        self.metering.open(self._closing)
         self._http, self._port = await pages.listen(
             self, config.gateway, self._clock, lambda: True, self._allow, lambda: self._access.is_uid_shared, str
         )
@@ -150,18 +152,20 @@ class WorkerPlane:
         uploaded[Image] = ContainerRuntime(images, config.container, config.process, self._clock, supplies.secret, nat)
         fetching = Fetching(Router(uploaded), supplies, self._clock, lambda: view.held(self.worker.core))
         resources = made(config.resources, directory / "resources", self._clock)
+        told_first = ToldFirst(
+            Router({**dict.fromkeys(uploaded, fetching), ResourceClass: resources}),
+            self._ends_with_us if self._gateway else None,
+        )
+        self.metering = Metering(config.energy, self._clock, self.runtime.common.processes, memory_mb)
         self.worker = Worker(
             msgspec.structs.replace(config.worker, name=self.name),
-            ToldFirst(
-                Router({**dict.fromkeys(uploaded, fetching), ResourceClass: resources}),
-                self._ends_with_us if self._gateway else None,
-            ),
+            self.metering.around(told_first),
             self._clock,
             self._streams,
             peers.send,
             lambda line: peers.send(CONTROL, line),
             self._load_per_core,
-            Measuring(Meter(directory), Uses(self.runtime.common.processes)),
+            Measuring(Meter(directory), Uses(self.runtime.common.processes), self.metering.meter),
             teller(),
         )
         self.worker.core.machine = found(

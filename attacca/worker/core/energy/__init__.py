@@ -1,0 +1,1 @@
+"""What a worker's machine has spent, and who for."""

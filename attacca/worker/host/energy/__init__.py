@@ -1,0 +1,1 @@
+"""Where this machine says what power it takes."""
