@@ -67,3 +67,7 @@ StateDir = Annotated[
         show_default=False,
     ),
 ]
+Mirrors = Annotated[
+    list[str] | None,
+    typer.Option("--mirror", envvar="ATTACCA_MIRRORS", metavar="HOST=MIRROR", help="Asked first. Repeatable."),
+]

@@ -1,11 +1,11 @@
 """A whole image between a registry and a store: what is there already does not come again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO
 
-from attacca.errors import BadImage
+from attacca.errors import AttaccaError, BadImage
 from attacca.images.core.manifests import (
     DEEPEST,
     HINT,
@@ -17,11 +17,14 @@ from attacca.images.core.manifests import (
     is_elsewhere,
     read,
 )
-from attacca.images.core.names import digest_of, is_digest
-from attacca.images.remote import Remote
+from attacca.images.core.mirrors import Mirror
+from attacca.images.core.mirrors import of as mirrors_of
+from attacca.images.core.names import Reference, digest_of, is_digest
+from attacca.images.remote import Remote, login
 from attacca.images.store import ImageStore, here
 
 IMAGE_BYTES = 32 << 30  # of all that one image may say that it has, packed
+MIRROR_TRIES = 2  # for each thing: there is somebody else to ask
 Tick = Callable[[int], None]
 
 
@@ -49,6 +52,26 @@ def pull(remote: Remote, images: ImageStore, begin: Tick = lambda _: None, tick:
     for part in missing:
         _blob(remote, images, part, tick)
     return images.blobs.put(data, digest)
+
+
+def pull_from(
+    reference: Reference, mirrors: Sequence[Mirror], images: ImageStore, note: Callable[[str], None],
+    begin: Tick = lambda _: None, tick: Tick = lambda _: None,
+) -> str:  # fmt: skip
+    """As `pull`, from the first that has it: the mirrors of its registry, then itself. `note` is told of mirrors that
+    fail; what came from them stays.
+
+    Raises:
+        AttaccaError: it is not to be had from its own registry either.
+    """
+    for mirror in mirrors_of(reference, mirrors):
+        there = mirror.reference(reference)
+        try:
+            remote = Remote(there, login(there.host), is_plain=mirror.is_plain, tries=MIRROR_TRIES)
+            return pull(remote, images, begin, tick)
+        except AttaccaError as error:
+            note(f"the mirror {mirror} is passed over: {error.message}")
+    return pull(Remote(reference, login(reference.host)), images, begin, tick)
 
 
 def _manifest(remote: Remote, which: str) -> tuple[str, bytes]:

@@ -17,7 +17,7 @@ from attacca.errors import AttaccaError, BadImage, Unauthorized
 from attacca.images.blobs import Draft
 from attacca.images.core.manifests import INDEXES, MANIFEST_BYTES, MANIFESTS
 from attacca.images.core.names import DOCKER, Reference
-from attacca.images.core.pulling import Challenge, again, challenge, expect_part, failure, place, rest
+from attacca.images.core.pulling import TRIES, Challenge, again, challenge, expect_part, failure, place, rest
 
 STALL_S = 30.0  # without a byte
 PIECE = 256 << 10
@@ -46,12 +46,15 @@ class Remote:
         pause: Callable[[float], object] | None = None,
         *,
         is_plain: bool = False,
+        tries: int = TRIES,
     ) -> None:
-        """`login`: NAME:PASSWORD. `is_plain`: without TLS; on this machine it is by itself."""
+        """`login`: NAME:PASSWORD. `is_plain`: without TLS; on this machine it is by itself. `tries`: so often it is
+        asked for each thing."""
         self.reference = reference
         self._at, is_here = place(reference.host)
         self._is_plain = is_plain or is_here
         self._login, self._pause = login, pause or threading.Event().wait
+        self._tries = tries
         self._shown = ""  # of the Authorization that was taken last
         self._asked = 0
 
@@ -89,7 +92,7 @@ class Remote:
                 tries = 1
             if draft.size >= size:
                 break
-            more = again(tries, status, fields)
+            more = again(tries, status, fields, self._tries)
             if more is None:
                 raise failure(self.reference, digest[:19], status, told)
             self._pause(more.after_s)
@@ -168,7 +171,7 @@ class Remote:
             tries += 1
             answer = self._once(method, path, what, body, headers or {}, most)
             more = (
-                again(tries, answer.status, answer.fields)
+                again(tries, answer.status, answer.fields, self._tries)
                 if answer.status in (0, 429) or answer.status >= 500
                 else None
             )

@@ -10,8 +10,9 @@ import pytest
 
 from attacca.errors import AttaccaError, BadImage, NotFound, Overloaded, Unauthorized
 from attacca.images.core.manifests import OCI_INDEX, OCI_MANIFEST
+from attacca.images.core.mirrors import Mirror
 from attacca.images.core.names import Reference
-from attacca.images.pulling import pull
+from attacca.images.pulling import pull, pull_from
 from attacca.images.remote import Remote, login
 from tests.images.stage import entry, layer, parts, sha, store
 
@@ -152,3 +153,19 @@ def test_a_login_is_as_docker_has_kept_it(tmp_path: Path) -> None:
     found = [login(host, {"DOCKER_CONFIG": str(tmp_path)}) for host in ("ghcr.io", "docker.io", "quay.io")]
     assert found == ["me:sesame", "me:hub", ""]
     assert login("ghcr.io", {"HOME": "/nowhere"}) == ""
+
+
+def test_mirrors_are_asked_first_and_passed_over_where_they_fail(registry: Registry, tmp_path: Path) -> None:
+    mirror, notes = Registry(), list[str]()
+    try:
+        wanted = Reference(registry.at, "fn", "v1")
+        mirrors = [Mirror(registry.at, "127.0.0.1:1"), Mirror(registry.at, mirror.at, "cache")]
+        assert pull_from(wanted, mirrors, store(tmp_path / "a"), notes.append) == sha(MANIFEST)
+        assert (len(mirror.ranges), registry.ranges) == (len(BLOBS), [])
+        assert [note.partition(":1 is passed over")[0] for note in notes] == ["the mirror 127.0.0.1"]
+        mirror.moods = ["", "404"]  # it has the first, and no more
+        assert pull_from(wanted, mirrors[1:], store(tmp_path / "b"), notes.append) == sha(MANIFEST)
+        assert "answers 404" in notes[1]
+        assert len(registry.ranges) == len(BLOBS) - 1
+    finally:
+        mirror.close()

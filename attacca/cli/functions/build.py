@@ -2,13 +2,14 @@
 
 import os
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from attacca.cli.functions.sizes import size
-from attacca.cli.options import DEFAULT_URL, Json, Token, Url
+from attacca.cli.options import DEFAULT_URL, Json, Mirrors, Token, Url
 from attacca.errors import BadConfig
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def run(
     env: Env = None,
     label: Label = None,
     pad: Pad = "0",
+    mirror: Mirrors = None,
     url: Url = DEFAULT_URL,
     token: Token = "",
     as_json: Json = False,
@@ -72,7 +74,7 @@ def run(
     plan = Plan(command=tuple(shlex.split(command)), env=variables, labels=labels, pad_bytes=size(pad, "--pad"))
     images = store()
     with counted("packing", quiet=as_json) as tick:
-        below = found(base, images, tick)
+        below = found(base, images, tick, mirror or ())
         digest, manifest = build(Path(path), below, plan, images, tick, say)
     whole = manifest.config.size + sum(layer.size for layer in manifest.layers)
     if output:
@@ -86,13 +88,14 @@ def run(
     console().print(marked(template, output or tag, digest[:19], len(manifest.layers), megabytes(whole)))
 
 
-def found(base: str, images: "ImageStore", tick: "Tick") -> "Base":
+def found(base: str, images: "ImageStore", tick: "Tick", mirrors: Sequence[str] = ()) -> "Base":
     """What `--base` says: a word, a file, or the name of an image elsewhere."""
     from attacca.cli.functions.images import cache
+    from attacca.cli.screens.terminal import say
     from attacca.images import build, layout
+    from attacca.images.core.mirrors import read
     from attacca.images.core.names import parse
-    from attacca.images.pulling import pull
-    from attacca.images.remote import Remote, login
+    from attacca.images.pulling import pull_from
 
     if base == SCRATCH:
         return build.scratch()
@@ -100,8 +103,7 @@ def found(base: str, images: "ImageStore", tick: "Tick") -> "Base":
         return build.python(images, cache(), tick)
     if Path(base).exists():
         return build.image(images, layout.load(Path(base), images, "base", "latest").digest)
-    reference = parse(base)
-    return build.image(images, pull(Remote(reference, login(reference.host)), images, tick=tick))
+    return build.image(images, pull_from(parse(base), read(mirrors), images, say, tick=tick))
 
 
 def write(images: "ImageStore", digest: str, output: Path, path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from attacca.cli.options import DEFAULT_URL, Json, Token, Url
+from attacca.cli.options import DEFAULT_URL, Json, Mirrors, Token, Url
 from attacca.cli.screens.terminal import console, marked, megabytes, milliseconds, show_json, visible, wants
 from attacca.client.http import Client, quoted
 from attacca.errors import BadConfig
@@ -74,6 +74,7 @@ def run(
     runtime: Kind = None,
     idempotent: Idempotent = None,
     allow_source_builds: SourceBuilds = False,
+    mirror: Mirrors = None,
     url: Url = DEFAULT_URL,
     token: Token = "",
     as_json: Json = False,
@@ -96,7 +97,8 @@ def run(
         "allow": allow or None, "bandwidth_mbps": bandwidth_mbps,
     }  # fmt: skip
     if is_named(path, runtime):
-        show_pushed(pushed(path, flags, env or [], secret or [], url, token, quiet=as_json), as_json=as_json)
+        done = pushed(path, flags, env or [], secret or [], url, token, mirror or [], quiet=as_json)
+        show_pushed(done, as_json=as_json)
         return
     with opened(Path(path)) as code:
         found = find(code.path, flags, read_env(env or []), read_secrets(secret or []), Path(path))
@@ -110,13 +112,14 @@ def run(
 
 
 def pushed(
-    path: str, flags: dict[str, Any], env: list[str], secret: list[str], url: str, token: str, *, quiet: bool
-) -> dict[str, Any]:
+    path: str, flags: dict[str, Any], env: list[str], secret: list[str], url: str, token: str, mirrors: list[str], *,
+    quiet: bool,
+) -> dict[str, Any]:  # fmt: skip
     """An image of another registry comes here, and goes to the server's, with the settings as its labels."""
     from attacca.cli.functions.images import as_labels, pulled, push
 
     labels = as_labels(flags, read_env(env), read_secrets(secret))
-    images, digest, named = pulled(path, labels, quiet=quiet)
+    images, digest, named = pulled(path, labels, mirrors, quiet=quiet)
     name = flags["name"] or named
     push(images, digest, name, url, token, quiet=quiet)
     with Client(url, token) as client:

@@ -1,7 +1,7 @@
 """What verbs do with images: those that are packed or pulled here, and the way to the server's registry."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -53,22 +53,25 @@ def is_named(text: str, runtime: str | None) -> bool:
     return runtime == "container" or "@sha256:" in text or (has_host and not text.startswith((".", "/")))
 
 
-def pulled(text: str, labels: Mapping[str, str], *, quiet: bool) -> tuple["ImageStore", str, str]:
+def pulled(
+    text: str, labels: Mapping[str, str], mirrors: Sequence[str] = (), *, quiet: bool
+) -> tuple["ImageStore", str, str]:
     """The image of that name, with these labels besides: where it is, its digest, and how a function of it is called.
 
     Raises:
         AttaccaError: it is not to be had.
     """
     from attacca.cli.screens.progress import counted
+    from attacca.cli.screens.terminal import say
     from attacca.client.source import default_name
     from attacca.images.build import relabelled
+    from attacca.images.core.mirrors import read
     from attacca.images.core.names import parse
-    from attacca.images.pulling import pull
-    from attacca.images.remote import Remote, login
+    from attacca.images.pulling import pull_from
 
-    reference, images = parse(text), store()
+    reference, stand_ins, images = parse(text), read(mirrors), store()
     with counted("pulling", quiet=quiet) as tick:
-        digest = pull(Remote(reference, login(reference.host)), images, tick=tick)
+        digest = pull_from(reference, stand_ins, images, say, tick=tick)
     return images, relabelled(images, digest, labels), default_name(Path(reference.repository.rpartition("/")[2]))
 
 

@@ -32,10 +32,10 @@ class Challenge(msgspec.Struct, frozen=True):
     scope: str = ""
 
 
-def again(tries: int, status: int, fields: Mapping[str, str]) -> Again | None:
-    """After so many tries, each pause twice as long as the one before; or as long as the registry says. None: no more.
-    A status of 0: it broke off, or did not answer."""
-    if tries >= TRIES or (status and status not in AGAIN):
+def again(tries: int, status: int, fields: Mapping[str, str], most: int = TRIES) -> Again | None:
+    """After so many tries of `most`, each pause twice as long as the one before; or as long as the registry says. None:
+    no more. A status of 0: it broke off, or did not answer."""
+    if tries >= most or (status and status not in AGAIN):
         return None
     told = fields.get("retry-after", "")
     wanted_s = float(told) if told.isdecimal() and len(told) < 6 else FIRST_S * 2 ** (tries - 1)
