@@ -18,7 +18,8 @@ class LeastLoaded(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     - "cpu": the share of its processors that was busy; "load": the 1-minute load average / cores. Each invocation that
       was sent there since counts for one core.
     - "power": the watts that its machine takes for each of its cores; each invocation that was sent there since counts
-      for as much as a core takes now. Machines that do not say theirs are judged as those that are not measured.
+      for as much as a core takes now. As long as any machine does not say it, all are judged by (queued + running) /
+      cores.
     - "memory": the share of its memory that its sandboxes held, and what was sent there since would hold if each needed
       a new one.
 
@@ -77,10 +78,11 @@ def _loadavg(worker: Worker) -> float:
 class Said:
     """Looks at all: their loads change when they say so, and not only by what is decided here."""
 
-    __slots__ = ("_by", "_since", "_workers")
+    __slots__ = ("_by", "_has_power", "_since", "_workers")
 
     def __init__(self, by: str) -> None:
         self._by = by
+        self._has_power = False  # every worker says what its machine takes
         self._workers: list[Worker] = []
         self._since: dict[str, tuple[float, int, int]] = {}  # when it was heard, and what was sent since: how many, MB
 
@@ -92,6 +94,8 @@ class Said:
         self._since = {worker.name: self._since.get(worker.name, (-inf, 0, 0)) for worker in workers}
 
     def pick(self, now: float, asked: Asked) -> Picked:
+        if self._by == "power":
+            self._has_power = all(worker.load is not None and worker.load.watts > 0 for worker in self._workers)
         best = min(self._workers, key=self._score)
         heard_at, sent, sent_mb = self._since[best.name]
         if best.heard_at != heard_at:
@@ -107,7 +111,7 @@ class Said:
             whole_mb = max(1, worker.capacity.memory_mb)
             return 1 - (worker.free.memory_mb - sent_mb) / whole_mb
         load = worker.load
-        if load is None or (self._by == "power" and load.watts == 0):
+        if load is None or (self._by == "power" and not self._has_power):
             return (worker.queued + worker.running) / worker.cores
         if self._by == "power":
             return load.watts / worker.cores * (1 + sent / worker.cores)

@@ -1,6 +1,7 @@
 from fractions import Fraction
 
 from hypothesis import given
+from msgspec.structs import replace
 
 from attacca.model.resources import Resources
 from attacca.model.sandbox import MachineLoad
@@ -48,12 +49,23 @@ def test_by_what_the_workers_have_said() -> None:
     }  # fmt: skip
 
 
+def test_by_the_watts_of_a_core_as_long_as_all_say_theirs() -> None:
+    fleet = [
+        Facts("a", cores=2, running=0, load=replace(machine(0.5, 1.0), watts=90.0)),
+        Facts("b", cores=8, running=1, load=replace(machine(0.5, 1.0), watts=200.0)),
+    ]
+    balancer = made(LeastLoaded(by="power"), fleet)
+    assert [balancer.pick(0.0, Asked("f")).worker for _ in range(9)] == ["b"] * 7 + ["a", "b"]
+    fleet[0].load = machine(0.5, 1.0)
+    assert balancer.pick(0.0, Asked("f")) == Picked("a", "least power")
+
+
 @given(FLEETS)
 def test_no_herd_forms_between_two_words_of_a_worker(fleet: list[Facts]) -> None:
     """All equal at first: each decision counts until the next word, so nobody has two more per core than another."""
     for worker in fleet:
-        worker.cores, worker.load, worker.free = 2, machine(0.5, 1.0), Resources(1024)
-    for by in ("cpu", "load", "memory"):
+        worker.cores, worker.load, worker.free = 2, replace(machine(0.5, 1.0), watts=40.0), Resources(1024)
+    for by in ("cpu", "load", "memory", "power"):
         balancer = made(LeastLoaded(by=by), fleet)
         counts = dict.fromkeys((worker.name for worker in fleet), 0)
         for _ in range(3 * len(fleet)):
