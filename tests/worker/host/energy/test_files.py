@@ -6,6 +6,7 @@ from attacca.errors import BadConfig
 from attacca.worker.host.energy import files as module
 from attacca.worker.host.energy.files import Files, Process, clock_time, timestamp
 from attacca.worker.host.energy.types import Reading
+from tests.logged import Logged
 
 AT = 1_663_156_440.5  # a moment of 2022
 
@@ -51,15 +52,13 @@ def test_a_file_that_is_full_is_kept_and_begun_anew(tmp_path: Path, monkeypatch:
     assert (tmp_path / "energy-ipmi.log").read_text().startswith("timestamp,ipmi\n")
 
 
-def test_a_disk_that_is_gone_costs_rows_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_disk_that_is_gone_costs_rows_alone(tmp_path: Path, logged: Logged) -> None:
     files = Files(tmp_path / "there")
     (tmp_path / "there").rmdir()
     for _ in range(2):
         files.write("ipmi", Reading(watts=220.0), AT)
     files.close()
-    assert [record.message for record in caplog.records] == [
-        f"energy: {tmp_path}/there cannot be written: No such file or directory"
-    ]
+    assert logged.messages == [f"energy: {tmp_path}/there cannot be written: No such file or directory"]
 
 
 def test_where_nothing_can_be_written_it_is_said_at_the_start(tmp_path: Path) -> None:

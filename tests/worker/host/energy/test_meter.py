@@ -8,6 +8,7 @@ from attacca.worker.host.energy.files import Files
 from attacca.worker.host.energy.meter import EnergyMeter
 from attacca.worker.host.energy.types import Reading, SourceSilent
 from attacca.worker.host.load import TICKS_S
+from tests.logged import Logged
 from tests.worker.host.energy.test_monitor import Clock, Scripted
 
 
@@ -37,21 +38,21 @@ def test_watts_hold_until_others_are_said(tmp_path: Path) -> None:
     done(one)
 
 
-def test_who_is_silent_is_heard_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_who_is_silent_is_heard_of_once(tmp_path: Path, logged: Logged) -> None:
     one, _ = meter(tmp_path)
     for _ in range(2):
         with pytest.raises(SourceSilent) as found:
             one.look({})
         one._complain(one._source, found.value)
-    assert [record.message for record in caplog.records] == ["energy: that was all; try: attacca doctor"]
+    assert logged.messages == ["energy: that was all; try: attacca doctor"]
 
 
-def test_accelerators_are_shown_and_may_be_silent(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_accelerators_are_shown_and_may_be_silent(tmp_path: Path, logged: Logged) -> None:
     gpus = Scripted("nvidia", Reading(watts=90.0, parts=(("gpu0", 60.0), ("gpu1", 30.0))))
     one, _ = meter(tmp_path, *[Reading(watts=1.0)] * 3, accelerators=gpus)
     assert one.look({}).accelerators_w == (60.0, 30.0)
     assert [one.look({}).accelerators_w for _ in range(2)] == [(), ()]
-    assert [record.message for record in caplog.records] == ["energy: that was all; try: attacca doctor"]
+    assert logged.messages == ["energy: that was all; try: attacca doctor"]
     done(one)
 
 
