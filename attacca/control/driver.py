@@ -9,7 +9,7 @@ import msgspec
 
 from attacca.control.beside import Beside, Nothing
 from attacca.control.config import ControlConfig
-from attacca.control.core.control import ControlCore
+from attacca.control.core.control import ControlCore, Stage
 from attacca.control.core.events import (
     OPEN,
     Announce,
@@ -226,7 +226,8 @@ class Control:
     def lose(self, peer: str, why: str) -> None:
         """It is gone, with what it was asked for."""
         self.views.lose(peer)
-        self.beside.lose(peer)
+        if self.core.stage is not Stage.DRAINING:  # then it is left, and not gone: who comes next finds what it runs
+            self.beside.lose(peer)
         self._feed(GatewayLeft(peer) if peer in self.core.gateways.by_name else WorkerLeft(peer, why))
 
     # What is asked for.

@@ -163,7 +163,7 @@ def test_the_words_of_a_book_are_counted_side_by_side(reader: Reader, whole: Who
     reader.type("attacca workflow start examples/workflows/mapreduce")
     book = (ROOT / "examples" / "compress" / "input" / "opticks.txt").read_bytes()
     whole.port = int(whole.info["url"].rpartition(":")[2])  # of the gateway
-    until(lambda: whole.ask("POST", "/words", b"").status == 200, "it has heard of it")
+    assert whole.ask("POST", "/words", b"").status == 200, "which has heard of it when the start is answered"
     told = whole.ask("POST", "/words", book).value
     words = Counter(re.findall(r"[a-z]+", book.decode().lower()))
     assert (told["pieces"], told["words"]) == (13, words.total())

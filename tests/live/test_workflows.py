@@ -230,8 +230,8 @@ def test_nothing_is_made_anew_because_control_was_away(apart: Cluster, tmp_path:
     until(lambda: len(lines(tmp_path / "w1")) > 20, "events pass between workers")
     before = {name: (row["instance"], row["worker"]) for name, row in rows(apart.control, "counting").items()}
     words = ("--listen", apart.control.info["join"], "--port", "0", "--state-dir", str(apart.at / "control"))
-    for seconds in (0.1, 5.0):
-        apart.control.kill()
+    for seconds, end in ((0.1, "kill"), (5.0, "stop")):
+        getattr(apart.control, end)()
         time.sleep(seconds)  # what is tried
         apart.control = apart.start("control", *words)
         until(
