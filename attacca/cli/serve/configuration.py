@@ -57,7 +57,9 @@ FAMILIES = {  # where each is chosen
 }
 CHOICES = (*FAMILIES.values(), "workflows.placement")  # each a policy and its options
 # They speak to the commands, not to the server.
-NOT_SETTINGS = ("ATTACCA_URL", "ATTACCA_TOKEN", "ATTACCA_CONFIG", "ATTACCA_CORES", JOIN_TOKEN, LISTEN_FD)
+NOT_SETTINGS = (
+    "ATTACCA_URL", "ATTACCA_TOKEN", "ATTACCA_MIRRORS", "ATTACCA_CONFIG", "ATTACCA_CORES", JOIN_TOKEN, LISTEN_FD,
+)  # fmt: skip
 SHORT = {  # what may be said without its section, in a file, in the environment and with --set
     "state_dir": "control.state_dir",
     "secret_key_file": "control.secret_key_file",

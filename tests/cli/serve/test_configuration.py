@@ -106,7 +106,7 @@ def test_what_is_wrong_is_named(environ: dict[str, str], said: list[str], what: 
 
 
 def test_variables_of_the_client_are_no_settings() -> None:
-    load({**HOME, "ATTACCA_URL": "http://x", "ATTACCA_TOKEN": "t"})
+    load({**HOME, "ATTACCA_URL": "http://x", "ATTACCA_TOKEN": "t", "ATTACCA_MIRRORS": "docker.io=m.example"})
 
 
 @pytest.mark.long
