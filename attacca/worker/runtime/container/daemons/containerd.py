@@ -24,6 +24,7 @@ NAMESPACES, VERSION = f"{SERVICES}namespaces.v1.Namespaces/", f"{SERVICES}versio
 REACH_S = 1.0  # until one that was away, and may be back, is given up for this time
 LOOK_S = 5.0  # for whether anybody answers at all
 RECONNECT_MS = (20, 500)
+SWEEPS, SWEEP_S = 10, 0.1  # tries, and the pause between two
 Fields = tuple[tuple[int, str | bytes | int], ...]
 
 
@@ -115,7 +116,18 @@ class Containerd:
         for told in protobuf.texts_of(await self._call(f"{NAMESPACES}List", ()), 1):
             name = b"".join(protobuf.texts_of(told, 1)[:1]).decode()
             if is_abandoned(name):
-                await self._clear(name)
+                await self._clear_in_time(name)
+
+    async def _clear_in_time(self, namespace: str) -> None:
+        """containerd needs a moment to see that shims were killed, and refuses meanwhile. What it does not let go of is
+        left to the next one."""
+        for _ in range(SWEEPS):
+            try:
+                await self._clear(namespace)
+            except Deaf:
+                await asyncio.sleep(SWEEP_S)
+            else:
+                return
 
     async def _clear(self, namespace: str) -> None:
         for told in protobuf.texts_of(await self._call(f"{CONTAINERS}List", (), namespace), 1):

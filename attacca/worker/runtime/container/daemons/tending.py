@@ -21,7 +21,7 @@ from attacca.worker.runtime.container.keeper.main import is_ending
 from attacca.worker.runtime.container.keeping import PACKAGE_ROOT, PLACES, PREFIX, PYTHON, RUN
 
 MINDER = Path(__file__).parent / "minder.py"
-END_S = 20.0
+END_S, LAST_S = 20.0, 20.0  # for the minder to go, and for containers that are under way when all of it ends
 CALL_S = 30.0  # for one answer of a daemon's: its starts wait for one another
 AGAIN_S = 0.2  # after which what could not be removed is tried again
 UNKNOWN = "its process ended, and {} does not say how"
@@ -56,6 +56,12 @@ class Charge:
             if descriptor >= 0:
                 os.close(descriptor)
         self.output = self.network = -1
+
+    def turn_away(self) -> None:
+        """From its first process."""
+        if self.process >= 0:
+            os.close(self.process)
+            self.process = -1
 
     def kill(self) -> None:
         self.is_doomed = True
@@ -138,7 +144,12 @@ class Tending:
             job.kill()
         tasks = [job.task for job in self._jobs.values() if job.task is not None]
         if tasks:
-            await asyncio.wait(tasks, timeout=END_S)
+            _, late = await asyncio.wait(tasks, timeout=LAST_S)
+            for task in late:  # what waits for a daemon that says nothing holds an output and a network
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        for job in self._jobs.values():
+            job.turn_away()
         if self._tidying is not None:
             self._tidying.cancel()
         await self._tidy()
@@ -194,9 +205,7 @@ class Tending:
     async def _forget(self, job: Charge) -> None:
         """It is gone; what cannot be removed yet is tried again."""
         self._jobs.pop(job.name, None)
-        if job.process >= 0:
-            os.close(job.process)
-            job.process = -1
+        job.turn_away()
         if not await self._is_removed(job):
             self._left.append(job)
             if self._tidying is None or self._tidying.done():
