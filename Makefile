@@ -84,8 +84,8 @@ registry: $(VENV)/.dev ## Hold the registry of images to the OCI's own suite, wh
 	@scripts/registry.sh $(abspath $(BIN)/python)
 
 engines: $(VENV)/.dev ## Hold containers by containerd and docker to what every runtime does, and to what must survive, for root
-	@scripts/debian.sh crun runc containerd docker.io
-	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -rfEs tests/live/engines/conformance.py tests/live/engines/survival.py --durations=5
+	@scripts/debian.sh crun runc containerd docker.io nftables
+	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -rfEs tests/live/engines/conformance.py tests/live/engines/ways_out.py tests/live/engines/survival.py --durations=5
 
 brokers: $(VENV)/.dev ## Hold kafka-egress to a real broker of Kafka, whose jars come from Maven Central
 	@scripts/brokers.sh $(abspath $(BIN)/python)

@@ -164,7 +164,11 @@ def test_what_speaks_to_the_kernel_says_whether_it_can() -> None:
 
 def test_a_container_reaches_what_its_list_names(tmp_path: Path) -> None:
     needed.expect("crun")
-    image = python_image.unpacked(tmp_path / "image")
+    reaches_what_its_list_names(tmp_path, ContainerOptions(engine="crun"))
+
+
+def reaches_what_its_list_names(place: Path, options: ContainerOptions) -> None:
+    image = python_image.unpacked(place / "image")
     settings = Settings(name="asks", network=Network.NAT, allow=(NAMED,), env={"DOING": "python"})
     revision = Revision(
         function="asks", number=1, settings=settings, handler="python3", signature=Signature.WSGI,
@@ -172,9 +176,7 @@ def test_a_container_reaches_what_its_list_names(tmp_path: Path) -> None:
     )  # fmt: skip
 
     async def main() -> None:
-        runtime = ContainerRuntime(
-            OneImage(image), ContainerOptions(engine="crun"), ProcessOptions(), SystemClock(), nat=nat()
-        )
+        runtime = ContainerRuntime(OneImage(image), options, ProcessOptions(), SystemClock(), nat=nat())
         bench = Bench(runtime)
         await runtime.open(bench.witness.hear)
         try:

@@ -1,0 +1,24 @@
+"""A container that a daemon starts has the same way out as any other."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from attacca.worker.runtime.container.options import ContainerOptions
+from tests.live import outside
+from tests.live.engines.daemons import running
+from tests.live.test_nat import reaches_what_its_list_names
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="containers are made by root")
+
+
+def test_by_containerd_it_reaches_what_its_list_names(tmp_path: Path) -> None:
+    with running("containerd", tmp_path / "daemon") as daemon, outside.outside():
+        server = outside.host_service()
+        try:
+            options = ContainerOptions(engine="containerd", containerd=daemon.socket)
+            reaches_what_its_list_names(tmp_path, options)
+        finally:
+            server.shutdown()
+            server.server_close()
