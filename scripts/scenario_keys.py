@@ -30,12 +30,14 @@ TABLES: dict[str, tuple[type[msgspec.Struct], str]] = {  # in the file, and how 
     "[system]": (scenario.System, "The platform. A live run takes the server as it is."),
     "a choice": (scenario.Choice, CHOICE),
     "[hardware]": (scenario.Hardware, "Of a simulation only; `attacca sim calibrate` writes it from measurements."),
+    "[hardware.power]": (scenario.Power, ""),
     "[[faults]]": (scenario.Fault, ""),
     "[record]": (scenario.Record, "What is kept of a run."),
 }  # fmt: skip
 NAMES = {  # of a Struct as a value
     "Distribution": "a distribution", "Shape": "a shape", "Body": "a body", "Choice": "a choice",
     "TraceUse": "a table", "Clients": "a table", "Workload": "a table", "System": "a table", "Hardware": "a table",
+    "Power": "a table",
     "Record": "a table", "FunctionPlan": "tables", "WorkflowPlan": "tables", "Fault": "tables",
 }  # fmt: skip
 MEANING = {
@@ -166,6 +168,10 @@ MEANING = {
     "Hardware.image_cache": "a worker that has not run a function yet must fetch it",
     "Hardware.fetch": "fetching one",
     "Hardware.memory_pressure": "how much everything slows down as memory fills",
+    "Hardware.power": "what the machines take; unset: nothing is said of energy",
+    "Power.idle_w": "watts of a machine that does nothing",
+    "Power.core_w": "watts more of a core that is busy",
+    "Power.clock": "of the one that `core_w` was measured at; durations are told for this one",
     "Fault.kind": (
         "`_crash`: all that it had is gone, and it begins anew; `_stop`: it stands still, while sandboxes run, and "
         "then goes on; `control_`: the one that leads; `partition`: a worker and the gateways do not hear each other"
@@ -234,6 +240,8 @@ def _bounds(info: Any) -> str:
 def default(field: Any) -> str:
     if field.required:
         return "needed"
+    if field.default_factory is msgspec.NODEFAULT and field.default is msgspec.NODEFAULT:
+        return ""  # it may be left out, and is UNSET then
     value = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
     match value:
         case None | () | {} | "":

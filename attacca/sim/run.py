@@ -14,7 +14,7 @@ from attacca.errors import BadConfig
 from attacca.kernel.clock import Clock
 from attacca.load.records.info import RunInfo
 from attacca.load.records.recorder import NullRecorder, Recorder, RecordSink
-from attacca.load.workload.scenario import Scenario
+from attacca.load.workload.scenario import Power, Scenario
 from attacca.load.workload.schedule import Schedule
 from attacca.policy.balancing.types import Balancer
 from attacca.policy.keepalive.types import Keepalive
@@ -23,6 +23,7 @@ from attacca.sim.engine import Engine
 from attacca.sim.foresight import Told, foresee
 from attacca.sim.platform.worker import Handle, SimulatedWorker, Wrap
 from attacca.sim.platform.world import World, balancer_of
+from attacca.sim.record.energy import Energy, Spent
 from attacca.sim.record.event_log import FILE, Entry, EventLog, Reached
 from attacca.sim.record.sources import deciding
 from attacca.sim.record.totals import Totals
@@ -59,6 +60,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()  # what makes the numbers less than they seem
     story: tuple[str, ...] = ()
     latest: tuple[Entry, ...] = ()
+    spent: Spent | None = None  # None: the scenario says nothing of power
 
     def as_json(self) -> dict[str, object]:
         found: dict[str, object] = {"name": self.info.name, "seed": self.info.seed}
@@ -66,6 +68,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         found |= {"wall_s": self.wall_s, "read_s": self.read_s, "virtual_s": self.virtual_s}
         found |= {"events": self.events, "hash": self.hash, "scenario_hash": self.info.hash}
         found |= {"faults": self.faults, "lost_messages": self.lost_messages}
+        found |= {} if self.spent is None else msgspec.to_builtins(self.spent)
         found |= {"warnings": list(self.warnings)} if self.warnings else {}
         return found
 
@@ -98,15 +101,21 @@ def run(scenario: Scenario, clock: Clock, options: Options | None = None, schedu
         wrap = _wrap(check, story)
         functions = world = World(scenario, schedule, sink, engine, event_log, wrap, told.keepalives, told.balancer)
         play = partial(_play, functions, check)
+    power = scenario.hardware.power
+    if isinstance(power, Power) and not scenario.workflows:
+        world.ledger.energy = Energy(power, scenario.system.memory_mb)
     read_s = clock.now() - began
     with _without_collections():
         began = clock.now()  # what was left of runs before is swept by then
         play()
     totals = world.ledger.sum_up()
+    energy = world.ledger.energy
+    spent = None if energy is None else energy.spent(engine.now, scenario.system.workers)
     latest = tuple(event_log.latest(LATEST)) if options.stop_at is not None else ()
     events, digest = event_log.count, event_log.close()
     wall_s = clock.now() - began
     facts: dict[str, float | str] = {**msgspec.to_builtins(totals), "events": events, "hash": digest}
+    facts |= {} if spent is None else msgspec.to_builtins(spent)
     return Outcome(
         totals=totals,
         events=events,
@@ -120,6 +129,7 @@ def run(scenario: Scenario, clock: Clock, options: Options | None = None, schedu
         warnings=(*schedule.unmeasured(),),
         story=tuple(story.lines) if story is not None else (),
         latest=latest,
+        spent=spent,
     )
 
 

@@ -157,6 +157,8 @@ def tell(outcome: "Outcome", *, is_stopped: bool) -> None:
     faster = outcome.virtual_s / outcome.wall_s if outcome.wall_s else 0.0
     table.add_row("time", f"{seconds(outcome.virtual_s)} in {outcome.wall_s:.2f} s: {faster:,.0f} times as fast")
     table.add_row("speed", f"{per_second:,.0f} invocations/s, {outcome.events:,} events")
+    if (spent := outcome.spent) is not None:
+        table.add_row("energy", f"{spent.energy_j:,.1f} J, {spent.invocation_j:.3g} J of an invocation")
     if outcome.faults or outcome.lost_messages:
         table.add_row("faults", f"{outcome.faults:,}, and {outcome.lost_messages:,} messages lost")
     table.add_row("seed, hash", f"{outcome.info.seed}, {outcome.hash}")

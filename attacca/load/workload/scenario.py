@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from attacca.errors import BadConfig
 from attacca.load.workload.choices import spelt_out
@@ -202,6 +203,14 @@ class System(Part, frozen=True, kw_only=True):
     attempts: Count = ATTEMPTS  # workers that an invocation is sent to, when one after the other is lost
 
 
+class Power(Part, frozen=True, kw_only=True):
+    """What a simulated machine takes: `idle_w`, and for each busy core `core_w` times the third power of `clock`."""
+
+    idle_w: NotNegative = 0.0
+    core_w: NotNegative = 0.0
+    clock: Positive = 1.0  # of the one that `core_w` was measured at; durations are told for this one
+
+
 class Hardware(Part, frozen=True, kw_only=True):
     """What the simulated machines cost. `cpu`: `none` (as many at once as asked), `sharing` (processor sharing over all
     cores), `contended` (each core is shared by its own queue, and starts use cores too)."""
@@ -224,6 +233,7 @@ class Hardware(Part, frozen=True, kw_only=True):
     image_cache: bool = False
     fetch: Distribution = Distribution()  # of an image that is not cached
     memory_pressure: Share = 0.0  # slow-down of everything when memory is full
+    power: Power | UnsetType = UNSET  # unset: energy is not spoken of, and the scenario has the hash that it had
 
 
 class Fault(Part, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from attacca.load.records.recorder import RecordSink
 from attacca.load.workload.schedule import RUN
 from attacca.model.invocation import Start
+from attacca.sim.record.energy import Energy
 from attacca.sim.record.invocation import SimulatedInvocation
 from attacca.sim.record.totals import Totals
 
@@ -32,6 +33,7 @@ class Ledger:
         self._run = run
         self._seed = seed
         self.spent_s = 0.0  # by all invocations together, from when they were due
+        self.energy: Energy | None = None
         self._took_s = array("d")
         self._starts = dict.fromkeys(Start, 0)
 
@@ -53,6 +55,10 @@ class Ledger:
         totals = self.totals
         if status == 200:
             totals.ok += 1
+            if self.energy is not None and flight.exec_end >= 0.0:
+                plan = flight.target.plan
+                mb_s = plan.memory_mb * (flight.exec_end - flight.handed)
+                self.energy.ran(flight.request_s * plan.body.computing, mb_s)
         elif status:
             totals.failed += 1
         else:
