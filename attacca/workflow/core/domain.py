@@ -77,7 +77,7 @@ class DomainCore:
         self.adopting = Adopting(books, self.standby)
         self.alarm = Alarm()  # when it wants the next Tick; one at any other time does no harm
         self.sharing = Sharing(books, self.placing, self.keeping, Ids(chance, "w"))
-        self.wills = Wills(books, Ids(chance, "/"))
+        self.wills = Wills(books, Ids(chance, "/"), self.keeping.inherited)
         self.strays = Strays(books, self.wills)
         self._late: list[StopAsked] = []  # what is to be handed over, once it is known what there is of it
 

@@ -13,7 +13,7 @@ from attacca.model.workflow import WorkflowSpec, WorkflowView
 
 class Record(msgspec.Struct, frozen=True):
     """A workflow as it lies in the store. `epoch`: of its federation; 0: it is of none. `components`: of its share, and
-    none of those that have a record of their own; none: all."""
+    none of those that have a record of their own; none: all. `left`: of elsewhere, until its instances have it."""
 
     id: str
     spec: WorkflowSpec
@@ -21,6 +21,7 @@ class Record(msgspec.Struct, frozen=True):
     epoch: int = 0
     components: tuple[str, ...] = ()
     lost: str = ""
+    left: tuple[Left, ...] = ()
 
 
 class Before(msgspec.Struct, frozen=True):

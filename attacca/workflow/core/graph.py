@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from attacca.errors import AttaccaError
 from attacca.model.events import REPLICA, Event, Target
+from attacca.model.federation import Left
 from attacca.model.function import ResourceClass, Revision, Settings, Signature
 from attacca.model.invocation import Timing
 from attacca.model.resources import Resources
@@ -139,7 +140,7 @@ class Workflow:
 
     __slots__ = (
         "asked", "epoch", "failure", "generation", "hands_over", "id", "is_durable", "is_learning", "is_over",
-        "is_stopping", "lost", "parts", "replicas", "root", "senders", "spec", "started_at", "stops",
+        "is_stopping", "left", "lost", "parts", "replicas", "root", "senders", "spec", "started_at", "stops",
     )  # fmt: skip
 
     def __init__(
@@ -156,6 +157,7 @@ class Workflow:
         self.is_over = False  # nothing of it is left but what lies in the store
         self.epoch = 0  # of the federation that has started it; 0: it is of none
         self.lost = ""  # the domain that had it before, and was given up
+        self.left: tuple[Left, ...] = ()  # events of elsewhere that its instances are not known to have
         self.is_learning = False  # after a restart: nodes have not said yet what they run of it
         self.replicas: dict[str, list[Part]] = {}  # by component
         self.senders: dict[str, list[str]] = {}  # by component: those that lead to it
@@ -198,10 +200,23 @@ class Workflow:
         sent_to = [name for output in component.outputs.values() for name in output.to]
         return list(dict.fromkeys([*sent_to, *self.senders.get(component.name, ())]))
 
+    def inherit(self, left: tuple[Left, ...]) -> None:
+        """Events, which no worker here keeps. The name says whether an instance has got them."""
+        self.left = tuple(one for one in left if one.backlog or one.unsent)
+        for one in self.left:
+            part = self.parts.get(one.component)
+            if part is not None:
+                name = self.inherited(part)
+                part.wills[name] = Will("", name, one.backlog, one.unsent)
+
+    def inherited(self, part: Part) -> str:
+        return f"{part.place}/{self.epoch}"
+
     def split(self, component: str, now: float) -> "Workflow":
         """That component becomes a share of its own, with the instances that it has."""
         share = Workflow(share_of(self.root, component), self.spec, self.started_at, now, (component,))
         share.epoch, share.is_durable = self.epoch, self.is_durable
+        share.left = tuple(one for one in self.left if one.component.partition(REPLICA)[0] == component)
         parts = self.replicas.pop(component)
         share.replicas[component] = parts
         share.parts = {part.label: part for part in parts}

@@ -5,7 +5,7 @@ import msgspec
 from attacca.model.events import FOLLOWS_MOST
 from attacca.model.federation import Left
 from attacca.workflow.core.events import Command, HandedOver, Put, StateRecord
-from attacca.workflow.core.graph import Part, Stage, Will, Workflow
+from attacca.workflow.core.graph import Part, Stage, Workflow
 from attacca.workflow.core.keeping import EPOCH_NUMBERS
 from attacca.workflow.core.placing import Placing
 
@@ -36,6 +36,7 @@ def _left(part: Part) -> Left:
 
 def inherit(workflow: Workflow, left: tuple[Left, ...], out: list[Command]) -> None:
     """States are written before the workflow: where it is found after a restart, they are too."""
+    workflow.inherit(left)
     for part in workflow.parts.values():
         part.number = workflow.epoch * EPOCH_NUMBERS
     for one in left:
@@ -46,9 +47,6 @@ def inherit(workflow: Workflow, left: tuple[Left, ...], out: list[Command]) -> N
         part.number = max(part.number, one.number)
         part.version, part.state = one.version, one.state
         part.follows.update(dict.fromkeys(one.follows))
-        if one.backlog or one.unsent:
-            will = Will("", f"{part.place}/{workflow.epoch}", one.backlog, one.unsent)  # no worker here keeps it
-            part.wills[will.id] = will
         if one.state is not None:
             record = StateRecord(workflow.root, part.label, one.number, one.version, one.state)
             out.append(Put(part.key, msgspec.json.encode(record), 0))

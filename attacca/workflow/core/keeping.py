@@ -60,7 +60,13 @@ class Keeping:
 
     def accept(self, workflow: Workflow, out: list[Command]) -> None:
         record = Record(
-            workflow.id, workflow.spec, workflow.started_at, workflow.epoch, workflow.components, workflow.lost
+            workflow.id,
+            workflow.spec,
+            workflow.started_at,
+            workflow.epoch,
+            workflow.components,
+            workflow.lost,
+            workflow.left,
         )
         key = WORKFLOWS + workflow.id
         self._claim(key)  # of one before that could not be kept
@@ -75,6 +81,12 @@ class Keeping:
         """What lies there is somebody's: what one before could not erase is written over."""
         self._erasing.pop(key, None)
         self._unerased.pop(key, None)
+
+    def inherited(self, workflow: Workflow, out: list[Command]) -> None:
+        """With the last of what was left to it elsewhere that is kept no more."""
+        if workflow.is_wanted and not any(workflow.inherited(part) in part.wills for part in workflow.parts.values()):
+            workflow.left = ()
+            self.accept(workflow, out)
 
     def is_recorded(self, workflow: Workflow) -> bool:
         """Of which components it and the whole are is durable."""
@@ -244,6 +256,7 @@ class Keeping:
             self._books.workflows[record.id] = workflow
             workflow.is_durable = workflow.is_learning = True
             workflow.epoch, workflow.lost = record.epoch, record.lost
+            workflow.inherit(record.left)
             if workflow.is_scattered:
                 out.append(Announce(Seek(workflow.root)))
             self._versions[WORKFLOWS + record.id] = version

@@ -4,7 +4,7 @@ A worker keeps it, and tells it to each control that begins, until it is told th
 say whose wills they have got, so a control that has just begun gives none of them twice.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from attacca.kernel.ids import Ids
@@ -39,8 +39,9 @@ def left_to(part: Part) -> Left:
 
 
 class Wills:
-    def __init__(self, books: Books, ids: Ids) -> None:
-        self._books, self._ids = books, ids
+    def __init__(self, books: Books, ids: Ids, inherited: Callable[[Workflow, list[Command]], None]) -> None:
+        """`inherited`: instances of that workflow have got something."""
+        self._books, self._ids, self._inherited = books, ids, inherited
 
     def __repr__(self) -> str:
         return f"<Wills {sum(len(part.wills) for part in self._books.all())} under way>"
@@ -114,7 +115,7 @@ class Wills:
             self._hand(part, will, out)
 
     def _leave(self, part: Part, will: Will, out: list[Command]) -> None:
-        part.follows.update(dict.fromkeys(will.follows))
+        self._got(part, will.follows, out)
         if part.workflow.is_stopping and not part.workflow.hands_over:
             self._settle(will, out)
         elif will.unheard or will.unsent or will.follows:
@@ -131,6 +132,8 @@ class Wills:
                 self._settle(will, out)
         while len(part.follows) > FOLLOWS_MOST:
             del part.follows[next(iter(part.follows))]
+        if part.workflow.left:
+            self._inherited(part.workflow, out)
 
     def _settle(self, will: Will, out: list[Command]) -> None:
         """Nobody has to keep it."""

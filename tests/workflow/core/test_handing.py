@@ -1,9 +1,29 @@
 """A workflow that goes on in another domain takes along what it knows, what waits and what is on its way."""
 
+import msgspec
 import pytest
 
+from attacca.kernel.rand import Streams
+from attacca.model.events import Event, Instances, InstanceView, StartInstance
+from attacca.model.federation import Left
+from attacca.model.messages import Send
 from attacca.model.workflow import WorkflowSpec, WorkflowView
-from attacca.workflow.core.events import HandedOver, StartAsked, StopAsked, Stored
+from attacca.policy.placement.random import Random
+from attacca.worker.core import view
+from attacca.workflow.core.domain import DomainCore
+from attacca.workflow.core.events import (
+    Before,
+    Command,
+    HandedOver,
+    NodeJoined,
+    Put,
+    Record,
+    Restored,
+    StartAsked,
+    StopAsked,
+    Stored,
+)
+from attacca.workflow.core.keeping import WORKFLOWS
 from tests.workflow.core.stage import Stage, function, sends, syncs
 from tests.workflow.core.test_moving import came, quiet
 
@@ -75,3 +95,33 @@ def test_while_it_cannot_be_erased_it_ends_still_and_what_it_leaves_is_with_its_
     assert sum(len(one.backlog) + len(one.unsent) for one in outcome.left) > 0, "some of them waited"
     assert stage.replies["over"] == outcome
     assert not [name for node in stage.nodes.values() for name in node.core.instances.wills.kept]
+
+
+SENT = Event("w.b.1", "w.a.1000000000001@n1", b"hi", "", "to")
+
+
+def restarted(record: Record, *views: InstanceView, follows: dict[str, tuple[str, ...]]) -> list[Command]:
+    """What a control that has just begun with that orders, when its node has told what it has."""
+    core = DomainCore(Random(), Streams(3).stream("placement"))
+    out = core.handle(1.0, Restored(((record, 1),), (), Before(term=1, nodes=("n1",))))
+    out = [one for put in out if isinstance(put, Put) for one in core.handle(1.0, Stored(put.key, 1))]
+    out += core.handle(1.1, NodeJoined(view.brief(Stage(quiet).nodes["n1"].core), "n1:1"))
+    return out + core.handle(1.2, Instances("n1", views, follows))
+
+
+def test_what_it_takes_along_is_with_a_control_that_begins_before_its_instances_have_it() -> None:
+    core = DomainCore(Random(), Streams(3).stream("placement"))
+    core.handle(0.0, NodeJoined(view.brief(Stage(quiet).nodes["n1"].core), "n1:1"))
+    spec = WorkflowSpec(name="demo", components=(function("a", to="b"), function("b")))
+    out = core.handle(0.0, StartAsked("on", spec, 0.0, "w~a", 2, (Left("a", unsent=(SENT,)),), ("a",)))
+    [put] = [one for one in out if isinstance(one, Put)]
+    record = msgspec.json.decode(put.value, type=Record)
+    orders = [one.message for one in restarted(record, follows={}) if isinstance(one, Send)]
+    assert [one.unsent for one in orders if isinstance(one, StartInstance)] == [(SENT,)]
+    runs = InstanceView("w.a.2000000000001", "w", "a", is_up=True)
+    cases: tuple[tuple[dict[str, tuple[str, ...]], bool], ...] = (({runs.id: ("w.a/2",)}, False), ({}, True))
+    for follows, orders_more in cases:
+        out = restarted(record, runs, follows=follows)
+        assert ("HandOver" in repr(out)) is orders_more, "it is given nothing twice"
+        again = [one for one in out if isinstance(one, Put) and one.key == WORKFLOWS + "w~a"]
+        assert [msgspec.json.decode(one.value, type=Record).left for one in again] == ([] if orders_more else [()])
