@@ -10,7 +10,7 @@ from attacca.worker.host.cgroups import Group
 from attacca.worker.runtime.process.fork_client import ForkClient
 
 OUTPUT_READ, OUTPUT_PER_S = 16_384, 4 << 20  # what is written past our capture, straight to descriptors 1 and 2
-STATUS_WAIT_S = 0.05  # how long the parent may take to tell how its child ended
+STATUS_WAIT_S = 0.5  # how long the parent may take to tell how its child ended: on a busy machine, many turns
 
 
 class ChildProcess:
