@@ -60,6 +60,8 @@ def test_one_is_chosen_or_it_is_said_why_none_is() -> None:
         ("Error: No such process (os error 3)", "no Python process"),
         ("Error: Failed to open executable: entity not found", "no Python process"),
         ("Error: Failed to write flamegraph: No stack counts found", "did nothing"),
+        ("Error: Failed to find python version from target process\n\nStack backtrace:\n 0: x", "no Python process"),
+        ("Error: it rains\n\nStack backtrace:\n 0: x", "it rains"),
         ("", "said nothing"),
     ],
 )

@@ -158,9 +158,7 @@ def trouble(pid: int, said: str) -> AttaccaError:
         return Forbidden(f"process {pid} is not to be looked into", RIGHTS)
     if "no stack counts" in low:
         return NotFound(f"process {pid} did nothing in this time", "send it requests meanwhile, or more --seconds")
-    if "no such process" in low or "not found" in low or "no such file" in low:
+    if any(words in low for words in ("no such process", "not found", "no such file", "python version")):
         return NotFound(f"no Python process is {pid}", "attacca status, or ps, has those there are")
-    last = said.strip().splitlines()
-    return NotFound(
-        f"py-spy made nothing of process {pid}: {last[-1][:200] if last else 'it said nothing'}", "try again"
-    )
+    why = next((line[:200] for line in said.splitlines() if line.startswith("Error:")), "it said nothing")
+    return NotFound(f"py-spy made nothing of process {pid}: {why}", "try again")

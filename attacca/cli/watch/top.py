@@ -1,72 +1,109 @@
 """`attacca top`: workers, functions and sandboxes, live."""
 
-import time
 from typing import Annotated, Any
 
 import typer
 
 from attacca.cli.options import DEFAULT_URL, Json, Token, Url
+from attacca.cli.screens.choosing import LOOKS, Chosen, Past, Sort, hour
 from attacca.cli.screens.terminal import console, counted, marked, milliseconds, seconds, show_json, visible
 from attacca.client.http import Client
 
 EXAMPLES = """
 attacca top
 attacca top --every 0.2
+attacca top --sort p99 --find shop
 attacca top --once  # one picture, no screen
 attacca top --json | jq '.[0].used_mb'
 """
 WIDE = 100  # columns that the whole of it needs
+WIDER = WIDE + LOOKS + 2  # with a curve of each function
+HISTORY_LOOKS = 10  # of a second, after which the hour has changed
 PHASES = {"busy": "green", "idle": "dim", "starting": "yellow", "making": "yellow"}
 
 
 def run(
     *,
+    sort: Annotated[Sort, typer.Option("--sort", help="The largest first; name: from a to z.")] = Sort.RUNNING,
+    find: Annotated[str, typer.Option("--find", metavar="TEXT", help="Functions with this in their name.")] = "",
     every_s: Annotated[float, typer.Option("--every", metavar="SECONDS", min=0.05, help="How often.")] = 1.0,
     once: Annotated[bool, typer.Option("--once", help="Print one picture and end.")] = False,
     url: Url = DEFAULT_URL,
     token: Token = "",
     as_json: Json = False,
 ) -> None:
-    """Watch workers, functions and sandboxes until Ctrl-C."""
+    """Watch workers, functions and sandboxes until q or Ctrl-C. Keys: s sorts by the next column, r the other way
+    round, / finds functions by their names, Esc shows all of them again."""
     with Client(url, token) as client:
         views = client.json("GET", "/api/workers")
         if as_json:
             show_json(views)
             return
-        screen = console()
+        screen, chosen = console(), Chosen(sort=sort, find=find)
         if once or not screen.is_terminal or screen.is_dumb_terminal:
-            screen.print(picture(views, client.url, width=screen.width))
+            told = client.json("GET", "/api/history")
+            screen.print(picture(views, client.url, width=screen.width, chosen=chosen, history=told))
             return
-        watch(client, views, every_s)
+        watch(client, views, every_s, chosen)
 
 
-def watch(client: Client, views: list[dict[str, Any]], every_s: float) -> None:
+def watch(client: Client, views: list[dict[str, Any]], every_s: float, chosen: Chosen) -> None:
     from rich.live import Live
 
+    from attacca.cli.screens.keys import keys
+
+    past, history, looks = Past(), client.json("GET", "/api/history"), 0
+    past.see(overall([function for view in views for function in view["functions"]]))
     try:
-        with Live(picture(views, client.url), console=console(), screen=True, auto_refresh=False) as live:
-            while True:
+        with keys() as pressed, Live(console=console(), screen=True, auto_refresh=False) as live:
+            while not chosen.is_over:
                 size = live.console.size
-                live.update(picture(views, client.url, size.height, size.width), refresh=True)
-                time.sleep(every_s)  # noqa: TID251 - a person looks at it
-                views = client.json("GET", "/api/workers")
+                shown = picture(views, client.url, size.height, size.width, chosen, history, past, has_keys=True)
+                live.update(shown, refresh=True)
+                if signs := pressed.wait(every_s):
+                    for sign in signs:
+                        chosen = chosen.press(sign)
+                    continue
+                views, looks = client.json("GET", "/api/workers"), looks + 1
+                past.see(overall([function for view in views for function in view["functions"]]))
+                if looks % max(int(HISTORY_LOOKS / every_s), 1) == 0:
+                    history = client.json("GET", "/api/history")
     except KeyboardInterrupt:
         return
 
 
-def picture(views: list[dict[str, Any]], url: str, rows: int = 0, width: int = WIDE) -> Any:
-    """Everything at once; `rows` is the height of the screen, 0 for no limit."""
+def picture(
+    views: list[dict[str, Any]],
+    url: str,
+    rows: int = 0,
+    width: int = WIDE,
+    chosen: Chosen | None = None,
+    history: dict[str, Any] | None = None,
+    past: Past | None = None,
+    *,
+    has_keys: bool = False,
+) -> Any:
+    """Everything at once; `rows` is the height of the screen, 0 for no limit. `past`: with a curve of each function."""
     from rich.console import Group
     from rich.text import Text
 
+    chosen = chosen or Chosen()
     parts: list[Any] = [Text.assemble(("attacca top ", "bold"), (visible(url), "dim"))]
+    parts += [Text(visible(chosen.line()), style="dim", no_wrap=True, overflow="ellipsis")] if has_keys else []
+    lately = hour(history, 30 if width >= WIDE else 15) if history else ""
+    parts += [Text(lately, no_wrap=True, overflow="ellipsis")] if lately else []
     for view in views:
         parts.append(worker_line(view, 24 if width >= WIDE else 0))
         parts += [machine_line(view["load"])] if view["load"] else []
-    functions = overall([function for view in views for function in view["functions"]])
-    sandboxes = [sandbox for view in views for sandbox in view["sandboxes"]]
-    room = max(rows - len(parts) - len(functions) - 6, 3) if rows else len(sandboxes)
-    parts += [Text(""), functions_table(functions, is_narrow=width < WIDE), Text(""), sandboxes_table(sandboxes[:room])]
+    functions = chosen.arranged(overall([function for view in views for function in view["functions"]]))
+    sandboxes = [sandbox for view in views for sandbox in view["sandboxes"] if chosen.holds(sandbox["revision"])]
+    fitting = functions[: max(rows - len(parts) - 9, 3)] if rows else functions
+    room = max(rows - len(parts) - len(fitting) - 6, 3) if rows else len(sandboxes)
+    table = functions_table(fitting, is_narrow=width < WIDE, past=past if width >= WIDER else None)
+    parts += [Text(""), table]
+    if len(functions) > len(fitting):
+        parts.append(Text(f"and {len(functions) - len(fitting)} more functions", style="dim"))
+    parts += [Text(""), sandboxes_table(sandboxes[:room])]
     if len(sandboxes) > room:
         parts.append(Text(f"and {len(sandboxes) - room} more", style="dim"))
     return Group(*parts)
@@ -114,10 +151,10 @@ def machine_line(load: dict[str, Any]) -> Any:
     return Text(f"  {' · '.join(said)}", style="dim")
 
 
-def functions_table(functions: list[dict[str, Any]], *, is_narrow: bool) -> Any:
+def functions_table(rows: list[dict[str, Any]], *, is_narrow: bool, past: Past | None = None) -> Any:
+    """In the order in which they come."""
     from rich.table import Table
 
-    rows = sorted(functions, key=lambda row: (-row["running"], -row["invocations"], row["function"]))
     columns = {
         "queued": [_count(row["queued"], "yellow") for row in rows],
         "running": [_count(row["running"], "green") for row in rows],
@@ -133,6 +170,8 @@ def functions_table(functions: list[dict[str, Any]], *, is_narrow: bool) -> Any:
     }
     if is_narrow:
         del columns["templates"]
+    if past is not None:
+        columns["lately"] = [past.curve(row["function"]) for row in rows]
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1 if is_narrow else 2, 0, 0))
     table.add_column("function", style="cyan", no_wrap=True, overflow="ellipsis")
     for heading in columns:
