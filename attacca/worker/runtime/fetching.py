@@ -1,12 +1,11 @@
 """A runtime behind a worker's supplies: a start waits until what it is made of has come, and others do not wait."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Collection
 
 import msgspec
 
-from attacca.errors import AttaccaError, StartFailed
+from attacca.errors import StartFailed
 from attacca.kernel.clock import Clock
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation
@@ -21,8 +20,7 @@ from attacca.worker.core.reports import (
 )
 from attacca.worker.runtime.supplies import Supplies, digests
 from attacca.worker.runtime.types import Runtime
-
-LOG = logging.getLogger("attacca.worker")
+from attacca.worker.runtime.unforeseen import failure
 
 
 class Fetching:
@@ -111,13 +109,10 @@ class Fetching:
         except asyncio.CancelledError:
             del self._waiting[name]
             self._sink(failed(StartFailed.code, "it was given up before its code had come", ""))
-        except AttaccaError as error:
+        except Exception as error:  # noqa: BLE001 - logged where it was not foreseen
             del self._waiting[name]
-            self._sink(failed(error.code, error.message, error.hint))
-        except Exception as error:  # a start that nobody hears of again would hold its memory for good
-            LOG.error("bug: the code of %s did not come", revision.id, exc_info=error)
-            del self._waiting[name]
-            self._sink(failed(StartFailed.code, f"its code did not come: {error}", "see the worker's log"))
+            why = failure(error, f"the code of {revision.id} did not come")
+            self._sink(failed(why.code, why.message, why.hint))
         else:
             del self._waiting[name]
             self._came_ms[name] = (self._clock.now() - since) * 1e3

@@ -223,7 +223,7 @@ def test_a_start_ends_whatever_is_wrong_with_its_code(tmp_path: Path, logged: Lo
         await bench.until(lambda: bench.reports != [])
         [failed] = bench.reports
         assert isinstance(failed, TemplateFailed)
-        assert (failed.code, failed.message) == ("start_failed", "its code did not come: no such word")
+        assert (failed.code, failed.message) == ("start_failed", "the code of f@1 did not come: no such word")
         assert repr(bench.runtime).startswith("<Fetching 0 starts wait")
 
     tried(tmp_path, story)

@@ -18,6 +18,7 @@ from attacca.model.invocation import Invocation
 from attacca.worker.core.events import OfEvent
 from attacca.worker.core.reports import Report, SandboxFailed, Sink, TemplateFailed, TemplateReady
 from attacca.worker.runtime.types import Runtime
+from attacca.worker.runtime.unforeseen import failure
 from attacca.worker.runtime.wasm.machine_code import MachineCode
 
 HANDLER = "host.function:application"
@@ -82,9 +83,10 @@ class WasmFunctions:
         try:
             await self._opened()
             code, kind = await self._code.bring(*revision.artefact.digests)
-        except AttaccaError as error:
+        except Exception as error:  # noqa: BLE001 - logged where it was not foreseen
+            why = failure(error, f"the code of {revision.id} was not made")
             if self._preparing.pop(name, None) is not None:
-                self._sink(_failure(name, failed, error))
+                self._sink(_failure(name, failed, why))
             return
         if self._preparing.pop(name, None) is None:
             return
@@ -100,7 +102,7 @@ class WasmFunctions:
             self._opening = self._loop.create_task(self._processes.open(self.hear))
         try:
             await asyncio.shield(self._opening)
-        except AttaccaError:
+        except Exception:
             self._opening = None
             raise
 

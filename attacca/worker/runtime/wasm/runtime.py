@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import msgspec
 
-from attacca.errors import AttaccaError, BadFunction
+from attacca.errors import BadFunction
 from attacca.kernel.clock import Clock
 from attacca.model.events import Delivery, EventKind
 from attacca.model.function import Revision
@@ -31,6 +31,7 @@ from attacca.worker.core.reports import (
     StateOffered,
     TemplateFailed,
 )
+from attacca.worker.runtime.unforeseen import failure
 from attacca.worker.runtime.wasm.ahead import Ahead, key
 from attacca.worker.runtime.wasm.envelope import COMPILE, RUN, enveloped, to_compile
 from attacca.worker.runtime.wasm.hosts import Hosts, Processes, Taken
@@ -132,8 +133,9 @@ class WasmRuntime:
         began = self._clock.now()
         try:
             module = await self._modules.bring(digest)
-        except AttaccaError as error:
-            self._give_up(instance, SandboxFailed(instance.sandbox, error.code, error.message))
+        except Exception as error:  # noqa: BLE001 - logged where it was not foreseen
+            why = failure(error, f"the module of {instance.revision.id} did not come")
+            self._give_up(instance, SandboxFailed(instance.sandbox, why.code, why.message))
         else:
             instance.code_ms = (self._clock.now() - began) * 1e3
             self._place(instance, module)

@@ -14,6 +14,7 @@ from attacca.worker.core.reports import Report, SandboxFailed, SandboxReady, Tem
 from attacca.worker.runtime.wasm import machine_code
 from attacca.worker.runtime.wasm.functions import KILLED, WasmFunctions
 from attacca.worker.runtime.wasm.machine_code import MachineCode
+from tests.logged import Logged
 from tests.worker.stage import revision
 
 OF = msgspec.structs.replace(revision("f"), artefact=WasmFunction("c0de"))
@@ -49,6 +50,8 @@ async def compiled(source: bytes) -> bytes:
     await asyncio.sleep(0)
     if source == b"bad":
         raise BadFunction("it cannot be compiled", "mend it")
+    if source == b"odd":
+        raise TypeError("no such word")
     return source
 
 
@@ -99,6 +102,17 @@ def test_what_cannot_be_compiled_is_told_and_not_tried_again(tmp_path: Path) -> 
         assert await heard() == SandboxFailed("s", "bad_function", "it cannot be compiled", "it cannot be compiled")
 
     play(tmp_path, b"bad", story)
+
+
+def test_a_start_ends_whatever_goes_wrong(tmp_path: Path, logged: Logged) -> None:
+    async def story(runtime: WasmFunctions, _: Beneath, heard: Any) -> None:
+        runtime.make_template("t", OF)
+        failed = await heard()
+        assert (failed.code, failed.message.partition(": ")[2]) == ("start_failed", "no such word")
+        assert repr(runtime).startswith("<WasmFunctions 0 on their way")
+
+    play(tmp_path, b"odd", story)
+    assert logged.messages == [f"bug: the code of {OF.id} was not made"]
 
 
 def test_what_is_ended_while_it_is_compiled_ends_once(tmp_path: Path) -> None:

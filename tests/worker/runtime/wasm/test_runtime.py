@@ -31,6 +31,7 @@ from attacca.worker.runtime.wasm import hosts
 from attacca.worker.runtime.wasm.envelope import ENVELOPE
 from attacca.worker.runtime.wasm.host.main import ENVELOPE as THEIRS
 from attacca.worker.runtime.wasm.runtime import Hosted, WasmRuntime
+from tests import logged as hearing
 from tests.cases import each
 from tests.worker.stage import revision
 
@@ -258,6 +259,21 @@ def test_a_start_that_fails_says_why_and_the_next_is_tried(tmp_path: Path, fails
         await bench.reports.get()
 
     play(tmp_path, story)
+
+
+def test_a_start_ends_whatever_goes_wrong(tmp_path: Path, logged: hearing.Logged) -> None:
+    async def story(bench: Bench) -> None:
+        async def broken(digest: str) -> bytes:
+            raise TypeError("no such word")
+
+        bench.runtime._modules.bring = broken  # type: ignore[method-assign]  # what nobody foresaw
+        bench.runtime.make_sandbox("s", bench.of, None)
+        failed = await bench.reports.get()
+        assert isinstance(failed, SandboxFailed)
+        assert (failed.code, failed.message.partition(": ")[2]) == ("start_failed", "no such word")
+
+    play(tmp_path, story)
+    assert logged.messages == ["bug: the module of wasm@1 did not come"]
 
 
 def test_a_module_that_cannot_be_compiled_is_refused(tmp_path: Path) -> None:
