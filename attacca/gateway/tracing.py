@@ -14,7 +14,19 @@ from msgspec.structs import replace
 from attacca.gateway.core.inflight import Inflight
 from attacca.gateway.core.statistics import BOUNDS_S
 from attacca.model.invocation import Request, Start, Timing
-from attacca.model.trace import FIELD, RUN, Exemplar, Span, TraceParent, is_chosen, parsed, span_of, trace_of
+from attacca.model.trace import (
+    FIELD,
+    RUN,
+    SAMPLED,
+    Exemplar,
+    Span,
+    TraceParent,
+    is_chosen,
+    names_of,
+    parsed,
+    span_of,
+    trace_of,
+)  # fmt: skip
 
 PHASES = ("queued", "placed", "sandbox", "code", "imports", RUN)
 PARENTS = 50_000  # of invocations that are not over, as far as their clients trace them
@@ -96,20 +108,22 @@ class Sampling:
         return self._parents.get(invocation)
 
     def begun(self, invocation: str, request: Request) -> Request:
-        parent = parsed(request.trace) if request.trace else None
+        trace, span = names_of(invocation)
+        headers, parent = request.headers, None
+        if request.trace:
+            parent = parsed(request.trace)
+            headers = tuple(field for field in headers if field[0] != FIELD)
         if parent is None:
-            trace = trace_of(invocation)
-            flags = int(is_chosen(trace, self._rate))
+            flags = SAMPLED if is_chosen(trace, self._rate) else 0
         else:
             if len(self._parents) >= PARENTS:
                 del self._parents[next(iter(self._parents))]
             self._parents[invocation] = parent
-            trace, flags = parent.trace, parent.flags
-        told = str(TraceParent(trace, span_of(invocation, RUN), flags))
+            trace, flags = parent.trace, parent.flags & SAMPLED
+        told = f"00-{trace}-{span}-0{flags}"
         if not request.headers:
             return replace(request, trace=told)
-        others = tuple(field for field in request.headers if field[0] != FIELD)
-        return replace(request, trace=told, headers=(*others, (FIELD, told.encode())))
+        return replace(request, trace=told, headers=(*headers, (FIELD, told.encode())))
 
     def ended(self, inflight: Inflight) -> None:
         parent = self._parents.pop(inflight.id, None) if self._parents else None

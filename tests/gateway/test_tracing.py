@@ -2,6 +2,7 @@ import pytest
 
 from attacca.gateway.core.inflight import Function, Inflight
 from attacca.gateway.core.workers import WorkerHandle
+from attacca.gateway.http.request import Head
 from attacca.gateway.tracing import NoTracing, Sampling, Slowest, phases
 from attacca.model.invocation import Request, Start, Timing
 from attacca.model.trace import FIELD, RUN, Span, TraceParent, parsed, span_of, trace_of
@@ -81,6 +82,10 @@ def test_what_is_no_trace_begins_a_new_one() -> None:
     seen = desk.run("9f-1", Request(headers=((FIELD, b"00-x"),), trace="00-x"))
     assert parsed(seen.trace) == TraceParent(trace_of("9f-1"), span_of("9f-1", RUN), 0)
     assert seen.headers == ((FIELD, seen.trace.encode()),)
+    fields = [(FIELD, b"")]
+    nothing = Head(b"GET", b"/", fields, dict(fields), "1.1", True, False, False, True).traceparent  # noqa: FBT003
+    again = desk.run("9f-1", Request(headers=((FIELD, b""),), trace=nothing))
+    assert again.headers == seen.headers
     assert desk.put == []
 
 

@@ -48,8 +48,9 @@ class Head(msgspec.Struct, gc=False):
 
     @property
     def traceparent(self) -> str:
+        """Empty only where there is none."""
         found = self.named.get(FIELD)
-        return "" if found is None else found.decode("latin-1")
+        return "" if found is None else found.decode("latin-1") or " "
 
     @property
     def is_chunked(self) -> bool:
