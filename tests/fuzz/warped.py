@@ -1,10 +1,14 @@
 """A loop whose clock we set, that counts its turns, and writes down what escapes to it."""
 
 import asyncio
+import contextlib
 import os
+import time
 from typing import Any
 
 from attacca.guest.link import Link
+
+PATIENCE_S = 3.0
 
 
 class Warped(asyncio.SelectorEventLoop):
@@ -47,3 +51,16 @@ class Warped(asyncio.SelectorEventLoop):
 
 def descriptors() -> set[str]:
     return set(os.listdir("/proc/self/fd"))
+
+
+def left_open(before: set[str], loop: Warped) -> list[str]:
+    """What descriptors lead to that were not there `before`, when whoever else is in this process has had time to close
+    its own."""
+    end = time.monotonic() + PATIENCE_S
+    while (more := descriptors() - before) and time.monotonic() < end:
+        loop.wait(0.05)
+    found = []
+    for number in more:
+        with contextlib.suppress(OSError):  # the one by which the directory was read
+            found.append(os.readlink(f"/proc/self/fd/{number}"))
+    return found

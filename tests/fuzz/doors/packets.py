@@ -39,7 +39,7 @@ from attacca.worker.runtime.process.zygote.spawn_spec import BIRTH
 from tests.fuzz.door import Door
 from tests.fuzz.framing import as_json, frame, head, left_over, odd, times
 from tests.fuzz.mutation import NUMBERS, UNICODE, mutate
-from tests.fuzz.warped import Warped, descriptors
+from tests.fuzz.warped import Warped, descriptors, left_open
 from tests.gateway.play import revision
 
 OPTIONS = ProcessOptions(isolation="none", use_cgroups=False, max_response_mb=1)
@@ -331,7 +331,7 @@ class Story:
             mine = [type(one) for one in self.reports if getattr(one, "template", getattr(one, "sandbox", "")) == name]
             ends = [kind for kind in mine if kind in (begun, failed_, gone)]
             assert ends in ([failed_], [begun, gone]), f"{name} is reported as {ends}"
-        assert descriptors() == self.before, "a descriptor is left open"
+        assert left_open(self.before, self.loop) == [], "a descriptor is left open"
 
 
 # Frames.
