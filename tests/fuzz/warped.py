@@ -8,7 +8,7 @@ from typing import Any
 
 from attacca.guest.link import Link
 
-PATIENCE_S = 3.0
+PATIENCE_S = 1.0
 
 
 class Warped(asyncio.SelectorEventLoop):
