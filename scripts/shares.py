@@ -35,7 +35,7 @@ COMMON = [  # a third of all imports, and what Litestar asks for when the first 
 LAW = 150  # bytes of other tests that take as long as one @given, or one that is marked as long
 LONG = "hypothesis or long"  # the marks of those that draw their cases, or try many
 MOST = 8  # processes: each takes a while to start
-ROUNDS = 6  # of dealing pieces out: what lies far apart in the tree takes far from the same time a byte
+ROUNDS = 8  # of dealing pieces out: what lies far apart in the tree takes far from the same time a byte
 NOTHING = 5  # pytest found none to run, which is right where another process did
 
 

@@ -71,6 +71,7 @@ def test_json_that_is_too_deep_is_the_clients_fault_whatever_it_is_called(body: 
             event(body, kind)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "body", [b"9" * 5000, b"-" + b"9" * 5000, b'{"a": [' + b"1" * 5000 + b"]}", b" " + b"9" * 5000]

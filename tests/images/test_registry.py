@@ -7,6 +7,8 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from attacca.errors import BadFunction, Forbidden, Unauthorized
 from attacca.images.core.manifests import OCI_MANIFEST
 from attacca.images.core.uploads import UploadLimits
@@ -14,6 +16,8 @@ from attacca.images.registry import Registry
 from attacca.images.spoken import Body
 from attacca.images.store import ImageLimits
 from tests.images.stage import entry, layer, parts, sha, store
+
+pytestmark = pytest.mark.long  # images are written and read
 
 SMALL = UploadLimits(most=2, idle_s=10, blob_bytes=1 << 20)
 

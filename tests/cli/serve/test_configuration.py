@@ -8,6 +8,8 @@ from attacca.kernel.registry import Choice
 from attacca.kernel.settings import keys
 from attacca.worker.host.memory import available_mb
 
+pytestmark = pytest.mark.long  # settings are read from files
+
 HOME = {"HOME": "/home/ann"}
 
 
@@ -109,7 +111,6 @@ def test_variables_of_the_client_are_no_settings() -> None:
     load({**HOME, "ATTACCA_URL": "http://x", "ATTACCA_TOKEN": "t", "ATTACCA_MIRRORS": "docker.io=m.example"})
 
 
-@pytest.mark.long
 def test_what_control_decides_by_is_chosen_there_and_slots_at_the_gateway() -> None:
     plain = load(HOME).value
     assert (plain.control.scaling, plain.control.placement) == (Choice(policy="knative"), Choice(policy="kubernetes"))

@@ -109,6 +109,7 @@ def test_a_head_that_others_could_read_otherwise_is_refused(head: bytes) -> None
         read([b"--edge\r\n" + head + b"\r\n\r\n{}\r\n--edge--"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", range(HEAD_BYTES - 2, HEAD_BYTES + 3))
 def test_how_long_a_head_may_be_does_not_hang_on_the_cut(size: int) -> None:
     filled = SETTINGS + b"\r\nX: "

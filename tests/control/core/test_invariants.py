@@ -138,6 +138,7 @@ BREAKS = [
 ]
 
 
+@pytest.mark.long
 @as_written
 @pytest.mark.parametrize("break_it", BREAKS)
 def test_what_is_broken_is_noticed(break_it: Break, monkeypatch: pytest.MonkeyPatch) -> None:

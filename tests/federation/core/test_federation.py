@@ -278,6 +278,7 @@ def test_what_cannot_be_kept_is_not_begun() -> None:
     assert stage.domains["a"].begun == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(3))
 def test_whatever_comes_and_goes_each_is_in_one_domain_at_last(seed: int) -> None:
     chance, stage = random.Random(seed), Stage(Domain("a"), Domain("b"), Domain("c"))

@@ -89,6 +89,7 @@ def test_targets_in_every_form(target: str, status: int) -> None:
 # Who may ask.
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", ["/function/echo", "/function/nobody", "/healthz", "/metrics", "/api/x", "/nothing"])
 @pytest.mark.parametrize(
     "hosts", [[], ["Host: a b"], ["Host:"], ["Host: localhost", "Host: localhost"], ["Host: localhost:99999999"]]

@@ -8,6 +8,7 @@ from attacca.policy.placement.computing import Computing
 from tests.policy.placement.machines import SMALL, Facts, made, placed
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("formula", "share"), [("product", 8 / 9), ("larger", 4 / 5)])
 def test_who_can_compute_more_gets_more_by_either_formula(formula: str, share: float) -> None:
     small, large = Machine(processors=1, cores=1, mhz=2000.0), Machine(processors=4, cores=2, mhz=2000.0)

@@ -22,6 +22,8 @@ from attacca.worker.runtime.fetching import Fetching
 from attacca.worker.runtime.supplies import Supplies
 from tests.logged import Logged
 
+pytestmark = pytest.mark.long  # files are written and read
+
 PIECE = 2000
 N = TypeVar("N")
 

@@ -42,6 +42,7 @@ def bounded_and_guarded(seed: int, steps: int = 30) -> None:
 MOST = (bounded, bounded_and_guarded)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("law", MOST)
 def test_there_are_never_more_of_a_component_than_its_most(law: Callable[[int], None]) -> None:
     for seed in range(SEEDS):

@@ -1,5 +1,7 @@
 """What whoever writes an event function may rely on, whatever graph it is in; see `tests/workflow/checklist.py`."""
 
+import pytest
+
 from attacca.model.events import ReplyKind
 from attacca.model.workflow import Component
 from attacca.worker.core.events import Respond
@@ -7,6 +9,8 @@ from attacca.workflow.core import identities
 from tests.cases import each
 from tests.workflow.core.stage import Stage, calls, function, sends
 from tests.workflow.core.test_moving import came, quiet
+
+pytestmark = pytest.mark.long  # whole stories
 
 
 def resource(name: str) -> Component:

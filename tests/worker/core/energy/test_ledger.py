@@ -11,6 +11,8 @@ from attacca.worker.core.energy.attribution import IdleBy
 from attacca.worker.core.energy.counters import Sum, Zone
 from attacca.worker.core.energy.ledger import FunctionAccount, Ledger, Look, RunAccount, SandboxAccount
 
+pytestmark = pytest.mark.long  # a machine runs for minutes
+
 
 def book(by: IdleBy = IdleBy.MEMORY, idle_w: float | None = 10.0, tick_s: float = 0.0) -> Ledger:
     return Ledger("test", by, idle_w, tick_s)

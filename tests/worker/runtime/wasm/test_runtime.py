@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from attacca.errors import IsolationMissing
 from attacca.kernel.clock import ManualClock
@@ -34,6 +35,8 @@ from attacca.worker.runtime.wasm.runtime import Hosted, WasmRuntime
 from tests import logged as hearing
 from tests.cases import each
 from tests.worker.stage import revision
+
+pytestmark = pytest.mark.long  # modules are compiled
 
 MODULE = "c0de"
 TEMPLATE = TemplateReady("wasm-template", "host.main:Wasm", Signature.EVENTS, 20, 1.0, 1.0, 1.0)

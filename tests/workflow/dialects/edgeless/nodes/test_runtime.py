@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from google.protobuf import text_format
 
 from attacca.errors import AttaccaError, BadFunction, BadRequest, Unreachable
@@ -27,6 +28,8 @@ from attacca.workflow.dialects.edgeless.nodes.addresses import SOURCES_MOST, Add
 from attacca.workflow.dialects.edgeless.nodes.runtime import Guest, NodeRuntime
 from attacca.workflow.dialects.edgeless.nodes.speech import Kind, Said, said
 from attacca.workflow.dialects.edgeless.words import words
+
+pytestmark = pytest.mark.long  # messages of another's are made
 
 NODE, HERE, PID = "c1958bff-e06a-4848-92df-f171c73f600c", "00000000-0000-0000-0000-000000000007", "848f9235"
 CODE = b"\0asm"
