@@ -83,7 +83,7 @@ def test_what_is_no_trace_begins_a_new_one() -> None:
     assert parsed(seen.trace) == TraceParent(trace_of("9f-1"), span_of("9f-1", RUN), 0)
     assert seen.headers == ((FIELD, seen.trace.encode()),)
     fields = [(FIELD, b"")]
-    nothing = Head(b"GET", b"/", fields, dict(fields), "1.1", True, False, False, True).traceparent  # noqa: FBT003
+    nothing = Head(b"GET", b"/", fields, dict(fields), "1.1", True, False, False, True).traceparent  # noqa: FBT003 - as the reader makes it
     again = desk.run("9f-1", Request(headers=((FIELD, b""),), trace=nothing))
     assert again.headers == seen.headers
     assert desk.put == []

@@ -206,7 +206,7 @@ def test_nothing_on_a_node_is_made_anew_because_control_was_away(tmp_path: Path)
                 until(lambda: {row["state"] for row in domain.rows("ticking").values()} == {"up"}, "all is known again")
                 until(lambda: name(node) in domain.names(), "the node is too")
                 had = len(numbers())
-                until(lambda had=had: len(numbers()) > had + 5, "events pass again")  # type: ignore[misc]
+                until(lambda had=had: len(numbers()) > had + 5, "events pass again")  # type: ignore[misc]  # of a default
             after = domain.rows("ticking")
             assert [row["instance"] for row in after.values()] == [row["instance"] for row in before.values()]
             assert (node.instances, node.resets) == (hosted, 1)

@@ -220,7 +220,7 @@ def test_a_start_ends_whatever_is_wrong_with_its_code(tmp_path: Path, logged: Lo
         def broken(packed: Path, kind: str, digest: str) -> None:
             raise TypeError("no such word")
 
-        bench.there["aa"], bench.cache.unpack = packed(b"x"), broken  # type: ignore[method-assign]
+        bench.there["aa"], bench.cache.unpack = packed(b"x"), broken  # type: ignore[method-assign]  # what nobody foresaw
         bench.runtime.make_template("t", revision("aa"))
         await bench.until(lambda: bench.reports != [])
         [failed] = bench.reports
