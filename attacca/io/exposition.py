@@ -1,5 +1,6 @@
 """Pages for Prometheus, in its own text format and in OpenMetrics, which also has exemplars."""
 
+import re
 import threading
 from collections.abc import Iterable
 from enum import Enum
@@ -10,6 +11,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
 OPEN_METRICS: Final = b"application/openmetrics-text"
+REFUSED: Final = re.compile(rb"q\s*=\s*0(\.0*)?")  # the weight of what a client does not take
 END: Final = b"# EOF\n"  # of a page of OpenMetrics, which must have it, and nothing behind it
 
 
@@ -31,8 +33,11 @@ def pause() -> None:
 
 def form_of(accept: bytes) -> Form:
     """The one to answer with: OpenMetrics to who takes it."""
-    kinds = (one.partition(b";")[0].strip().lower() for one in accept.split(b","))
-    return Form.OPEN if OPEN_METRICS in kinds else Form.TEXT
+    for one in accept.lower().split(b","):
+        kind, *parameters = (part.strip() for part in one.split(b";"))
+        if kind == OPEN_METRICS and not any(REFUSED.fullmatch(part) for part in parameters):
+            return Form.OPEN
+    return Form.TEXT
 
 
 def whole(page: bytes, form: Form) -> bytes:

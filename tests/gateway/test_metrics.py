@@ -76,6 +76,7 @@ def test_others_have_their_turns_while_it_is_written() -> None:
 
 def test_openmetrics_is_for_those_who_take_it() -> None:
     assert form_of(b"text/plain;q=0.5, application/openmetrics-text; version=1.0.0;q=0.9,*/*") is Form.OPEN
+    assert form_of(b"application/openmetrics-text; version=1.0.0; q=0.0, text/plain") is Form.TEXT
     assert form_of(b"text/plain, */*") is form_of(b"") is Form.TEXT
 
 

@@ -8,8 +8,6 @@ import msgspec
 from attacca.errors import StartFailed
 from attacca.kernel.clock import Clock
 from attacca.model.function import Revision
-from attacca.model.invocation import Invocation
-from attacca.worker.core.events import OfEvent
 from attacca.worker.core.reports import (
     Report,
     SandboxFailed,
@@ -18,12 +16,13 @@ from attacca.worker.core.reports import (
     TemplateFailed,
     TemplateReady,
 )
+from attacca.worker.runtime.around import Around
 from attacca.worker.runtime.supplies import Supplies, digests
 from attacca.worker.runtime.types import Runtime
 from attacca.worker.runtime.unforeseen import failure
 
 
-class Fetching:
+class Fetching(Around):
     """It is a `types.Runtime`. `held`: the digests of what the worker has sandboxes and templates of. How long the
     code took to come is part of the start's `code` time."""
 
@@ -35,10 +34,6 @@ class Fetching:
 
     def __repr__(self) -> str:
         return f"<Fetching {len(self._waiting)} starts wait for {self._supplies!r}>"
-
-    @property
-    def has_events(self) -> bool:
-        return self._inner.has_events
 
     async def open(self, sink: Sink) -> None:
         self._sink = sink
@@ -71,24 +66,6 @@ class Fetching:
     def kill(self, sandbox: str) -> None:
         if not self._give_up(sandbox):
             self._inner.kill(sandbox)
-
-    def run(self, sandbox: str, revision: Revision, invocation: Invocation) -> None:
-        self._inner.run(sandbox, revision, invocation)
-
-    def stop(self, sandbox: str, invocation: str) -> None:
-        self._inner.stop(sandbox, invocation)
-
-    def body(self, sandbox: str, invocation: str, data: bytes, last: bool) -> None:  # noqa: FBT001 - mirrors messages.Body
-        self._inner.body(sandbox, invocation, data, last)
-
-    def flow(self, sandbox: str, invocation: str, paused: bool) -> None:  # noqa: FBT001 - mirrors messages.Flow
-        self._inner.flow(sandbox, invocation, paused)
-
-    def tell(self, sandbox: str, word: OfEvent) -> None:
-        self._inner.tell(sandbox, word)
-
-    def leave(self, sandbox: str, invocation: str) -> None:
-        self._inner.leave(sandbox, invocation)
 
     def _begin(
         self, name: str, revision: Revision, begin: Callable[[], None], failed: Callable[[str, str, str], Report]
