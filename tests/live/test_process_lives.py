@@ -110,7 +110,7 @@ def test_code_that_cannot_be_imported_is_refused_with_the_reason(source: str, co
     async def story(house: House) -> object:
         return await house.template(house.function(source, memory_mb=64))
 
-    report = visit(story, start_timeout_s=SOON_S)
+    report = visit(story, start_timeout_s=SOON_S, last_words_s=SOON_S)
     assert isinstance(report, TemplateFailed)
     assert (report.code, says in report.message + report.traceback) == (code, True), report
 

@@ -15,6 +15,7 @@ class ProcessOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     isolation: str = "process"
     memory_limits: Literal["enforce", "watch"] = "enforce"
     start_timeout_s: Annotated[float, msgspec.Meta(gt=0)] = 30.0  # until the code is imported
+    last_words_s: Annotated[float, msgspec.Meta(gt=0)] = 1.0  # more, for it to say where it was, before it is killed
     space_mb: Megabytes = 64  # of /tmp and of /dev/shm each; it counts against the function's memory too
     processes: Annotated[int, msgspec.Meta(ge=4, le=100_000)] = 128  # and threads, in one sandbox
     open_files: Annotated[int, msgspec.Meta(ge=32, le=1_048_576)] = 1024

@@ -36,7 +36,6 @@ from attacca.worker.runtime.process.zygote_manager import ZygoteManager
 END_S = 10.0  # for the last process to go
 FRAMES_MB = 256  # of frames that are not complete, of all sandboxes together; no function may have more than half
 SEEK_S, SEEK_TRIES = 0.001, 10  # for a process that was born; a second in all
-LAST_WORDS_S = 1.0  # an import that takes too long can say where it was, before it is killed
 
 
 class ProcessRuntime:
@@ -206,7 +205,8 @@ class ProcessRuntime:
         self._wiring.prepare(made)
         self._births[process.number] = made.name
         user = self.common.users.take(made.revision.function)
-        made.timer = self._loop.call_later(self._options.start_timeout_s + LAST_WORDS_S, self._give_up, made)
+        patience_s = self._options.start_timeout_s + self._options.last_words_s
+        made.timer = self._loop.call_later(patience_s, self._give_up, made)
         descriptors = (*inner[:2], writer, *inner[2:])
 
         def begin(parent: ForkClient | None) -> None:
