@@ -223,9 +223,10 @@ class Orchestrator:
         return self.is_up and name in self._links
 
     def is_replaced(self, instance: str) -> bool:
-        """It was given up, and no orchestrator has found since that it goes on all the same."""
+        """It was given up, and no orchestrator has found since that it goes on all the same. While there is none, what
+        the last one knew is so still."""
         node = self.given_up.get(instance)
-        return node is not None and self.is_up and self.core.books.part(instance, node) is None
+        return node is not None and self.core.books.part(instance, node) is None
 
     # What is asked for.
 

@@ -89,6 +89,18 @@ def test_a_node_that_control_does_not_hear_is_given_up_and_its_instances_are_not
     assert totals.ok > 25
 
 
+def test_whose_place_another_has_goes_on_while_it_hears_nothing_also_where_control_dies() -> None:
+    told = {
+        "name": "deaf", "workload": {"duration_s": 8.0, "drain_s": 20.0}, "workflows": [CHAIN],
+        "system": {"workers": 3, "silent_s": 1.5, "placement": {"policy": "round_robin"}, "cut_off_s": 300.0},
+        "faults": [
+            {"kind": "deaf", "at_s": 2.0, "for_s": 8.0, "worker": 1},
+            {"kind": "control_crash", "at_s": 6.0, "for_s": 1.0},
+        ],
+    }  # fmt: skip
+    assert run(msgspec.convert(told, Scenario), SystemClock(), Options(checks="all")).totals.ok > 25
+
+
 def test_calls_are_answered_by_way_of_all_that_were_called() -> None:
     calls = {**CHAIN, "template": "calls"}
     totals = played(calls).totals
