@@ -3,11 +3,13 @@
 from pathlib import Path
 
 from attacca.cli.serve.planes.federating import OfFederation
+from attacca.cli.serve.planes.joining import Renewing
 from attacca.cli.serve.planes.orchestrating import OfDomain
 from attacca.federation.code import Code, Shelf
 from attacca.federation.driver import Federation
 from attacca.federation.member import Member
 from attacca.federation.portal import Portal
+from attacca.io.certificates import Certificates, make_authority, make_plane
 from attacca.io.store.memory import MemoryStore
 from attacca.io.wire.peers import Peers
 from attacca.io.wire.stream import StreamLink
@@ -19,7 +21,7 @@ from attacca.workflow.driver import Workflows
 from tests.workflow.test_repr import cordon
 
 
-def test_what_changes_says_its_state() -> None:
+def test_what_changes_says_its_state(tmp_path: Path) -> None:
     clock, chance = ManualClock(), Streams(1).stream("x")
     federation = Federation(MemoryStore(clock), clock, chance, Random(), lambda _, __: None, 5.0)
     assert (
@@ -43,4 +45,6 @@ def test_what_changes_says_its_state() -> None:
     assert repr(member) == "<Member home: 0 begin, 0 left, 0 copied>"
     assert repr(member.code) == "<Code 0 wanted>"
     assert repr(Shelf(Path("state"))) == "<Shelf state>"
+    renewing = Renewing(Certificates(make_plane(make_authority(tmp_path, 0.0).parent, "domain", "home", tmp_path, 0.0)))
+    assert repr(renewing) == f"<Renewing <Certificates {tmp_path}: read 1 times>>"
     assert (repr(OfDomain()), repr(OfFederation())) == ("<OfDomain>", "<OfFederation>")

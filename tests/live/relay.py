@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 
 class Relay:
+    """`to`: HOST:PORT, where those who come from now on are led."""
+
     def __init__(self, to: str) -> None:
-        host, _, port = to.rpartition(":")
-        self._to = (host, int(port))
+        self.to = to
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self._is_cut = False
@@ -49,7 +50,12 @@ class Relay:
                 if self._is_cut:
                     here.close()
                     continue
-                there = socket.create_connection(self._to)
+                host, _, port = self.to.rpartition(":")
+                try:
+                    there = socket.create_connection((host, int(port)))
+                except ConnectionError:
+                    here.close()
+                    continue
                 self._ends += [here, there]
                 for one, other in ((here, there), (there, here)):
                     self._begin(_pass_on, one, other)

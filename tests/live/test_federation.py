@@ -3,6 +3,7 @@ dies."""
 
 import contextlib
 import json
+import shutil
 import socket
 import ssl
 import time
@@ -13,8 +14,11 @@ from typing import Any
 import pytest
 
 from attacca.io.certificates import AUTHORITY, OWN, OWN_KEY, make_authority, make_plane
+from attacca.io.wire.types import Hello
 from tests.live.apart import Plane
 from tests.live.edgeless_node import StandIn
+from tests.live.impostor import Impostor
+from tests.live.relay import Relay
 from tests.live.stores import free_port
 from tests.live.test_workflow_wasm import said, sent
 from tests.live.test_workflows import COUNTER, STEADY, uploaded
@@ -23,6 +27,7 @@ from tests.relay import assembled
 
 SILENT = ("--set", "federation.silent_s=2")
 SMALL = ("--memory", "1024", "--memory-limits", "watch", "--port", "0")
+DAY_S = 86_400
 JSON = {"content-type": "application/json"}
 
 
@@ -33,6 +38,8 @@ class Federation:
         self.at = at
         self.domains: dict[str, Plane] = {}
         self.nodes = f"127.0.0.1:{free_port()}"  # where those of EDGELESS join the first
+        self.portal = f"127.0.0.1:{free_port()}"  # of the second, to which a cable leads
+        self.cable = Relay(self.portal)
         make_authority(at / "f" / "certs", time.time())
         self.control = self._controller("127.0.0.1:0")
         self.link = self.control.info["join"]
@@ -107,11 +114,14 @@ def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Federation]
     made = Federation(tmp_path_factory.mktemp("federation"))
     try:
         made.begin("a", "--set", f"workflows.edgeless_nodes_url=http://{made.nodes}")
-        made.begin("b")
+        made.begin(
+            "b", "--set", f"federation.portal={made.portal}", "--set", f"federation.advertise={made.cable.address}"
+        )
         made.until_here("a", "b")
         yield made
     finally:
         made.stop()
+        made.cable.close()
 
 
 def places(view: dict[str, Any]) -> dict[str, str]:
@@ -159,6 +169,41 @@ def test_a_stranger_is_refused_at_a_portal(federation: Federation, tmp_path: Pat
         plain.sendall(b"\x00\x00\x00\x02hi")
     until(lambda: domain.said.count(refusal) == 2, "so is the other")
     until(lambda: federation.here() == {"a", "b"}, "nobody else minds")
+
+
+def impostors(federation: Federation, at: Path) -> Iterator[tuple[str, Hello, Path]]:
+    """What they are told, who they say they are, and what they show, in place of b."""
+    now, own = time.time(), federation.at / "f" / "certs"
+    key = (federation.at / "f" / "join_token").read_text().strip().encode()
+    make_authority(at / "forged", now)
+    shutil.copytree(own, at / "own")
+    forged = make_plane(at / "forged", "domain", "b", at / "other-authority", now)
+    shutil.copy(own / AUTHORITY, forged / AUTHORITY)  # so that it believes who dials
+    no_good = "has shown no certificate that is good here"
+    ours, other = Hello("domain", "b", key), make_plane(at / "own", "domain", "c", at / "other-name", now)
+    yield f"{no_good}: [SSL: CERTIFICATE_VERIFY_FAILED]", ours, forged
+    yield "certificate has expired", ours, make_plane(at / "own", "domain", "b", at / "late", now - 3 * DAY_S, days=1)
+    yield "says that it is domain 'b', and shows the certificate of attacca://domain/c", ours, other
+    yield "'b' was dialed, and this is domain 'c'", Hello("domain", "c", key), other
+
+
+def test_a_portal_sends_nothing_to_who_is_not_the_one_it_has_dialed(federation: Federation, tmp_path: Path) -> None:
+    """It tries again for as long as that is so, and then goes on where it was."""
+    home = federation.start("shown").value["domain"]
+    assert federation.move("shown", "b" if home == "a" else "a", "counter").status == 200
+    dials, cable = federation.domains["a"], federation.cable
+    with contextlib.ExitStack() as those:
+        for refusal, hello, certs in impostors(federation, tmp_path):
+            impostor = those.enter_context(contextlib.closing(Impostor(hello, certs)))
+            cable.to = impostor.address
+            cable.cut()
+            cable.mend()
+            until(lambda refusal=refusal: refusal in dials.said, refusal)  # type: ignore[misc]  # of a default
+            assert impostor.heard == []
+        cable.to = federation.portal
+    until(lambda: federation.lines(home, "shown")[-1:] == [[150, 250]], "all have come")
+    assert federation.lines(home, "shown") == [[one, 100 + one] for one in range(1, 151)], "each once, in order"
+    assert federation.control.ask("DELETE", "/api/workflows/shown").status == 204
 
 
 def test_workflows_are_where_they_fit(federation: Federation) -> None:

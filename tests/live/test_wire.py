@@ -14,7 +14,7 @@ import uvloop
 from attacca.io.certificates import AUTHORITY, OWN, Certificates, make_authority, make_plane
 from attacca.io.wire.conformance import LEFT, RIGHT, SMALL, Recorder, Word, check_link
 from attacca.io.wire.strangers import Hand, check_bytes
-from attacca.io.wire.stream import StreamLink
+from attacca.io.wire.stream import StreamLink, only
 from attacca.io.wire.tcp import Dialer, Dialers, Listener
 from attacca.io.wire.types import Hello, Limits, Receiver
 from attacca.kernel.clock import SystemClock
@@ -207,6 +207,25 @@ def test_certificates_are_renewed_without_a_restart(tmp_path: Path) -> None:
     assert repr(left) == f"<Certificates {left.directory}: read 2 times>"
 
 
+def test_who_dials_is_not_joined_to_another_than_was_meant_and_tries_again_later_and_later() -> None:
+    async def main() -> None:
+        left, right = Recorder(), Recorder()
+        listener = Listener(lambda: StreamLink(right, RIGHT, Word, SMALL, has_dialed=False))
+        await listener.open(HOST, 0)
+        dialer = Dialer(
+            lambda: StreamLink(left, LEFT, Word, SMALL, has_dialed=True, admit=only("other")), [(HOST, listener.port)]
+        )
+        dialer.open()
+        await left.until(lambda one: len(one.refusals) >= 3)
+        assert set(left.refusals) == {f"'other' was dialed, and this is {RIGHT.plane} {RIGHT.name!r}"}
+        assert dialer.attempts >= 3, "each makes the next pause longer"
+        assert left.links == []
+        await dialer.close("done")
+        await listener.close("done")
+
+    uvloop.run(main())
+
+
 def test_whatever_bytes_come_over_tcp_are_received_or_refused() -> None:
     uvloop.run(check_bytes(dial))
 
@@ -238,7 +257,7 @@ def test_whoever_dials_several_says_how_many() -> None:
         left, right = Recorder(), Recorder()
         listener = Listener(lambda: StreamLink(right, RIGHT, Word, SMALL, has_dialed=False))
         await listener.open(HOST, 0)
-        dialers = Dialers(lambda: StreamLink(left, LEFT, Word, SMALL, has_dialed=True))
+        dialers = Dialers(lambda _: StreamLink(left, LEFT, Word, SMALL, has_dialed=True))
         dialers.dial("right", (HOST, listener.port))
         await right.until(lambda one: one.links != [])
         assert repr(dialers) == "<Dialers 1 peers, 0 closing>"

@@ -250,6 +250,15 @@ class StreamLink(asyncio.Protocol):
             self._timer = None
 
 
+def only(peer: str) -> Callable[[Hello], Goodbye | None]:
+    """For whoever dials one peer: another that is found there is not taken, also where it shows that it is that."""
+
+    def admit(hello: Hello) -> Goodbye | None:
+        return None if hello.name == peer else Goodbye(f"{peer!r} was dialed, and this is {hello.plane} {hello.name!r}")
+
+    return admit
+
+
 def _watch_over(connection: socket.socket | None) -> None:
     """A peer whose machine or cable is gone is missed within seconds, also by a side that has nothing to say."""
     if connection is not None and connection.family in (socket.AF_INET, socket.AF_INET6):

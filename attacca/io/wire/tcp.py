@@ -10,6 +10,7 @@ import os
 import socket
 import ssl
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from attacca.io.wire.stream import StreamLink
@@ -200,6 +201,8 @@ class Dialer:
             async with asyncio.timeout(HANDSHAKE_S / 2):  # the kernel itself would try for minutes
                 if not await self._try_beside(link, host, port):
                     await loop.create_connection(lambda: link, host, port, ssl=self._context)
+        except ssl.SSLError as error:
+            link.refuse(f"{host}:{port} has shown no certificate that is good here: {error.strerror or error}")
         except OSError as error:
             link.refuse(f"{host}:{port} cannot be reached: {error.strerror or str(error) or 'it does not answer'}")
         else:
@@ -225,11 +228,11 @@ class Dialer:
 
 
 class Dialers:
-    """Of several peers, each at an address of its own."""
+    """Of several peers, each at an address of its own. `make` is told whom one is to."""
 
     def __init__(
         self,
-        make: Make,
+        make: Callable[[str], StreamLink],
         context: ssl.SSLContext | None = None,
         chance: Chance | None = None,
         beside: Path | None = None,
@@ -244,7 +247,8 @@ class Dialers:
     def dial(self, peer: str, address: Address) -> None:
         """From now on, in place of where it was before."""
         self.hang_up(peer, "it is somewhere else now")
-        dialer = self._dialers[peer] = Dialer(self._make, [address], self._context, self._chance, self._beside)
+        make = partial(self._make, peer)
+        dialer = self._dialers[peer] = Dialer(make, [address], self._context, self._chance, self._beside)
         dialer.open()
 
     def hang_up(self, peer: str, why: str) -> None:

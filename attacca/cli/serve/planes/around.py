@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from attacca.cli.serve.planes.door import ENDS
 from attacca.io.wire.peers import Peers
-from attacca.io.wire.stream import StreamLink
+from attacca.io.wire.stream import StreamLink, only
 from attacca.io.wire.tcp import Dialers, parsed
 from attacca.io.wire.types import Hello, Limits
 from attacca.kernel.access import is_loopback
@@ -35,8 +35,12 @@ class Around:
         self._is_secured = to_dial is not None
         self._address, self._joined = address, joined
         self._dialers = Dialers(
-            lambda: StreamLink(self._peers, hello, BetweenInstances, limits, has_dialed=True), to_dial, chance
-        )
+            lambda worker: StreamLink(
+                self._peers, hello, BetweenInstances, limits, has_dialed=True, admit=only(worker)
+            ),
+            to_dial,
+            chance,
+        )  # fmt: skip
         self._peers.bind(self._begin, lambda _: lambda __: None, lambda _, __: None)
 
     def __repr__(self) -> str:

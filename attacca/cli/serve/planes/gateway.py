@@ -32,7 +32,7 @@ from attacca.gateway.invoking import invoke
 from attacca.gateway.minding import journal_name
 from attacca.io.journal.opening import is_shared, open_journal
 from attacca.io.wire.peers import Peers
-from attacca.io.wire.stream import StreamLink
+from attacca.io.wire.stream import StreamLink, only
 from attacca.io.wire.tcp import Dialer, Dialers, parsed
 from attacca.io.wire.types import Hello, Limits
 from attacca.kernel.access import is_loopback
@@ -117,8 +117,8 @@ class GatewayPlane:
         if self._handed is None and not config.gateway.share_port:
             probe(config.gateway.host, config.gateway.port, "gateway")
 
-        def to_worker() -> StreamLink:
-            return StreamLink(peers, hello, FromWorker, limits, has_dialed=True)
+        def to_worker(worker: str) -> StreamLink:
+            return StreamLink(peers, hello, FromWorker, limits, has_dialed=True, admit=only(worker))
 
         def to_control() -> StreamLink:
             return StreamLink(peers, hello, Leads | ToGateway, limits, has_dialed=True)

@@ -1,5 +1,6 @@
 """How a domain joins a federation: whom it dials, and how it shows that it belongs there."""
 
+import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from attacca.federation.member import Member, Told
 from attacca.federation.portal import Portal
 from attacca.io.certificates import Certificates
 from attacca.io.wire.peers import Peers
-from attacca.io.wire.stream import StreamLink
+from attacca.io.wire.stream import StreamLink, only
 from attacca.io.wire.tcp import Dialer, Dialers, Listener
 from attacca.io.wire.types import Hello, Limits
 from attacca.kernel.rand import Streams
@@ -55,7 +56,28 @@ def join(workflows: Workflows, config: ServerConfig, streams: Streams, url: Call
     directory = config.control.state_dir
     portal = _portal(workflows, config, hello, limits, certs, streams)
     member = Member(workflows, domain, make, dial, lambda send: Code(directory, send), url, portal)
+    if certs is not None:
+        workflows.attendants.append(Renewing(certs))
     workflows.attendants.append(member)
+
+
+class Renewing:
+    """A `workflow.driver.Attendant`: certificates that are made anew are used at once."""
+
+    def __init__(self, certs: Certificates) -> None:
+        self._certs = certs
+        self._task: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Renewing {self._certs!r}>"
+
+    def open(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._certs.keep())
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
 
 def _portal(
@@ -75,10 +97,7 @@ def _portal(
     host, port = listened(here)
     peers: Peers[Any] = Peers()
 
-    def make(*, has_dialed: bool) -> StreamLink:
-        return StreamLink(peers, hello, BetweenPortals, limits, has_dialed=has_dialed)
-
-    listener = Listener(lambda: make(has_dialed=False))
+    listener = Listener(lambda: StreamLink(peers, hello, BetweenPortals, limits, has_dialed=False))
 
     async def listen() -> str:
         try:
@@ -87,6 +106,8 @@ def _portal(
             raise cannot_listen(host, port, error) from None
         return advertised(here, host, listener.port)
 
-    context = None if certs is None else certs.to_dial
-    dialers = Dialers(lambda: make(has_dialed=True), context, streams.stream("portals"))
+    def make(domain: str) -> StreamLink:
+        return StreamLink(peers, hello, BetweenPortals, limits, has_dialed=True, admit=only(domain))
+
+    dialers = Dialers(make, None if certs is None else certs.to_dial, streams.stream("portals"))
     return Portal(workflows, config.workflows.domain, peers, listener, dialers, listen)
