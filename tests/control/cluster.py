@@ -45,17 +45,20 @@ class Cluster:
 
     def __init__(
         self, *, workers: tuple[str, ...] = ("w1", "w2", "w3"), gateways: tuple[str, ...] = ("g",),
-        epoch: int = 0, scaling: Choice = FIXED, silent_s: float = 10.0, capacity_mb: int = 1000, **settings: Any,
+        epoch: int = 0, scaling: Choice = FIXED, silent_s: float = 10.0, capacity_mb: int = 1000,
+        beside: tuple[str, ...] = (), **settings: Any,
     ) -> None:  # fmt: skip
+        """`beside`: other functions, alike but for their names."""
         self.core: ControlCore = control_core(silent_s, scaling=scaling)
         self.now = 0.0
         self.capacity_mb = capacity_mb
         self.said: list[Send] = []  # type: ignore[type-arg]
         self.revision = revision("f", scheduling=Scheduling.CLUSTER, **settings)
-        function = Function("f", 1, 1, (self.revision,))
+        others = (revision(name, scheduling=Scheduling.CLUSTER, **settings) for name in beside)
+        functions = tuple((Function(one.function, 1, 1, (one,)), 1) for one in (self.revision, *others))
         for name in gateways:
             self.feed(GatewayJoined(name))
-        [put] = [one for one in self.feed(Restored(((function, 1),), (), epoch)) if isinstance(one, Put)]
+        [put] = [one for one in self.feed(Restored(functions, (), epoch)) if isinstance(one, Put)]
         self.feed(Stored(put.id, 1))
         for name in workers:
             self.join(name)

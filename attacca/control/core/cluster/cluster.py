@@ -15,6 +15,7 @@ from attacca.control.core.cluster.hosts import Host
 from attacca.control.core.cluster.ordering import Key, Ordering, Timer
 from attacca.control.core.cluster.publisher import Publisher
 from attacca.control.core.cluster.scaled import Instance, Life, ScaledFunction
+from attacca.control.core.cluster.short import Short
 from attacca.control.core.events import Command, GatewaySaid
 from attacca.control.core.policies import Policies
 from attacca.kernel.chance import Chance
@@ -53,7 +54,7 @@ class Cluster:
         self.creations = Creations()
         self.timers: Timers[Key] = Timers()
         self.ordering = Ordering(self._chosen.placers, self.publisher, self.timers, self.creations)
-        self.short: dict[str, ScaledFunction] = {}  # those for which there was no room
+        self.short = Short()
         self.settled_at = self.thaws_at = -inf
 
     def __repr__(self) -> str:
@@ -101,7 +102,8 @@ class Cluster:
                 function.hear(event.peer, load)
                 self._decide(now, function, out)
 
-    def _decide(self, now: float, function: ScaledFunction, out: list[Command]) -> None:
+    def _decide(self, now: float, function: ScaledFunction, out: list[Command]) -> bool:
+        """False: there is no room for what it wants."""
         demand = function.demand()
         function.wanted, function.why, again_at = function.scalers.ask(now, function.name, demand)
         key = (Timer.ASK, function.name)
@@ -116,7 +118,8 @@ class Cluster:
             asked_at = now - demand.waited_s
             for _ in range(missing):
                 if not self._start(now, function, asked_at, (), out):
-                    break
+                    return False
+        return True
 
     def _start(
         self, now: float, function: ScaledFunction, asked_at: float, tried: tuple[str, ...], out: list[Command]
@@ -125,22 +128,25 @@ class Cluster:
         if no_room is None:
             if function.rest_s:
                 function.rest_s = 0.0
-                self.short.pop(function.name, None)
+                self.short.remove(function.name)
                 self.timers.clear((Timer.REST, function.name))
             return True
         function.why = f"{function.why}, but {no_room.why}"
         function.rest_s = min(2 * function.rest_s, REST_MOST_S) or REST_S
         self._rest(now, function, function.rest_s)
-        self.short[function.name] = function
+        self.short.add(function)
         return False
 
     def _try_again(self, now: float, out: list[Command]) -> None:
-        """There may be room by now."""
-        short, self.short = self.short, {}
-        for function in short.values():
-            if not function.failures:
-                function.resting_until = now
-        self._decide_all(now, short, out)
+        """There may be room by now. Who has waited longest is asked first; once there is none for one of them, there
+        is none for the others that want as much."""
+        for alike in self.short.kinds():
+            for function in alike:
+                if not function.failures:
+                    function.resting_until = now
+                if not self._decide(now, function, out):
+                    break
+                self.short.remove(function.name)
 
     def _rest(self, now: float, function: ScaledFunction, seconds: float) -> None:
         function.resting_until = now + seconds
@@ -180,12 +186,11 @@ class Cluster:
         is_missed = self.ordering.gone(now, instance, error.code)
         if error.code == "no_capacity":
             self.ordering.hosts[message.worker].shut()
-        if self.functions.get(function.name) is not function:
-            return
-        if is_missed and instance.revision == function.revision.id:
-            self._missed(now, instance, error, out)
-        self._decide(now, function, out)
-        if self.short and not is_missed:
+        if self.functions.get(function.name) is function:
+            if is_missed and instance.revision == function.revision.id:
+                self._missed(now, instance, error, out)
+            self._decide(now, function, out)
+        if not is_missed:
             self._try_again(now, out)
 
     def _missed(self, now: float, instance: Instance, error: Failed, out: list[Command]) -> None:
@@ -247,8 +252,7 @@ class Cluster:
                 host.machine = machine
                 self.ordering.renew()
         self._ask(host, out)
-        if self.short:
-            self._try_again(now, out)
+        self._try_again(now, out)
 
     def heard(self, now: float, view: WorkerView, out: list[Command]) -> None:
         host = self.ordering.hosts.get(view.name)
@@ -351,7 +355,7 @@ class Cluster:
         if function is not None:
             self._end(now, function, "its function is gone", out)
             function.scalers.forget(name)
-            self.short.pop(name, None)
+            self.short.remove(name)
             self.timers.clear((Timer.ASK, name))
             self.timers.clear((Timer.REST, name))
 

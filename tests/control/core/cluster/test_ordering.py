@@ -12,6 +12,7 @@ from attacca.model.function import Network
 from attacca.model.invocation import Failed
 from attacca.model.machine import Machine
 from attacca.model.messages import (
+    Deleted,
     Heartbeat,
 )
 from tests.control.cluster import BROKEN, KNATIVE, NO_ROOM, Cluster
@@ -45,6 +46,22 @@ def test_what_found_no_room_is_tried_again_when_something_goes() -> None:
     c.up()
     c.down("c1-1", Failed("sandbox_lost", "died"))
     assert c.started() == {"c1-3": "w1"}
+
+
+def test_who_has_waited_longest_for_room_gets_what_becomes_free_and_nobody_else_is_asked() -> None:
+    alone = Choice(policy="fixed", options={"count": 1})
+    c = Cluster(workers=("w1",), capacity_mb=100, scaling=alone, beside=("x", "y", "z"))
+    assert len(c.started()) == 1
+    short = [c.core.cluster.functions[name] for name in "xyz"]
+    assert all(name in c.core.cluster.short for name in "xyz")
+    c.wait(0.2)
+    before = [one.resting_until for one in short]
+    c.core.cluster.announced(c.now, Deleted(2, "f"), [])
+    c.down("c1-1", Failed("cancelled", "told to"))
+    assert [one.function.name for one in c.core.cluster.ordering.instances.values()] == ["x"]
+    assert "x" not in c.core.cluster.short
+    assert short[1].resting_until > before[1], "it was asked, and there was no room"
+    assert short[2].resting_until == before[2], "there is none for it either"
 
 
 def test_what_fails_is_made_elsewhere() -> None:
