@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import select
 import socket
 import urllib.parse
 from collections.abc import Iterable, Iterator, Mapping
@@ -163,7 +164,9 @@ class Client:
     def _send(
         self, method: str, path: str, body: bytes | Iterable[bytes] | None, headers: Mapping[str, str] | None
     ) -> http.client.HTTPResponse:
-        again = self._is_connected()  # a kept connection may have been closed while we were away
+        if self._is_left():
+            self._connection.close()
+        again = self._is_connected()  # what was kept may be closed in the very moment in which it is used
         while True:
             try:
                 self._connect()
@@ -196,6 +199,16 @@ class Client:
 
     def _is_connected(self) -> bool:
         return self._connection.sock is not None
+
+    def _is_left(self) -> bool:
+        """The other end has closed a connection that was kept, as servers do after a while, or has said something that
+        nobody asked for. A request that must not be sent twice would be lost on it."""
+        sock = self._connection.sock
+        if sock is None:
+            return False
+        looking = select.poll()
+        looking.register(sock, select.POLLIN)
+        return bool(looking.poll(0))
 
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None

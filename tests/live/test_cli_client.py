@@ -30,11 +30,17 @@ class Twin(ThreadingHTTPServer):
     def __init__(self) -> None:
         self.answers: dict[str, tuple[int, dict[str, str], bytes]] = {}
         self.seen: list[tuple[str, dict[str, str], bytes]] = []
+        self.hangs_up = False  # after each answer, without having said so
+        self.hung_up = threading.Event()
         super().__init__(("127.0.0.1", 0), Handler)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def shutdown_request(self, request: Any) -> None:
+        super().shutdown_request(request)
+        self.hung_up.set()
 
     def says(self, request: str, body: object, status: int = 200, headers: dict[str, str] | None = None) -> None:
         kind = {} if isinstance(body, bytes) else {"content-type": "application/json"}
@@ -57,6 +63,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("content-length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+        self.close_connection = self.server.hangs_up
 
     do_GET = do_POST = do_DELETE = do_PUT = answer  # noqa: N815 - as http.server wants them
 
@@ -106,6 +113,17 @@ def test_a_stream_of_known_length_leaves_the_connection_to_who_asks_next(twin: T
     another.says("POST /api/code", ndjson({"digest": "a"}))
     with Client(twin.url) as client:
         assert [list(client.lines("POST", "/api/code", b"")) for _ in range(2)] == [[{"digest": "a"}]] * 2
+
+
+def test_a_kept_connection_that_the_server_has_closed_is_not_used(twin: Twin) -> None:
+    twin.says("POST /function/hello", b"{}")
+    twin.hangs_up = True
+    with Client(twin.url) as client:
+        for _ in range(2):
+            assert client.request("POST", "/function/hello", b"once").status == 200
+            assert twin.hung_up.wait(10)
+            twin.hung_up.clear()
+    assert [body for _, _, body in twin.seen] == [b"once"] * 2
 
 
 def test_any_method_path_and_query_reach_the_function(twin: Twin) -> None:
