@@ -6,7 +6,7 @@ python=${1:?the interpreter of the environment}
 commit=ddf164e09d24c335927065a6572374bf7db4a065  # v1.2.0, and what came on the day after
 source=${EDGELESS:-$PWD/.cache/edgeless-${commit:0:12}}
 [ -z "${EDGELESS:-}" ] || [ -f "$source/Cargo.toml" ] || { echo "EDGELESS=$source is no checkout of it" >&2; exit 1; }
-source=$(realpath "$source")
+source=$(realpath -m "$source")  # which is not there yet, where it is ours
 if [ ! -x "$source/target/debug/edgeless_node_d" ]; then
     command -v cargo >/dev/null || { echo "Rust is needed: https://rustup.rs" >&2; exit 1; }
     scripts/debian.sh git protobuf-compiler libprotobuf-dev libtss2-dev libssl-dev pkg-config

@@ -87,6 +87,10 @@ def chain(domain: Domain, workflow: str, label: str = "far", calls: str = "", **
     return started(domain.whole, workflow, parts)
 
 
+def states(domain: Domain, workflow: str) -> dict[str, str]:
+    return {part: row["state"] for part, row in domain.rows(workflow).items()}
+
+
 def stop(domain: Domain, workflow: str) -> None:
     assert domain.whole.ask("DELETE", f"/api/workflows/{workflow}").status == 204
 
@@ -183,15 +187,18 @@ def test_nothing_on_a_node_is_made_anew_because_control_was_away(tmp_path: Path)
     words = ("--set", f"workflows.edgeless_nodes_url=http://127.0.0.1:{port}")
     with cluster(tmp_path, workers=1, words=words) as apart:
         domain = Domain(apart.control, f"127.0.0.1:{port}")
-        with joined(domain, labels=("far",)) as node:
+        with joined(domain, labels=("far",)) as one, joined(domain, labels=("far",)) as other:
             module = sent(domain.whole, assembled()).value
             parts = [
                 {"name": "ticks", "artefact": uploaded(domain.whole, TICKING), "outputs": {"to": {"to": ["middle"]}}},
-                {"name": "middle", "artefact": module, "outputs": {"out": {"to": ["last"]}}}
-                | {"requires": {"labels": ["far"]}},
+                {"name": "middle", "artefact": module, "outputs": {"out": {"to": ["last"]}}, "payload": "8"}
+                | {"requires": {"labels": ["far"]}, "replicas": 2, "standby": "hot"},
                 {"name": "last", "artefact": uploaded(domain.whole, PYTHON)},
             ]
             assert started(domain.whole, "ticking", parts).status == 201
+            node, guard = (one, other) if one.instances else (other, one)
+            all_there = {"ticks": "up", "middle": "up", "middle~2": "standby", "last": "up"}
+            until(lambda: states(domain, "ticking") == all_there, "one stands by")
 
             def numbers() -> list[int]:
                 lines = said(domain.whole, "ticking", "last")
@@ -203,15 +210,22 @@ def test_nothing_on_a_node_is_made_anew_because_control_was_away(tmp_path: Path)
             for end in ("kill", "stop"):
                 getattr(apart.control, end)()
                 domain.whole = apart.control = apart.start("control", *at, *words)
-                until(lambda: {row["state"] for row in domain.rows("ticking").values()} == {"up"}, "all is known again")
-                until(lambda: name(node) in domain.names(), "the node is too")
+                until(lambda: states(domain, "ticking") == all_there, "all is known again")
+                until(lambda: {name(node), name(guard)} <= set(domain.names()), "the nodes are too")
                 had = len(numbers())
                 until(lambda had=had: len(numbers()) > had + 5, "events pass again")  # type: ignore[misc]  # of a default
             after = domain.rows("ticking")
             assert [row["instance"] for row in after.values()] == [row["instance"] for row in before.values()]
             assert (node.instances, node.resets) == (hosted, 1)
+            assert (guard.instances, guard.resets) == ({}, 1)
             found = numbers()
             missing = set(range(1, max(found))) - set(found)
             assert len(missing) <= 6, (missing, "what the node had in hand when control ended")
+            node.kill()
+            until(lambda: domain.rows("ticking")["middle"]["worker"] == name(guard), "it takes over")
+            until(lambda: domain.rows("ticking")["middle"]["state"] == "up")
+            assert domain.rows("ticking")["middle"]["instance"] == before["middle~2"]["instance"]
+            (begun,) = guard.instances.values()
+            assert dict(begun.annotations) == {"init-payload": "8"}
             stop(domain, "ticking")
-            assert node.instances == {}
+            assert guard.instances == {}

@@ -18,10 +18,16 @@ class Adopting:
         return f"<Adopting by {self._books!r}>"
 
     def spare(self, view: InstanceView, worker: str, out: list[Command]) -> None:
+        """Its node may be the last that speaks after a restart, when all else of the workflow is known."""
         part = self._books.in_place(place(view.id))
         if self._books.spared(view.id, worker) is not None:
             return
-        is_known = part is not None and part.workflow.is_learning and worker not in self._books.nodes.back
+        is_known = (
+            part is not None
+            and not part.workflow.is_stopping
+            and (part.workflow.is_learning or not self._standby.is_open)
+            and worker not in self._books.nodes.back
+        )
         if part is None or not is_known or not self._standby.adopt(part, view.id, worker):
             self._standby.leave(view.id, worker)
             out.append(Send(worker, StopInstance(view.id, REPLACED)))

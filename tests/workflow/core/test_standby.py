@@ -1,7 +1,11 @@
 import msgspec
 import pytest
 
+from attacca.kernel.rand import Streams
 from attacca.model.workflow import Component, Output
+from attacca.policy.placement.random import Random
+from attacca.workflow.core.domain import DomainCore
+from attacca.workflow.core.events import Record, Restored
 from tests.workflow.core.stage import Stage, function, sends, syncs
 from tests.workflow.core.test_moving import came, quiet
 
@@ -89,6 +93,27 @@ def test_where_both_die_it_begins_anew_with_its_state() -> None:
     stage.node("n3" if "n3" in (ready, where) else "n4")
     stage.play(40.0)
     assert rows(stage, workflow)["b~2"][0] == "standby"
+
+
+@pytest.mark.parametrize("speaks", ["first", "last"])
+def test_it_stands_by_still_when_control_has_begun_anew(speaks: str) -> None:
+    """Its node, among all."""
+    stage, workflow = staged()
+    before = stage.core.view(workflow).instances
+    guard = rows(stage, workflow)["b~2"][1]
+    record = msgspec.json.decode(stage.store[f"workflows/{workflow}"][0], type=Record)
+    stage.core = DomainCore(Random(), Streams(4).stream("placement"))
+    stage.tell(Restored(((record, 1),), (), stage.before))
+    for name in sorted(stage.nodes, key=lambda name: (name == guard) is (speaks == "last")):
+        stage.joined(stage.nodes[name])
+        stage.play(0.5)
+    stage.play(10.0)
+    after = stage.core.view(workflow).instances
+    assert [(row.instance, row.state) for row in after] == [(row.instance, row.state) for row in before]
+    stage.kill(where := stage.at(workflow, "b")[1])
+    stage.lose(where)
+    stage.play(1.0)
+    assert stage.at(workflow, "b") == (next(row.instance for row in before if row.component == "b~2"), guard)
 
 
 @pytest.mark.long

@@ -106,7 +106,8 @@ class Hosted:
         await self.worker.open()
         self._awaited = {one.start.id for one in hosts}
         for one in hosts:
-            self.runtime.adopt(one.start.id, one.id, one.outlets)
+            if one.id:
+                self.runtime.adopt(one.start.id, one.id, one.outlets)
             self.receive(one.start)
         if hosts:
             async with asyncio.timeout(ADOPT_S):
@@ -121,6 +122,11 @@ class Hosted:
         await self._agent.close()
 
     # As its runtime's memory.
+
+    async def made(self, sandbox: str) -> None:
+        order = self._orders[sandbox]
+        if order.is_standby:
+            await self._shelf.put(Kept(self._node.id, self._node.nonce, order, {}))
 
     async def begins(self, sandbox: str, outlets: dict[str, str]) -> None:
         await self._shelf.put(Kept(self._node.id, self._node.nonce, self._orders[sandbox], outlets))
@@ -140,13 +146,13 @@ class Hosted:
             self.carry(message)
             return
         if isinstance(message, StartInstance):
-            self._orders[message.id] = _bare(message)
+            self._orders[message.id] = message if message.is_standby else _bare(message)
             self.runtime.expect(message.id, message.workflow, tuple(route.output for route in message.routes))
         elif isinstance(message, Patch | BeginInstance):
             known = self._orders.get(message.id)
             if known is not None and isinstance(message, BeginInstance):
                 self._orders[message.id] = msgspec.structs.replace(
-                    known, is_standby=False, routes=message.routes, generation=message.generation
+                    _bare(known), is_standby=False, routes=message.routes, generation=message.generation
                 )
             self.runtime.patch(message.id, tuple(route.output for route in message.routes))
         self.worker.receive(CONTROL, message)

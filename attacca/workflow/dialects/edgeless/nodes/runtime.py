@@ -50,8 +50,10 @@ class Asking(Protocol):
 
 
 class Remembering(Protocol):
-    """Who remembers what the node hosts; see `shelf`. `outlets`: by output, the id that the node is told."""
+    """Who remembers what the node hosts; see `shelf`. `outlets`: by output, the id that the node is told. Each raises
+    an AttaccaError where that cannot be kept."""
 
+    async def made(self, sandbox: str) -> None: ...
     async def begins(self, sandbox: str, outlets: dict[str, str]) -> None: ...
     async def begun(self, sandbox: str, outlets: dict[str, str], id_: str) -> None: ...
     async def ended(self, sandbox: str) -> None: ...
@@ -170,11 +172,20 @@ class NodeRuntime:
                 error = StartFailed(f"its code cannot be read: {why}", "deploy it again")
         elif not isinstance(artefact, WasmModule | ResourceClass):
             error = BadFunction(f"a node of EDGELESS does not run {artefact.what}", "say another node")
+        error = error or await self._unkept(guest)
         if error is not None:
             del self._guests[guest.sandbox]
             self._sink(SandboxFailed(guest.sandbox, error.code, error.message))
         else:
             self._sink(SandboxReady(guest.sandbox, 0.0, (self._clock.now() - began) * 1e3, 0.0))
+
+    async def _unkept(self, guest: Guest) -> AttaccaError | None:
+        """Why it cannot be remembered."""
+        try:
+            await self._memory.made(guest.sandbox)
+        except AttaccaError as error:
+            return error
+        return None
 
     def kill(self, sandbox: str) -> None:
         guest = self._guests.pop(sandbox, None)

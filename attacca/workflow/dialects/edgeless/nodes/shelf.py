@@ -3,6 +3,8 @@
 begins ──▶ Start at the node ──▶ begun, with its id there ──▶ ended
    │ a control ends in between
    └──▶ nobody knows whether the node has it: the next one has the node forget all
+
+One that stands by is here before it begins: the node has nothing of it until then.
 """
 
 import msgspec
@@ -17,7 +19,7 @@ HOSTED, SELF = "edgeless-hosted/", "edgeless-self"
 
 class Kept(msgspec.Struct, frozen=True):
     """One instance. `nonce`: of the node's process; `outlets`: by output, the id to which the node sends what comes
-    there; `id`: that the node has given it; empty: it may have it, or not."""
+    there; `id`: that the node has given it; empty: it may have it, or not, unless that one stands by."""
 
     node: str
     nonce: int
@@ -71,4 +73,4 @@ class Shelf:
 
 def is_whole(kept: list[Kept], nonce: int) -> bool:
     """The node's process has these, and nothing else of ours."""
-    return bool(kept) and all(one.id and one.nonce == nonce for one in kept)
+    return bool(kept) and all((one.id or one.start.is_standby) and one.nonce == nonce for one in kept)

@@ -81,6 +81,9 @@ class Stage:
         self.runtime = NodeRuntime(NODE, HERE, self.node, Addresses(drawn), lambda: code, ManualClock(), self)
         self.kept: dict[str, tuple[str, dict[str, str]]] = {}  # by sandbox: its id there, and its outlets
 
+    async def made(self, sandbox: str) -> None:
+        """None stands by."""
+
     async def begins(self, sandbox: str, outlets: dict[str, str]) -> None:
         self.kept[sandbox] = ("", outlets)
 

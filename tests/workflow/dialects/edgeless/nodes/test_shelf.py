@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from attacca.errors import StateCorrupt
@@ -49,3 +50,7 @@ def test_all_of_it_goes_on_or_nothing() -> None:
     assert not is_whole([], 7), "the node may have what somebody else has begun"
     assert not is_whole([kept("w.f.1"), kept("w.f.2", "")], 7), "it may have that, or not"
     assert not is_whole([kept("w.f.1")], 8), "its process is another"
+    order = msgspec.structs.replace(kept("w.f.3").start, is_standby=True)
+    spare = Kept(NODE, 7, order, {})
+    assert is_whole([spare], 7), "what stands by has not begun there"
+    assert not is_whole([spare, kept("w.f.2", "")], 7)
