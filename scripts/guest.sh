@@ -15,7 +15,7 @@ guest=$(realpath -m "${GUEST_DIR:-.guest}") port=${GUEST_PORT:-2222} as=${GUEST_
 kernel=${GUEST_KERNEL:-/usr/bin/linux.uml}
 [ $# -gt 0 ] || set -- python3 -m pytest -m live -p no:cacheprovider
 packages=systemd-sysv,udev,dbus,dbus-user-session,libpam-systemd,openssh-server,linux-image-cloud-amd64
-packages+=,python3,python3-venv,python3-dev,gcc,make,nodejs,procps,ca-certificates,crun
+packages+=,python3,python3-venv,python3-dev,gcc,make,nodejs,procps,ca-certificates,crun,runc,iproute2,nftables
 accel=tcg,thread=multi cpu=max,avx2=off engine=uml patience=3 # numpy sorts wrongly on an emulated AVX2
 if [ -w /dev/kvm ] && grep -qwE 'vmx|svm' /proc/cpuinfo; then accel=kvm cpu=max engine=qemu patience=1; fi
 engine=${GUEST_ENGINE:-$engine}

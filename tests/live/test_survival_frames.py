@@ -13,7 +13,7 @@ from attacca.guest import link
 from attacca.model.invocation import Ok
 from tests.live import ordinary
 from tests.live.house import House, visit
-from tests.live.patience import Later
+from tests.live.patience import Later, patiently
 from tests.live.whole import Whole, resident_mb, running
 
 HALF_SAYERS, LARGEST_MB = 16, 16
@@ -32,7 +32,7 @@ LARGE = f"def handler(): return b'x' * ({LARGEST_MB - 1} << 20)"
 
 def test_half_said_frames_cost_no_more_than_a_functions_share(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor does a second function miss what the first one holds; and who does not go on is ended."""
-    monkeypatch.setattr(link, "STALL_S", 1.0)
+    monkeypatch.setattr(link, "STALL_S", patiently(1.0))
 
     async def story(house: House) -> None:
         budget = house.runtime._frames
