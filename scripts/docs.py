@@ -13,7 +13,8 @@ import msgspec.inspect as shape
 
 from attacca import errors
 from attacca.lab import runtimes as costs
-from attacca.model.function import ENV_KB, NAMES, Settings
+from attacca.model.environment import ENV_KB
+from attacca.model.function import NAMES, Settings
 from attacca.policy.balancing import BALANCING
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.keepalive import KEEPALIVE
@@ -58,6 +59,9 @@ MEANING = {
     "min_sandboxes": "so many are kept, idle or not",
     "max_sandboxes": "never more than this; unset: as many as memory holds",
     "cpus": "processors that one sandbox may use; unset: an equal share",
+    "gpu": "[accelerators](gpu.md) that one sandbox holds: a share of one, up to 1, or whole ones",
+    "gpu_memory_mb": "what it holds of an accelerator's memory; unset: its share of it",
+    "compute": 'what an invocation may run on: `["gpu"]`, or `["cpu", "gpu"]` for either; unset: what `gpu` says',
     "queue": "invocations that may wait for a sandbox; one more is refused with 429",
     "network": "`none`; `nat`: [what is outside](isolation.md#the-way-out) of the machine; or `host`: the machine's "
     "network as it is",

@@ -30,6 +30,7 @@ OPTIONS = {  # the option of `attacca deploy` that sets each field
     "min_sandboxes": "--min",
     "max_sandboxes": "--max",
     "cpus": "--cpus",
+    "gpu": "--gpu",
     "queue": "--queue",
     "network": "--network",
     "allow": "--allow",

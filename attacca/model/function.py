@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from attacca.kernel import cron
-from attacca.kernel.text import is_utf_8
-from attacca.model import egress
+from attacca.model import accelerators, egress, environment
+from attacca.model.accelerators import Compute
 from attacca.model.machine import Needs
 from attacca.model.resources import Resources, stated
 
@@ -19,8 +19,6 @@ Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 HANDLER = re.compile(r"^(?:[\w-]+(?:[./][\w-]+)*(?::\w+(?:\.\w+)*)?(?:\(\))?)?(?!\n)$")
 HANDLER_MOST = 200
 Handler = Annotated[str, msgspec.Meta(max_length=HANDLER_MOST, pattern=HANDLER.pattern, description="MODULE:NAME")]
-ENV_MOST = 500
-ENV_KB = 32  # of names and values together
 ENV_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*(?!\n)$")
 EnvName = Annotated[str, msgspec.Meta(pattern=ENV_NAME.pattern)]
 SECRETS_MOST = 32  # of one function
@@ -163,6 +161,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     min_sandboxes: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 0
     max_sandboxes: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
     cpus: Annotated[float, msgspec.Meta(gt=0, le=1024)] | None = None
+    gpu: Annotated[float, msgspec.Meta(ge=0, le=64)] = 0.0  # a share of a device, or whole ones; of a sandbox
+    gpu_memory_mb: Annotated[int, msgspec.Meta(ge=1, le=16_777_216)] | None = None  # unset: its share of the device's
+    compute: Annotated[tuple[Compute, ...], msgspec.Meta(max_length=2)] = ()  # empty: what it asks for
     queue: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 100
     scheduling: Scheduling = Scheduling.WORKER
     network: Network = Network.NONE
@@ -193,8 +194,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if self.scheduling is Scheduling.WORKER and (self.scaling or self.placement):
             which = "scaling" if self.scaling else "placement"
             raise ValueError(f'{which} is decided by control, and so needs scheduling = "cluster"')
+        if self.gpu or self.compute or self.gpu_memory_mb:
+            by_control = self.scheduling is Scheduling.CLUSTER
+            accelerators.expect(self.gpu, self.gpu_memory_mb, self.compute, by_control=by_control)
         if self.env:
-            _expect_environment(self.env)
+            environment.expect(self.env)
         if self.secrets:
             _expect_secrets(self)
         if self.allow or self.bandwidth_mbps is not None:
@@ -210,8 +214,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @property
     def resources(self) -> Resources:
-        """What each of its sandboxes holds of a worker."""
-        return stated(self)
+        """What each of its sandboxes holds of a worker: of one that may do without a device, what it holds then."""
+        return stated(self) if Compute.CPU not in self.compute else stated(self).without_devices()
+
+    @property
+    def is_either(self) -> bool:
+        """May each invocation run on a device or without one?"""
+        return len(self.compute) > 1
+
+    def on(self, compute: Compute) -> "Settings":
+        """Of its sandboxes there."""
+        if compute is Compute.GPU:
+            return msgspec.structs.replace(self, compute=(Compute.GPU,))
+        return msgspec.structs.replace(self, compute=(), gpu=0.0, gpu_memory_mb=None)
 
     @property
     def reserves(self) -> int:
@@ -220,19 +235,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def secrets_as(self, kind: SecretAs) -> list[str]:
         return [name for name, wanted in self.secrets.items() if wanted is kind]
-
-
-def _expect_environment(env: dict[str, str]) -> None:
-    if len(env) > ENV_MOST:
-        raise ValueError(f"env has {len(env)} variables, and may have {ENV_MOST}; put them into a file")
-    size = sum(len(name) + len(value.encode(errors="replace")) for name, value in env.items())
-    if size > ENV_KB * 1024:
-        raise ValueError(f"env has {size / 1024:.0f} KB, and may have {ENV_KB}; put what is large into a file")
-    for name, value in env.items():
-        if "\0" in value:
-            raise ValueError(f"env.{name} contains a NUL character, which no environment can")
-        if not is_utf_8(value):
-            raise ValueError(f"env.{name} is not UTF-8; write other bytes as base64, and decode them")
 
 
 def _expect_secrets(settings: Settings) -> None:
@@ -381,7 +383,7 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def needs(self) -> Needs:
         """What a worker has to give its sandboxes besides room."""
-        return self.artefact.what, self.settings.network.value
+        return self.artefact.what, self.settings.network.value, self.settings.resources.gpu
 
     @property
     def takes_requests(self) -> bool:

@@ -1,8 +1,28 @@
 """What a worker's machine is and has: found there, or declared in the worker's settings."""
 
+from typing import Annotated
+
 import msgspec
 
-Needs = tuple[str, str]  # of a function: the kind of code that it is, as its `Artefact.what`, and its network
+# Of a function: the kind of code that it is, as its `Artefact.what`, its network, and the devices it cannot do without.
+Needs = tuple[str, str, float]
+
+
+class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """An accelerator. `name` is what CUDA_VISIBLE_DEVICES calls it: its UUID, or its number."""
+
+    name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,63}(?!\n)$")]
+    memory_mb: Annotated[int, msgspec.Meta(ge=0)] = 0  # 0: unknown, and not counted
+    model: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    number: Annotated[int, msgspec.Meta(ge=0, le=1023)] | None = None  # of its file, /dev/nvidia0; None: as its name
+    is_found: bool = False  # by nvidia-smi, and not declared
+
+    @property
+    def file_number(self) -> str:
+        """Empty: it has no file that we know of."""
+        if self.number is not None:
+            return str(self.number)
+        return self.name if self.name.isdecimal() else ""
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -23,13 +43,18 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     events: tuple[str, ...] | None = None
     networks: dict[str, tuple[str, ...]] | None = None
     latency_ms: dict[str, float] = {}
+    devices: tuple[Device, ...] | None = None  # accelerators; None: nobody has said
 
 
 def unable(machine: Machine | None, needs: Needs) -> str:
     """Why no sandbox of such a function can be there; empty: it can, as far as anybody has said."""
-    if machine is None or machine.networks is None:
+    if machine is None:
         return ""
-    kind, network = needs
+    kind, network, gpu = needs
+    if gpu and machine.devices is not None and gpu > len(machine.devices):
+        return f"it has {len(machine.devices)} accelerators, and {gpu:g} are asked for"
+    if machine.networks is None:
+        return ""
     if kind not in machine.networks:
         return f"it does not run {kind}"
     return "" if network in machine.networks[kind] else f'it gives {kind} no network = "{network}"'

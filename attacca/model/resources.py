@@ -9,7 +9,7 @@ from operator import attrgetter, le
 from typing import Any
 
 import msgspec
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 
 
 class Resources(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -19,6 +19,7 @@ class Resources(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     cpus: float = 0.0
     gpu: float = 0.0
     disk_mb: float = 0.0
+    gpu_memory_mb: float = 0.0
 
     def __add__(self, other: "Resources") -> "Resources":
         if _others(self) == NO_OTHERS == _others(other):
@@ -52,6 +53,9 @@ class Resources(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     def memory_alone(self) -> "Resources":
         """What a template of it holds: it waits, and needs nothing to compute with."""
         return Resources(self.memory_mb)
+
+    def without_devices(self) -> "Resources":
+        return replace(self, gpu=0.0, gpu_memory_mb=0.0)
 
     def times_in(self, room: "Resources") -> int:
         """So many of it fit. There must be a kind that it needs and that the room bounds; where less than nothing is

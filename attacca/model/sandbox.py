@@ -104,6 +104,18 @@ class LoadSeen(msgspec.Struct, frozen=True, kw_only=True):
     load: MachineLoad
 
 
+class DeviceView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An accelerator of a worker, and what sandboxes hold of it."""
+
+    name: str
+    model: str = ""
+    memory_mb: int = 0  # 0: unknown
+    share: float = 0.0  # that is held, of 1
+    held_mb: float = 0.0
+    sandboxes: int = 0
+    is_gone: bool = False
+
+
 class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
     """A worker's own summary, for `attacca top`, control and balancing."""
 
@@ -115,6 +127,9 @@ class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
     limit: int  # invocations at once, as the concurrency policy has it now
     cores: int = 1
     draining: bool = False  # or cordoned: it is given nothing new
+    devices: tuple[DeviceView, ...] = ()
+    devices_queued: int = 0  # of the invocations that are queued, those that wait for one
+    devices_running: int = 0
     load: MachineLoad | None = None  # None: nobody measures it
     functions: tuple[FunctionView, ...] = ()
     sandboxes: tuple[SandboxView, ...] = ()

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from attacca.kernel.registry import Choice
+from attacca.model.machine import Device
 from attacca.model.resources import Resources, stated
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
@@ -42,6 +43,21 @@ class TelemetryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         return found[1].strip("[]"), int(found[2])
 
 
+class AcceleratorsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The devices of a worker, and how invocations that need one wait for it."""
+
+    find: bool = True  # by nvidia-smi, where there is one; what is found is added to what is declared
+    devices: Annotated[tuple[Device, ...], msgspec.Meta(max_length=64)] = ()  # name, and memory_mb and model of each
+    at_once: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1  # invocations, for each device
+    queueing: Choice = Choice(policy="mqfq")  # who is next on them
+    look_s: NotNegative = 10.0  # how often it is looked whether those that were found are still there; 0: never
+
+    def __post_init__(self) -> None:
+        names = [device.name for device in self.devices]
+        if len(set(names)) != len(names):
+            raise ValueError("two devices have the same name")
+
+
 class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: str = "worker"
     memory_mb: Annotated[int, msgspec.Meta(ge=32)] = 4096  # what all sandboxes and templates together may hold
@@ -63,11 +79,21 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     body_hold_kb: Annotated[int, msgspec.Meta(ge=1)] = 256  # of a streamed body that comes before its turn; then: pause
     body_hold_kb_max: Annotated[int, msgspec.Meta(ge=1)] = 8192  # beyond this the invocation is refused
     body_hold_mb: Annotated[int, msgspec.Meta(ge=1)] = 128  # of all of them; half of it, at most, for one function
+    accelerators: AcceleratorsConfig = AcceleratorsConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
     labels: Annotated[tuple[Label, ...], msgspec.Meta(max_length=64)] = ()  # what parts of workflows may require
     tee: bool | None = None  # it runs in a trusted environment; unset: what is found says so
     tpm: bool | None = None  # likewise, it has such a chip
     latency_ms: dict[str, NotNegative] = {}  # to other workers, by name, as parts of workflows may require it
+
+    @property
+    def gpu(self) -> float:
+        return float(len(self.accelerators.devices))
+
+    @property
+    def gpu_memory_mb(self) -> float:
+        devices = self.accelerators.devices
+        return float(sum(device.memory_mb for device in devices)) if all(one.memory_mb for one in devices) else inf
 
     @property
     def resources(self) -> Resources:

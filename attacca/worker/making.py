@@ -19,6 +19,7 @@ def made(config: WorkerConfig, streams: Streams) -> tuple[WorkerCore, float | No
     concurrency = build(
         CONCURRENCY, config.concurrency.policy, config.concurrency.options, "attacca.policy.concurrency"
     )
+    devices = config.accelerators.queueing
     core = WorkerCore(
         config,
         build(QUEUEING, config.queueing.policy, config.queueing.options, "attacca.policy.queueing"),
@@ -27,5 +28,6 @@ def made(config: WorkerConfig, streams: Streams) -> tuple[WorkerCore, float | No
         Ids(streams.stream("worker/ids")),
         config.cores,
         chance=streams.stream("worker/keepalive"),
+        on_devices=build(QUEUEING, devices.policy, devices.options, "attacca.policy.queueing"),
     )
     return core, concurrency.every_s

@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 from attacca.io.exposition import Form, written
 from attacca.model.sandbox import MachineLoad, WorkerView
 from attacca.worker.core.telemetry import BOUNDS, Histogram, Telemetry
+from attacca.worker.device_metrics import OfDevices
 from attacca.worker.energy_metrics import OfEnergy
 
 NAME = "faas_name"
@@ -36,7 +37,8 @@ def render(view: WorkerView, telemetry: Telemetry | None = None, form: Form = Fo
     """Without an end."""
     of_instances = [] if telemetry is None else [_OfInstances(view.name, telemetry)]
     of_energy = [] if view.energy is None else [OfEnergy(view.energy)]
-    return written(form, [_Page(view), *of_instances, *of_energy])
+    of_devices = [OfDevices(view)] if view.devices else []
+    return written(form, [_Page(view), *of_instances, *of_energy, *of_devices])
 
 
 class _Page(Collector):

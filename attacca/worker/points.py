@@ -14,10 +14,10 @@ def points(view: WorkerView, at: float) -> list[Point]:
     tags = ((TAG, view.name), ("node_type", "worker"))
     told: tuple[tuple[str, Number], ...] = (
         ("cpu_loadavg", load.load_1m / view.cores),
-        ("gpu_loadavg", 0.0),
+        ("gpu_loadavg", _load_of_devices(view)),
         ("cpu_util", load.cpu_share * 100),
-        ("cpu_queue_len", view.queued),
-        ("gpu_queue_len", 0),
+        ("cpu_queue_len", view.queued - view.devices_queued),
+        ("gpu_queue_len", view.devices_queued),
         ("host_mem_pct", 100 * (1 - load.memory_free_mb / load.memory_mb) if load.memory_mb else 0.0),
         ("num_running_funcs", view.running),
     )
@@ -33,6 +33,12 @@ def points(view: WorkerView, at: float) -> list[Point]:
         of_network = (("received_mb_s", network.received_mb_s), ("sent_mb_s", network.sent_mb_s))
         found.append(Point(measurement="network", tags=(*tags, ("device", network.name)), fields=of_network, at=at))
     return found
+
+
+def _load_of_devices(view: WorkerView) -> float:
+    """What runs on them and waits for them, for each."""
+    there = sum(not device.is_gone for device in view.devices)
+    return (view.devices_queued + view.devices_running) / there if there else 0.0
 
 
 def _of_machine(view: WorkerView, load: MachineLoad) -> tuple[tuple[str, Number], ...]:

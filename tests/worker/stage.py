@@ -85,6 +85,7 @@ class Stage:
         concurrency: Concurrency | None = None,
         keepalive: Keepalive | None = None,
         shortcut: bool = True,
+        on_devices: Queueing | None = None,
     ) -> None:
         self.clock = ManualClock()
         self.machine = ScriptedMachine(self.clock, times, handler)
@@ -97,6 +98,7 @@ class Stage:
             Ids(Counted(), "s"),  # type: ignore[arg-type]
             2,
             shortcut=shortcut,
+            on_devices=on_devices,
         )
         self.timer = HandTimer()
         self.drive: Drive[Event, Command] = Drive(

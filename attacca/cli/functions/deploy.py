@@ -38,6 +38,7 @@ Secret = Annotated[list[str] | None, typer.Option("--secret", metavar="NAME[=fil
 Least = Annotated[int | None, typer.Option("--min", metavar="N", help="Sandboxes at least. Default: 0.")]
 Most = Annotated[int | None, typer.Option("--max", metavar="N", help="Sandboxes at most. Default: as memory holds.")]
 Cpus = Annotated[float | None, typer.Option("--cpus", metavar="N", help="Default: an equal share.")]
+Gpu = Annotated[float | None, typer.Option("--gpu", metavar="N", help="A share of an accelerator, or whole ones.")]
 Queue = Annotated[int | None, typer.Option("--queue", metavar="N", help="May wait at once. Default: 100.")]
 Net = Annotated[str | None, typer.Option("--network", metavar="none|nat|host", help="What it reaches. Default: none.")]
 Allow = Annotated[list[str] | None, typer.Option("--allow", metavar="HOST:PORT", help="By nat, alone. Repeatable.")]
@@ -67,6 +68,7 @@ def run(
     min_sandboxes: Least = None,
     max_sandboxes: Most = None,
     cpus: Cpus = None,
+    gpu: Gpu = None,
     queue: Queue = None,
     network: Net = None,
     allow: Allow = None,
@@ -93,7 +95,7 @@ def run(
     flags = {
         "name": name, "handler": handler, "memory_mb": memory_mb, "timeout_s": timeout_s, "first_byte_s": first_byte_s,
         "wait_s": wait_s, "concurrency": concurrency, "min_sandboxes": min_sandboxes, "max_sandboxes": max_sandboxes,
-        "cpus": cpus, "queue": queue, "network": network, "runtime": runtime, "idempotent": idempotent,
+        "cpus": cpus, "gpu": gpu, "queue": queue, "network": network, "runtime": runtime, "idempotent": idempotent,
         "allow": allow or None, "bandwidth_mbps": bandwidth_mbps,
     }  # fmt: skip
     if is_named(path, runtime):

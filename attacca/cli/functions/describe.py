@@ -72,6 +72,11 @@ def show(detail: dict[str, Any], at: str, now: float, width: int | None = None) 
         screen.print(marked("[dim]Not invoked yet. Try:[/] attacca invoke {}", detail["function"]))
 
 
+def accelerators(settings: dict[str, Any]) -> str:
+    memory_mb, either = settings.get("gpu_memory_mb"), len(settings.get("compute") or ()) > 1
+    return f"{settings['gpu']:g}{f', {memory_mb} MB of it' if memory_mb else ''}{', or none' if either else ''}"
+
+
 def settings_table(settings: dict[str, Any], kept: int | None = None) -> Any:
     """`kept`: how many of its min_sandboxes the workers have room for."""
     from rich.table import Table
@@ -95,6 +100,8 @@ def settings_table(settings: dict[str, Any], kept: int | None = None) -> Any:
         table.add_row("runs by itself at", Text(visible(f"{', '.join(settings['schedule'])} ({settings['timezone']})")))
     if settings.get("allow"):
         table.add_row("reaches alone", Text(visible(", ".join(settings["allow"]))))
+    if settings.get("gpu"):
+        table.add_row("accelerators", Text(accelerators(settings)))
     if settings.get("bandwidth_mbps"):
         table.add_row("bandwidth, Mbit/s", _plain(settings["bandwidth_mbps"]))
     if settings["env"]:

@@ -100,7 +100,8 @@ def show(checks: Iterable[Check], width: int | None = None) -> None:
 
 
 def our_own(state_dir: Path, port: int) -> list[Check]:
-    return [_libraries(), _pip(), _wasmtime(), _containers(), _ways_out(), _cores(), _state_dir(state_dir), _port(port)]
+    machine = [_libraries(), _pip(), _wasmtime(), _containers(), _ways_out(), _accelerators(), _cores()]
+    return [*machine, _state_dir(state_dir), _port(port)]
 
 
 def energy(config: "EnergyConfig") -> list[Check]:
@@ -201,6 +202,17 @@ def _containers() -> Check:
         )
     hint = "apt-get install crun (or runc); only functions that are container images need one"
     return Check("containers", ok=bool(found), detail=", ".join(found) or f"neither {' nor '.join(ENGINES)}", hint=hint)
+
+
+def _accelerators() -> Check:
+    """What a function's `gpu` can be given here; that there is nothing is no fault."""
+    from attacca.worker.host.accelerators import found
+
+    devices = found()
+    if devices is None:
+        return Check("accelerators", ok=True, detail="none: no nvidia-smi on the PATH, or it does not answer")
+    names = [f"{one.model} ({one.memory_mb} MB)" for one in devices]
+    return Check("accelerators", ok=True, detail=", ".join(names) or "none: nvidia-smi lists no device")
 
 
 def _ways_out() -> Check:

@@ -65,7 +65,9 @@ from attacca.model.messages import (
 )
 from attacca.model.sandbox import WorkerView
 from attacca.model.story import Moment
+from attacca.worker import device_metrics
 from attacca.worker.driver import Worker
+from attacca.worker.host.accelerators import equipped
 from attacca.worker.host.load import Meter
 from attacca.worker.host.machine import found
 from attacca.worker.host.nat.outside import Nat
@@ -74,6 +76,7 @@ from attacca.worker.measuring import Measuring
 from attacca.worker.runtime.abilities import networks
 from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.container.runtime import ContainerRuntime
+from attacca.worker.runtime.looking import watched
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.router import Router, with_events
 from attacca.worker.runtime.types import Runtime
@@ -90,7 +93,7 @@ class Server:
 
     def __init__(self, config: ServerConfig, watch: Watch | None = None, handed: socket.socket | None = None) -> None:
         """`handed`: listens at `config.gateway` already, for whoever comes after us too."""
-        self.config = config
+        self.config = msgspec.structs.replace(config, worker=equipped(config.worker))
         self._handed = handed
         self.restored = 0  # functions found in the state directory
         self._watch = watch
@@ -223,14 +226,15 @@ class Server:
         """And the meter with it."""
         living, memory_mb = self.runtime.common.processes, self.config.worker.memory_mb
         self.metering = Metering(self.config.energy, self._clock, living, memory_mb)
-        return self.metering.around(runtime)
+        return self.metering.around(watched(self.config.worker.accelerators, runtime))
 
     def _machine(self, state: StateDir, events: tuple[str, ...], can: dict[str, tuple[str, ...]]) -> Machine:
         return found(self.config.worker, state.path, Classes(self.config.resources.classes).names(), events, can)
 
     async def _join(self) -> None:
         gateway, worker = self.gateway, self.worker
-        gateway.more_metrics = lambda form: self.workflows.metrics(form) + self.metering.metrics(form)
+        of_devices, of_energy = partial(device_metrics.render, worker), self.metering.metrics
+        gateway.more_metrics = lambda form: self.workflows.metrics(form) + of_energy(form) + of_devices(form)
         self._of_gateway.bind(
             self._begin, lambda peer: gateway.hear if peer == CONTROL else gateway.receive, gateway.lose, gateway.press
         )

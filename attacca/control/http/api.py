@@ -10,7 +10,7 @@ from attacca.model.energy import EnergyView
 from attacca.model.function import EventShape, Missed, Network, Scheduling, Settings, Signature
 from attacca.model.invocation import Call
 from attacca.model.monitor import SandboxUse
-from attacca.model.sandbox import FunctionView, MachineLoad
+from attacca.model.sandbox import DeviceView, FunctionView, MachineLoad
 from attacca.model.story import Moment
 
 TOKEN_NAME = rf"^({NAME.pattern})?(?!\n)$"  # the same in Python and in ECMAScript, where OpenAPI reads it
@@ -44,6 +44,7 @@ class WorkerRow(msgspec.Struct, frozen=True, kw_only=True):
     sandboxes: tuple[SandboxRow, ...]
     idle: dict[str, int] | None
     energy: EnergyView | None = None  # None: nobody measures it
+    devices: tuple[DeviceView, ...] = ()
 
 
 class FunctionRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -103,6 +103,7 @@ def worker_row(view: WorkerView, function: str | None = None) -> WorkerRow:
         sandboxes=tuple(_sandbox_row(sandbox) for sandbox in sandboxes),
         idle=view.idle,
         energy=view.energy,
+        devices=view.devices,
     )
 
 

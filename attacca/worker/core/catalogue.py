@@ -5,7 +5,7 @@ of many thousand functions, one of a thousand workers may never see but a few.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from attacca.errors import AttaccaError
 from attacca.model import reserve
@@ -18,9 +18,9 @@ from attacca.policy.keepalive.types import Ahead
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.checks import Checks
 from attacca.worker.core.events import Command
+from attacca.worker.core.lines import Lines
 from attacca.worker.core.phases import Phase
 from attacca.worker.core.pool import Pool, Room
-from attacca.worker.core.scheduler import Scheduler
 from attacca.worker.core.state import Function, Loss, RevisionState, Template
 from attacca.worker.core.timers import Key, Timer, Timers
 
@@ -30,14 +30,14 @@ class Catalogue:
         self,
         config: WorkerConfig,
         pool: Pool,
-        scheduler: Scheduler,
+        lines: Lines,
         checks: Checks,
         timers: Timers,
         functions: dict[str, Function],
     ) -> None:
         self._config = config
         self._pool = pool
-        self._scheduler = scheduler
+        self._lines = lines
         self._checks = checks
         self._timers = timers
         self.functions = functions
@@ -102,7 +102,7 @@ class Catalogue:
             state.revision = revision
         else:
             state = RevisionState(revision, function)
-            state.is_too_large = not state.resources.fits(self._pool.capacity)
+            self.look_at(state)
             function.states.append(state)
             self.states[revision.id] = state
         function.current = state
@@ -117,6 +117,15 @@ class Catalogue:
         self._keeping.pop(revision.function, None)
         if revision.settings.reserves:
             self._keeping[revision.function] = state
+
+    def look_at(self, state: RevisionState) -> None:
+        """What it is to this worker."""
+        pool, asked = self._pool, state.resources
+        state.is_too_large = not asked.fits(pool.capacity)
+        if asked.gpu and pool.devices is not None:
+            state.is_accelerated = not state.is_ordered
+            state.is_too_large = state.is_too_large or not pool.devices.could(asked)
+        state.is_apart = state.is_ordered or state.is_too_large or state.is_accelerated
 
     def take_template(self, state: RevisionState, template: Template, out: list[Command]) -> None:
         """It is ready. Code that leaves it unfit would do so again, so it is the last one of this revision."""
@@ -184,7 +193,7 @@ class Catalogue:
     def _retire(self, now: float, state: RevisionState, out: list[Command]) -> None:
         state.retired = True
         state.wanted = 0
-        self._scheduler.overtake(state)
+        self._lines.overtake(state)
         self.settle(now, state, out)
 
     def settle(self, now: float, state: RevisionState, out: list[Command]) -> None:
@@ -194,7 +203,7 @@ class Catalogue:
         for sandbox in list(state.sandboxes.values()):
             if sandbox.phase is Phase.STARTING or sandbox.phase is Phase.IDLE:
                 self._pool.kill(now, sandbox, Loss(now, "stopped", ": its revision is not current any more"), out)
-        self._scheduler.recount(state)
+        self._lines.recount(state)
         if state.template is not None:
             self._pool.retire(state.template, "template dropped with its old revision", out)
         if state.sandboxes:
@@ -217,9 +226,11 @@ class Catalogue:
             state.wanted = max(0, min(state.wanted + count, most))
             self._stocked[function] = state
 
-    def stock(self, now: float, out: list[Command]) -> None:
-        """Make what is wanted, as far as memory goes; nobody who waits is short of it."""
+    def stock(self, now: float, out: list[Command], *, no_devices: bool) -> None:
+        """Make what is wanted, as far as memory goes; nobody who waits is short of it. `no_devices`: of those."""
         for function, state in list(self._stocked.items()):
+            if no_devices and state.is_accelerated:
+                continue
             self._stock(now, state, out)
             if not state.wanted and not state.least:
                 del self._stocked[function]
@@ -276,7 +287,7 @@ class Catalogue:
                 self._pool.kill(now, sandbox, Loss(now, "stopped", ": a secret of it has changed"), out)
             elif sandbox.phase is Phase.BUSY:
                 self._pool.start_draining(sandbox, ": a secret of it has changed")
-        self._scheduler.start_failed(now, state, None, out)
+        self._lines.start_failed(now, state, None, out)
 
     def expire(self, now: float, name: str, out: list[Command]) -> None:
         """A sandbox has been idle for as long as the keep-alive policy wanted."""
@@ -308,6 +319,15 @@ class Catalogue:
             if state.is_full or not self._pool.fits(state.resources):
                 return
             self._pool.make(now, state, order.why, out, ahead=True)
+
+    def wake(self, now: float, out: list[Command], *, may_make: bool) -> None:
+        """The keep-alive policy asked for it."""
+        woke: Callable[[float], Iterable[Ahead]] | None = getattr(self._pool.keepalive, "woke", None)
+        self._pool.house.woken(now)
+        orders = list(woke(now)) if woke is not None else []
+        if may_make:
+            for order in orders:
+                self.ahead(now, order, out)
 
     def _current(self, function: str) -> RevisionState | None:
         known = self.functions.get(function)

@@ -113,7 +113,7 @@ class Checks:
         """Of one that is in no catalogue, since control has ordered it itself; with its template, if there is one."""
         function = Function(revision.function)
         state = RevisionState(revision, function)
-        state.is_ordered = True
+        state.is_ordered = state.is_apart = True
         function.current = state
         function.states.append(state)
         state.template = template = self.adopt(revision)
@@ -123,6 +123,8 @@ class Checks:
 
     def adopt(self, revision: Revision) -> Template | None:
         """The template of the check that went before this deployment."""
+        if revision.settings.resources.gpu:
+            return None
         for template in self._pool.templates.values():
             if (
                 template.state is None
@@ -152,10 +154,12 @@ class Checks:
 
 def never_fits(revision: Revision, capacity: Resources) -> Failed:
     resources = revision.settings.resources
-    kind = next(kind for kind in KINDS if getattr(resources, kind) > getattr(capacity, kind))
+    kind = next((kind for kind in KINDS if getattr(resources, kind) > getattr(capacity, kind)), "")
+    if not kind:
+        hint = "lower gpu_memory_mb of the function, or gpu, or give it a worker with others"
+        return Failed("no_capacity", f"{revision.function!r} fits on no accelerator that the worker has", hint)
     asked, there = amount(kind, getattr(resources, kind)), amount(kind, getattr(capacity, kind))
-    return Failed(
-        "no_capacity",
-        f"{revision.function!r} asks for {asked}, and the whole worker has {there}",
-        f"lower {kind} of the function, or raise {kind} of the worker",
-    )
+    hint = f"lower {kind} of the function, or raise {kind} of the worker"
+    if kind.startswith("gpu"):
+        hint = f"lower {kind} of the function, or give it a worker with such devices: attacca doctor says what is found"
+    return Failed("no_capacity", f"{revision.function!r} asks for {asked}, and the whole worker has {there}", hint)

@@ -44,6 +44,7 @@ from attacca.model.messages import (
     Withdraw,
 )
 from attacca.worker.core.reports import (
+    DevicesSeen,
     OfEvents,
     RunEnded,
     SandboxFailed,
@@ -127,6 +128,7 @@ Event = (
     | Prewarm
     | Evict
     | PeerLost
+    | DevicesSeen
     | Drain
 )
 

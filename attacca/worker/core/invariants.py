@@ -2,9 +2,11 @@
 
 from attacca.model.reserve import cost
 from attacca.model.resources import NOTHING, largest, total
+from attacca.worker.core.devices import DevicePart, Devices, count_of
 from attacca.worker.core.mailboxes import AHEAD_MOST, LOW, EventInstance, Stage
 from attacca.worker.core.phases import Phase, Position, TemplatePhase
-from attacca.worker.core.state import RevisionState
+from attacca.worker.core.scheduler import Scheduler
+from attacca.worker.core.state import RevisionState, Sandbox
 from attacca.worker.core.worker import WorkerCore
 
 PHASES = {  # of an instance's sandbox
@@ -51,6 +53,8 @@ def _resources(worker: WorkerCore) -> None:
     assert pool.used == total(one.resources for one in sandboxes) + total(one.resources for one in templates)
     assert NOTHING.fits(pool.used), f"{pool.used} used"
     assert pool.used.fits(pool.capacity), f"{pool.used} used of {pool.capacity}"
+    if pool.devices is not None:
+        _devices(pool.devices, [one for one in sandboxes if one.resources.gpu])
     dying = total(one.resources for one in sandboxes if one.phase is Phase.DYING)
     assert pool.leaving == dying + total(one.resources for one in templates if one.phase is TemplatePhase.DROPPING)
     for template in templates:
@@ -58,6 +62,15 @@ def _resources(worker: WorkerCore) -> None:
         assert list(template.children) == held
         assert not (held and template.phase is TemplatePhase.DROPPING), "dropped under its sandboxes"
         assert held or template.phase is not TemplatePhase.RETIRED, "retired, unused, and not dropped"
+
+
+def _devices(devices: Devices, sandboxes: list[Sandbox]) -> None:
+    """Each holds its part of as many as it asks for, and no device has given more than it has."""
+    every = {**devices.held, **devices.gone}
+    parts = [name for held in every.values() for name in held.parts]
+    assert sorted(parts) == sorted(one.id for one in sandboxes for _ in range(count_of(one.resources)))
+    for held in every.values():
+        assert held.fits(DevicePart(0.0, 0.0)), f"{held!r} has given too much"
 
 
 def _reserved(worker: WorkerCore) -> None:
@@ -71,7 +84,11 @@ def _reserved(worker: WorkerCore) -> None:
 
 
 def _scheduler(worker: WorkerCore) -> None:
-    scheduler = worker.scheduler
+    for line in worker.lines:
+        _line(worker, line)
+
+
+def _line(worker: WorkerCore, scheduler: Scheduler) -> None:
     items = list(scheduler.items.values())
     assert scheduler.running == sum(item.position is Position.RUNNING for item in items)
     assert scheduler.head_of_line == [item for item in scheduler.head_of_line if item.position is Position.HEAD_OF_LINE]
@@ -81,7 +98,8 @@ def _scheduler(worker: WorkerCore) -> None:
         if item.position is Position.RUNNING:
             assert item.sandbox is not None
             assert item.sandbox.running[item.id] is item
-    states = [state for function in worker.functions.values() for state in function.states]
+    every = [state for function in worker.functions.values() for state in function.states]
+    states = [state for state in every if worker.lines.of(state) is scheduler]
     assert scheduler.claims == sum(state.claim for state in states)
     assert scheduler.running == sum(state.running for state in states if not state.is_ordered)
     assert scheduler.queued == sum(state.waiting + len(state.pending) for state in states)

@@ -14,6 +14,7 @@ from attacca.model.invocation import Start
 from attacca.model.resources import NOTHING, Resources, scarcest, total
 from attacca.policy.keepalive.types import Idle, Keepalive, KeepaliveState, begin
 from attacca.worker.config import WorkerConfig
+from attacca.worker.core.devices import Devices, with_devices
 from attacca.worker.core.events import Command, DropTemplate, Kill, MakeSandbox, MakeTemplate
 from attacca.worker.core.eviction import Plan, plan
 from attacca.worker.core.house import House
@@ -41,6 +42,8 @@ class Pool:
         chance: Chance | None,
     ) -> None:
         self.capacity = config.resources
+        devices = config.accelerators.devices
+        self.devices = Devices(devices) if devices else None
         self.buffer_mb = config.memory_buffer_mb
         self._buffer_check_s = config.buffer_check_s
         self._ids = ids
@@ -82,7 +85,10 @@ class Pool:
         if template is not None:
             template.children[sandbox.id] = sandbox
             template.used_at = now
-        out.append(MakeSandbox(sandbox.id, state.revision, None if template is None else template.id, why))
+        revision = state.revision
+        if sandbox.resources.gpu and self.devices is not None:
+            revision = with_devices(revision, self.devices.give(sandbox.id, sandbox.resources))
+        out.append(MakeSandbox(sandbox.id, revision, None if template is None else template.id, why))
         if self._tell_made is not None and is_demanded:
             self._tell_made(now, state.function.name)
         return sandbox
@@ -166,6 +172,8 @@ class Pool:
         del self.sandboxes[sandbox.id], state.sandboxes[sandbox.id]
         state.function.total -= 1
         self.used -= sandbox.resources
+        if self.devices is not None:
+            self.devices.take_back(sandbox.id)
         template = sandbox.template
         if template is not None and template.lose(sandbox.id):
             self._drop(template, "retired, and its last sandbox is gone", out)
@@ -247,6 +255,8 @@ class Pool:
         return total(sandbox.resources for sandbox in self.sandboxes.values() if sandbox.idle is not None)
 
     def fits(self, asked: Resources) -> bool:
+        if asked.gpu and self.devices is not None and not self.devices.place(asked):
+            return False
         return (self.used + asked).fits(self.capacity)
 
     def room(
@@ -264,6 +274,8 @@ class Pool:
 
         `yields`: gives up its min_sandboxes too, because it is to be replaced by what is made.
         """
+        if asked.gpu and self.devices is not None and not self.devices.place(asked):
+            return self._room_on_devices(now, asked, state, out, evict=evict)
         wanted = self.used + asked
         if wanted.fits(self.capacity):
             return Room.FREE
@@ -278,6 +290,30 @@ class Pool:
             return Room.NONE
         self._carry_out(now, chosen, f" for {scarcest(lack)}", out)
         return Room.COMING if is_enough else Room.NONE
+
+    def _room_on_devices(
+        self, now: float, asked: Resources, state: RevisionState | None, out: list[Command], *, evict: bool
+    ) -> Room:
+        """No device has room for it now. Who has to go from one goes first: memory is looked for when it has gone."""
+        assert self.devices is not None
+        leaving = [one.id for one in self.sandboxes.values() if one.phase is Phase.DYING]
+        chosen = self.devices.victims(asked, leaving, self._spare(now, state) if evict else ())
+        if chosen is None:
+            return Room.NONE
+        self._carry_out(now, Plan([self.sandboxes[name] for name in chosen], [], NOTHING), " for a device", out)
+        return Room.COMING
+
+    def _spare(self, now: float, asking: RevisionState | None) -> list[str]:
+        """Who may go from a device, in the order in which the policy lets them go."""
+        spare: dict[RevisionState, int] = {}
+        names = []
+        resting = [sandbox.idle for sandbox in self.sandboxes.values() if sandbox.idle is not None]
+        for idle in self.keepalive.victims(now, resting) if resting else ():
+            state = self.sandboxes[idle.sandbox].state
+            left = spare[state] = spare.get(state, state.live - state.least) - 1
+            if state is not asking and left >= 0:
+                names.append(idle.sandbox)
+        return names
 
     def _could_ever(self, lack: Resources, asking: RevisionState | None, yields: RevisionState | None) -> bool:
         """Would it be enough if all that others run came to rest?"""

@@ -132,6 +132,12 @@ class StateOffered(msgspec.Struct, frozen=True, gc=False):
     state: bytes
 
 
+class DevicesSeen(msgspec.Struct, frozen=True):
+    """These accelerators are there now, and no others."""
+
+    names: tuple[str, ...]
+
+
 OfEvents = EventSent | EventAsked | StateOffered
 Report = (
     RunEnded
@@ -146,6 +152,7 @@ Report = (
     | TemplateReady
     | TemplateFailed
     | TemplateGone
+    | DevicesSeen
 )
 Sink = Callable[[Report], None]
 

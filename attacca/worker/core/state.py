@@ -4,6 +4,7 @@ They know one another, so they are in one module.
 """
 
 from collections import deque
+from math import inf
 from typing import Final
 
 from attacca.errors import IllegalTransition
@@ -17,6 +18,7 @@ from attacca.worker.core.phases import BUSY, DRAINING, DYING, GONE, IDLE, QUEUED
 from attacca.worker.core.statistics import Statistics
 from attacca.worker.core.timers import Key, Timer
 
+NO_FORKS: Final = "what a device was told does not survive a fork"
 AT_ONCE: Final = "nobody was before it"
 WARM: Final = Start.WARM
 
@@ -312,7 +314,8 @@ class RevisionState:
     """All sandboxes of one revision. Who is pending is never passed by: `pending` and `free` are not both filled."""
 
     __slots__ = (
-        "application", "claim", "demanded", "failures", "free", "function", "granted", "is_ordered", "is_too_large",
+        "application", "claim", "demanded", "failures", "free", "function", "granted", "is_accelerated", "is_apart",
+        "is_ordered", "is_too_large",
         "live", "loss", "no_template_reason", "pending", "resources", "retired", "revision", "running", "sandboxes",
         "starting", "template", "template_failures", "template_retry_at", "trigger", "waiting", "wanted",
     )  # fmt: skip
@@ -323,6 +326,8 @@ class RevisionState:
         self.resources = revision.settings.resources  # of one sandbox
         self.is_ordered = revision.settings.scheduling is Scheduling.CLUSTER  # control has all its sandboxes made
         self.is_too_large = False  # for this worker, whatever else there is
+        self.is_accelerated = False  # its invocations wait for a device
+        self.is_apart = self.is_ordered  # or any of these: not on the road that most invocations take
         self.application = revision.settings.application or function.name
         self.trigger = revision.settings.trigger
         self.retired = False  # not the current revision any more
@@ -343,6 +348,8 @@ class RevisionState:
         self.template_failures = 0
         self.template_retry_at = 0.0
         self.no_template_reason = "no template yet"  # why there is none
+        if self.resources.gpu:
+            self.no_template_reason, self.template_retry_at = NO_FORKS, inf
 
     def __repr__(self) -> str:
         return (

@@ -8,7 +8,9 @@ from attacca.worker.core.events import Command
 from attacca.worker.core.pool import Pool
 from attacca.worker.core.reports import TemplateFailed, TemplateGone, TemplateReady
 from attacca.worker.core.scheduler import Scheduler
-from attacca.worker.core.state import RevisionState, Template
+from attacca.worker.core.state import RevisionState, Sandbox, Template
+
+FAILED_FORKS = 2  # in a row, before a template is no longer trusted
 
 
 class Templates:
@@ -49,6 +51,13 @@ class Templates:
         if state is not None and state.template is template:  # unasked
             state.no_template_reason = no_template_reason
             state.template = None
+            state.back_off(now, self._config.template_retry_s)
+
+    def fork_failed(self, now: float, sandbox: Sandbox, out: list[Command]) -> None:
+        """If it was a fork: once too often, and it is not tried again for a while."""
+        state, template = sandbox.state, sandbox.state.template
+        if template is not None and template is sandbox.template and state.failures >= FAILED_FORKS:
+            self._pool.retire(template, "template retired: forks of it failed", out)
             state.back_off(now, self._config.template_retry_s)
 
     def want(self, now: float, state: RevisionState, out: list[Command]) -> None:

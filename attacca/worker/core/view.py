@@ -3,7 +3,7 @@
 from collections import Counter
 
 from attacca.model.events import InstanceView, Samples
-from attacca.model.sandbox import Capacity, FunctionView, WorkerView
+from attacca.model.sandbox import Capacity, DeviceView, FunctionView, WorkerView
 from attacca.worker.core.mailboxes import EventInstance
 from attacca.worker.core.phases import Phase, TemplatePhase
 from attacca.worker.core.state import Function
@@ -11,33 +11,54 @@ from attacca.worker.core.worker import WorkerCore
 
 
 def of(worker: WorkerCore, now: float) -> WorkerView:
+    line = worker.lines.devices
     return WorkerView(
         name=worker.config.name,
         capacity=worker.pool.capacity,
         used=worker.pool.used,
-        queued=worker.scheduler.queued,
-        running=worker.scheduler.running + len(worker.orders.items),
+        queued=sum(line.queued for line in worker.lines),
+        running=sum(line.running for line in worker.lines) + len(worker.orders.items),
         limit=worker.scheduler.limit,
         cores=worker.config.cores,
         draining=worker.draining,
+        devices=_devices(worker),
+        devices_queued=0 if line is None else line.queued,
+        devices_running=0 if line is None else line.running,
         functions=tuple(_function(function) for function in worker.functions.values()),
         sandboxes=tuple(sandbox.view(now) for sandbox in worker.pool.sandboxes.values()),
     )
 
 
+def _devices(worker: WorkerCore) -> tuple[DeviceView, ...]:
+    devices = worker.pool.devices
+    if devices is None:
+        return ()
+    every = [(one, False) for one in devices.held.values()] + [(one, True) for one in devices.gone.values()]
+    return tuple(
+        DeviceView(
+            name=one.device.name, model=one.device.model, memory_mb=one.device.memory_mb, share=one.share,
+            held_mb=one.memory_mb, sandboxes=len(one.parts), is_gone=is_gone,
+        )
+        for one, is_gone in every
+    )  # fmt: skip
+
+
 def brief(worker: WorkerCore) -> WorkerView:
     """Without its lists, for gateways: what they choose by, once a second."""
-    scheduler = worker.scheduler
+    scheduler, line = worker.scheduler, worker.lines.devices
     resting = (sandbox.state.function.name for sandbox in worker.pool.sandboxes.values() if sandbox.idle is not None)
     return WorkerView(
         name=worker.config.name,
         capacity=worker.pool.capacity,
         used=worker.pool.used,
-        queued=scheduler.queued,
-        running=scheduler.running + len(worker.orders.items),
+        queued=sum(line.queued for line in worker.lines),
+        running=sum(line.running for line in worker.lines) + len(worker.orders.items),
         limit=scheduler.limit,
         cores=worker.config.cores,
         draining=worker.draining,
+        devices=_devices(worker),
+        devices_queued=0 if line is None else line.queued,
+        devices_running=0 if line is None else line.running,
         idle=dict(Counter(resting)),
     )
 

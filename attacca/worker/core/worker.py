@@ -5,8 +5,6 @@ RunEnded -> [Send(Ended)], and the Run of whoever is next.
 A report about a sandbox in a phase that has no row for it is refused and changes nothing.
 """
 
-from collections.abc import Callable, Iterable
-
 from attacca.errors import IllegalTransition
 from attacca.kernel.chance import Chance
 from attacca.kernel.ids import Ids
@@ -29,10 +27,11 @@ from attacca.model.messages import (
     Withdraw,
 )
 from attacca.policy.concurrency.types import Concurrency, checked
-from attacca.policy.keepalive.types import Ahead, Keepalive
+from attacca.policy.keepalive.types import Keepalive
 from attacca.policy.queueing.types import Queueing
 from attacca.policy.queueing.types import begin as begin_queue
 from attacca.worker.config import WorkerConfig
+from attacca.worker.core.accelerators import Accelerators
 from attacca.worker.core.catalogue import Catalogue
 from attacca.worker.core.checks import DRAINING, Checks, never_fits
 from attacca.worker.core.events import (
@@ -47,10 +46,12 @@ from attacca.worker.core.events import (
     Tick,
 )
 from attacca.worker.core.instances import OF_INSTANCES, Instances
+from attacca.worker.core.lines import Lines, accelerated
 from attacca.worker.core.orders import Orders
 from attacca.worker.core.phases import Phase, Position
 from attacca.worker.core.pool import Pool
 from attacca.worker.core.reports import (
+    DevicesSeen,
     RunEnded,
     SandboxFailed,
     SandboxGone,
@@ -61,15 +62,14 @@ from attacca.worker.core.reports import (
     advice,
 )
 from attacca.worker.core.scheduler import Scheduler
-from attacca.worker.core.state import Function, Loss, QueuedInvocation, Sandbox
+from attacca.worker.core.state import Function, Loss, QueuedInvocation, RevisionState, Sandbox
 from attacca.worker.core.templates import Templates
 from attacca.worker.core.timers import Timer, Timers
 
-Told = Announced | Deployed | Deleted | Prewarm | Evict | Measured | PeerLost | Drain
+Told = Announced | Deployed | Deleted | Prewarm | Evict | Measured | PeerLost | DevicesSeen | Drain
 
 LOST_STARTS = 3  # in a row, before a start that was merely lost (a fork whose template died) counts as hopeless
 FORSAKEN = Failed("cancelled", "the gateway that sent it is gone")
-FAILED_FORKS = 2  # in a row, before a template is no longer trusted
 
 
 class WorkerCore:
@@ -84,6 +84,7 @@ class WorkerCore:
         *,
         chance: Chance | None = None,
         shortcut: bool = True,
+        on_devices: Queueing | None = None,
     ) -> None:
         """`chance`: what a keep-alive policy may draw from. `shortcut`: an invocation that finds a free slot and
         nobody waiting runs without the general search.
@@ -101,9 +102,11 @@ class WorkerCore:
             config, self.pool, begin_queue(queueing), concurrency, self.timers, self.functions, cores
         )
         self.checks = Checks(config, self.pool, self.timers, self.functions)
-        self.catalogue = Catalogue(config, self.pool, self.scheduler, self.checks, self.timers, self.functions)
+        self.lines = Lines(self.scheduler, accelerated(config, self.pool, on_devices, self.timers, self.functions))
+        self.catalogue = Catalogue(config, self.pool, self.lines, self.checks, self.timers, self.functions)
         self.templates = Templates(config, self.pool, self.checks, self.catalogue, self.scheduler)
         self.orders = Orders(config, self.pool, self.catalogue)
+        self.accelerators = Accelerators(config, self.pool, self.lines, self.catalogue, self.orders)
         self.instances = Instances(config, self.pool, self.checks, self.templates, self.timers, ids, chance)
         self.draining = False
         self.machine: Machine | None = None  # as control is told of it
@@ -159,7 +162,7 @@ class WorkerCore:
 
     def busy(self) -> int:
         """Invocations that have not ended."""
-        return len(self.scheduler.items) + len(self.orders.items)
+        return len(self.lines.items()) + len(self.orders.items)
 
     def _received(self, now: float, peer: str, message: Asked, out: list[Command]) -> None:
         match message:
@@ -208,13 +211,20 @@ class WorkerCore:
             text = f"this worker knows no revision {invocation.revision!r}"
             outcome = Failed("not_found", text, "deploy it, or ask for the current one")
             out.append(Send(peer, Ended(invocation.id, outcome)))
-        elif state.is_too_large:
-            out.append(Send(peer, Ended(invocation.id, never_fits(state.revision, self.pool.capacity))))
+        elif state.is_apart:
+            self._apart(now, peer, message, state, out)
         else:
             scheduler = self.scheduler
             at_once = self._shortcut and not (self.checks.waiting or scheduler.has_line())
             if not scheduler.join(now, peer, invocation, state, out, at_once=at_once):
                 self._move_on(now, out)
+
+    def _apart(self, now: float, peer: str, message: Dispatch, state: RevisionState, out: list[Command]) -> None:
+        if state.is_too_large:
+            out.append(Send(peer, Ended(message.invocation.id, never_fits(state.revision, self.pool.capacity))))
+            return
+        self.lines.of(state).join(now, peer, message.invocation, state, out, at_once=False)
+        self._move_on(now, out)
 
     def _run_ended(self, now: float, event: RunEnded, out: list[Command]) -> None:
         sandbox = self.pool.sandboxes.get(event.sandbox)
@@ -225,10 +235,13 @@ class WorkerCore:
             return
         scheduler = self.scheduler
         state = item.state
-        if state.is_ordered:
+        if not state.is_apart:
+            scheduler.run_ended(now, item, event.outcome, event.run_ms, out)
+        elif state.is_ordered:
             self.orders.run_ended(now, item, event, out)
         else:
-            scheduler.run_ended(now, item, event.outcome, event.run_ms, out)
+            self.lines.of(state).run_ended(now, item, event.outcome, event.run_ms, out)
+            self._move_on(now, out)
         if state.template is None and self._has_templates and type(event.outcome) is not Failed and not self.draining:
             self.templates.want(now, state, out)
         if self.checks.waiting or state.retired or scheduler.has_line():
@@ -236,11 +249,11 @@ class WorkerCore:
             self.catalogue.settle(now, state, out)
 
     def _withdraw(self, now: float, event: Withdraw, out: list[Command]) -> None:
-        item = self.scheduler.items.get(event.id) or self.orders.items.get(event.id)
+        item = self.lines.find(event.id) or self.orders.items.get(event.id)
         if item is None or (item.position is Position.RUNNING and not event.running):
             return
         if item.position is not Position.RUNNING:
-            self.scheduler.drop(now, item, event.outcome, out)
+            self.lines.of(item.state).drop(now, item, event.outcome, out)
         else:
             self._give_up(now, item, event.outcome, out)
         self.catalogue.settle(now, item.state, out)
@@ -250,7 +263,7 @@ class WorkerCore:
         sandbox = item.sandbox
         assert sandbox is not None
         sandbox.leave(item.id)
-        (self.orders if sandbox.is_ordered else self.scheduler).lose(now, item, outcome, out)
+        (self.orders if sandbox.is_ordered else self.lines.of(item.state)).lose(now, item, outcome, out)
         if sandbox.id in self.instances.by_id:  # what it serves is not run in it
             out.append(Stop(sandbox.id, item.id))
             self.orders.vacate(now, sandbox, out)
@@ -266,15 +279,13 @@ class WorkerCore:
         self._watchers = [one for one in self._watchers if one != peer]
         self.orders.forsake(peer)
         self.instances.lose(now, peer, out)
-        for item in (*self.scheduler.items.values(), *self.orders.items.values()):
+        for item in (*self.lines.items(), *self.orders.items.values()):
             if item.peer == peer:
                 self._withdraw(now, Withdraw(item.id, running=True, outcome=FORSAKEN), out)
 
     def _drain(self, now: float, out: list[Command]) -> None:
         self.draining = True
-        for item in list(self.scheduler.items.values()):
-            if item.position is not Position.RUNNING:
-                self.scheduler.drop(now, item, DRAINING, out)
+        self.lines.drop_waiting(now, DRAINING, out)
         self.checks.drain(out)
         self.orders.drain(out)
         self.instances.drain(now, out)
@@ -292,7 +303,8 @@ class WorkerCore:
             case SandboxReady() if sandbox.id in self.instances.by_id:
                 self.instances.ready(now, sandbox, event, out)
             case SandboxReady():
-                (self.orders.ready if sandbox.is_ordered else self.scheduler.sandbox_ready)(now, sandbox, event, out)
+                line = self.lines.of(sandbox.state)
+                (self.orders.ready if sandbox.is_ordered else line.sandbox_ready)(now, sandbox, event, out)
                 if sandbox.template is not None:
                     sandbox.state.template_failures = 0
             case SandboxFailed():
@@ -303,7 +315,7 @@ class WorkerCore:
                 sandbox.running.clear()
                 outcome = Failed(event.code, event.message, advice(event.code))
                 for item in lost:
-                    (self.orders if sandbox.is_ordered else self.scheduler).lose(now, item, outcome, out)
+                    (self.orders if sandbox.is_ordered else self.lines.of(item.state)).lose(now, item, outcome, out)
                 self._ordered_ended(now, sandbox, outcome, out)
         self.catalogue.settle(now, sandbox.state, out)
 
@@ -321,17 +333,14 @@ class WorkerCore:
         if not was_wanted:
             return
         state.failures += 1
-        template = state.template
-        if template is not None and template is sandbox.template and state.failures >= FAILED_FORKS:
-            self.pool.retire(template, "template retired: forks of it failed", out)
-            state.back_off(now, self.config.template_retry_s)
+        self.templates.fork_failed(now, sandbox, out)
         if sandbox.is_ordered:
             return
         failed = None
         was_lost = event.code == "sandbox_lost" or (sandbox.template is not None and not event.traceback)
         if state.failures >= LOST_STARTS or not was_lost:
             failed = Failed(event.code, event.message, advice(event.code), event.traceback)
-        self.scheduler.start_failed(now, state, failed, out)
+        self.lines.start_failed(now, state, failed, out)
         self.catalogue.start_failed(now, state)
 
     # The rest.
@@ -352,6 +361,8 @@ class WorkerCore:
                 self.scheduler.adjust(now, event.load_per_core)
             case PeerLost():
                 self._forsake(now, event.peer, out)
+            case DevicesSeen():
+                self.accelerators.see(now, event, out)
             case Drain():
                 self._drain(now, out)
 
@@ -368,27 +379,22 @@ class WorkerCore:
             elif timer is Timer.BUFFER:
                 self.pool.restore_buffer(now, out)
             elif timer is Timer.KEEPALIVE:
-                self._wake_keepalive(now, out)
+                may_make = not (self.draining or self.scheduler.head_of_line or self.checks.waiting)
+                self.catalogue.wake(now, out, may_make=may_make)
             elif timer >= Timer.LATER:
                 self.instances.ring(now, timer, name, out)
-
-    def _wake_keepalive(self, now: float, out: list[Command]) -> None:
-        woke: Callable[[float], Iterable[Ahead]] | None = getattr(self.pool.keepalive, "woke", None)
-        self.pool.house.woken(now)
-        orders = list(woke(now)) if woke is not None else []
-        if not (self.draining or self.scheduler.head_of_line or self.checks.waiting):
-            for order in orders:
-                self.catalogue.ahead(now, order, out)
 
     def _move_on(self, now: float, out: list[Command]) -> None:
         """Give out slots and memory: to the head of the line, to checks, to the queue, and only then ahead of need."""
         if self.draining:
             return
         scheduler = self.scheduler
-        is_short = bool(scheduler.head_of_line) and scheduler.serve_head_of_line(now, out)
+        no_devices = self.lines.serve_devices(now, out)
+        is_short = no_devices and self.lines.is_short_of_memory(self.pool)
+        is_short = is_short or (bool(scheduler.head_of_line) and scheduler.serve_head_of_line(now, out))
         is_short = is_short or (bool(self.checks.waiting) and self.checks.serve(now, out))
         is_short = is_short or (bool(self.orders.waiting) and self.orders.serve(now, out))
         is_short = is_short or (bool(self.instances.by_id) and self.instances.serve(now, out))
         if scheduler.serve_queue(now, out, is_short=is_short) or is_short:
             return
-        self.catalogue.stock(now, out)
+        self.catalogue.stock(now, out, no_devices=no_devices)

@@ -36,6 +36,7 @@ def found(
         events=events,
         networks=networks,
         latency_ms=config.latency_ms,
+        devices=config.accelerators.devices,
     )
 
 

@@ -8,6 +8,7 @@ from attacca.model.function import Revision
 from attacca.model.invocation import Invocation, Ok, Request
 from attacca.model.messages import Logged
 from attacca.worker.core.reports import (
+    DevicesSeen,
     EventAsked,
     EventSent,
     Report,
@@ -83,6 +84,8 @@ class Witness:
                 assert was == "answering" or not is_streamed, f"without a head: {report}"
             case RunFlow() | Logged() | EventSent() | EventAsked() | StateOffered():
                 assert report.sandbox in self._phases, f"of nobody: {report}"
+            case DevicesSeen():
+                pass
 
     def _moves(self, name: str, before: str, after: str, report: Report) -> None:
         assert self._phases.get(name) == before, f"{name} is {self._phases.get(name, 'unknown')}: {report}"

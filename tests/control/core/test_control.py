@@ -51,7 +51,7 @@ from attacca.model.resources import NOTHING, Resources
 from attacca.model.sandbox import Capacity, WorkerView
 from tests.control.stage import BROKEN, Stage, control_core, deploy, outcome, settings
 
-NEEDS = ("a directory of Python", "none")
+NEEDS = ("a directory of Python", "none", 0.0)
 
 VIEW = WorkerView(name="w1", capacity=Resources(1000), used=NOTHING, queued=0, running=0, limit=1)
 

@@ -26,12 +26,12 @@ def test_a_worker_with_less_memory_says_what_it_keeps() -> None:
 
 def test_code_is_checked_and_made_ahead_where_it_can_run() -> None:
     asked = revision("ant", network=Network.NAT)
-    kind, _ = asked.needs
+    kind = asked.needs[0]
     catalogue, workers = CatalogueState([deployed(None, asked)], epoch=1), Workers(10.0)
     for name, networks in (("w1", ("none",)), ("w2", ("nat", "none"))):
         joined = WorkerJoined(msgspec.structs.replace(VIEW, name=name), machine=Machine(networks={kind: networks}))
         workers.join(0.0, joined, catalogue)
-    assert workers.pick((kind, "none")) == "w1"
+    assert workers.pick((kind, "none", 0.0)) == "w1"
     assert workers.pick(asked.needs) == workers.place(asked, 1, catalogue) == "w2"
     del workers.by_name["w2"]
     assert workers.pick(asked.needs) == "w1", "its refusal says why"

@@ -17,7 +17,8 @@ from attacca.client.source import find
 from attacca.control.http.routes import read_settings
 from attacca.errors import BadConfig, BadRequest
 from attacca.kernel import settings as layers
-from attacca.model.function import ENV_KB, Settings
+from attacca.model.environment import ENV_KB
+from attacca.model.function import Settings
 from tests.fuzz.door import Door, refusal
 from tests.fuzz.mutation import NUMBERS, UNICODE, mutate
 

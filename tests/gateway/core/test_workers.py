@@ -12,8 +12,8 @@ from attacca.policy.balancing.round_robin import Turns
 from attacca.policy.balancing.types import Asked, Picked, Worker
 from tests.gateway.play import view
 
-NEEDS = ("a directory of Python", "none")
-TO_GO_OUT = ("a directory of Python", "nat")
+NEEDS = ("a directory of Python", "none", 0.0)
+TO_GO_OUT = ("a directory of Python", "nat", 0.0)
 WITHOUT, WITH = Machine(networks={NEEDS[0]: ("none",)}), Machine(networks={NEEDS[0]: ("nat", "none")})
 
 

@@ -37,6 +37,7 @@ from attacca.model.messages import Access, FromControl, FromWorker, Leads, Suppl
 from attacca.model.supplies import Piece, SecretChanged, SecretsTold
 from attacca.worker.core import view
 from attacca.worker.driver import Worker
+from attacca.worker.host.accelerators import equipped
 from attacca.worker.host.load import Meter
 from attacca.worker.host.machine import found
 from attacca.worker.host.nat.outside import Nat
@@ -47,6 +48,7 @@ from attacca.worker.runtime.code_cache import CodeCache
 from attacca.worker.runtime.container.runtime import ContainerRuntime
 from attacca.worker.runtime.fetching import Fetching
 from attacca.worker.runtime.image_supplies import ImageSupplies
+from attacca.worker.runtime.looking import watched
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.router import Router, with_events
 from attacca.worker.runtime.supplies import Supplies
@@ -156,10 +158,11 @@ class WorkerPlane:
             Router({**dict.fromkeys(uploaded, fetching), ResourceClass: resources}),
             self._ends_with_us if self._gateway else None,
         )
+        of_worker = msgspec.structs.replace(equipped(config.worker), name=self.name)
         self.metering = Metering(config.energy, self._clock, self.runtime.common.processes, memory_mb)
         self.worker = Worker(
-            msgspec.structs.replace(config.worker, name=self.name),
-            self.metering.around(told_first),
+            of_worker,
+            self.metering.around(watched(of_worker.accelerators, told_first)),
             self._clock,
             self._streams,
             peers.send,

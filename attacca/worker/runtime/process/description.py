@@ -9,6 +9,7 @@ from attacca.model.function import Network, PythonDirectory, Revision, SecretAs,
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.zygote.spawn_spec import SpawnSpec
 
+DEVICES = "NVIDIA_VISIBLE_DEVICES"  # as the worker has set it
 SIGNALS = 1024  # queued, and timers, in one sandbox
 Secret = Callable[[str], bytes]  # the value of a name; raises an AttaccaError when there is none to be had
 
@@ -63,6 +64,7 @@ def describe(
         import_s=options.start_timeout_s,
         timeout_s=settings.timeout_s,
         concurrency=settings.concurrency,
+        devices=[] if template else devices(revision),
         host_network=settings.network is Network.HOST,
         is_plugged=settings.network is Network.NAT,
         space_mb=min(options.space_mb, settings.memory_mb),
@@ -82,6 +84,12 @@ def variables(revision: Revision, secret: Secret) -> dict[str, str]:
             raise BadFunction(f"the secret {name} contains a NUL, which no variable can", f'write {name} = "file"')
         found[name] = value.decode(errors="surrogateescape")
     return found
+
+
+def devices(revision: Revision) -> list[str]:
+    """The numbers of the files of the accelerators that its sandbox was given."""
+    given = revision.settings.env.get(DEVICES, "") if revision.settings.gpu else ""
+    return [number for number in given.split(",") if number]
 
 
 def files(revision: Revision, secret: Secret, *, has_files: bool) -> dict[str, str]:

@@ -115,8 +115,8 @@ def settle(spec: SpawnSpec, user: int, *, isolate: bool, began: float) -> tuple[
             linux.raise_loopback()
         isolated = perf_counter()
         writable = rootfs.enter_own(
-            spec["code"], spec["bundle"], spec["space_mb"], spec["secrets"], template=spec["template"],
-            has_resolver=spec["is_plugged"],
+            spec["code"], spec["bundle"], spec["space_mb"], spec["secrets"], spec["devices"],
+            template=spec["template"], has_resolver=spec["is_plugged"],
         )  # fmt: skip
         spec["secrets"] = {}
         linux.set_host_name(spec["function"])

@@ -60,6 +60,7 @@ def rehearse_whole() -> None:
         import_s=LONG_S,
         timeout_s=LONG_S,
         concurrency=1,
+        devices=[],
         host_network=False,
         is_plugged=False,
         space_mb=1,

@@ -7,6 +7,7 @@ The zygote lives in a hall that holds everything any sandbox may be given:
     /bundles   their dependencies, by digest
     /stage     where one sandbox's own root is put together
     /nothing   an empty directory
+    /devices   accelerators, which only those that ask for one are given
     /resolv.conf   of sandboxes that have a resolver of their own
 
 A sandbox made by the zygote binds /base to /stage, its code and bundle into it, and makes that its root. The place of
@@ -14,6 +15,7 @@ one that is forked from a template has that root already and only needs its own 
 """
 
 import os
+import stat
 import sys
 from typing import TypedDict
 
@@ -48,6 +50,7 @@ SECRETS_THERE = "/var/openfaas/secrets"  # where functions of OpenFaaS look for 
 HERE = "/function"
 BUNDLE = "/bundle"
 PROGRAMS = "/run/python"  # where `python` and `python3` are what runs the function, whatever the system calls so
+ACCELERATORS = "/devices"
 RESOLV_CONF = "/resolv.conf"
 RESOLVER = "nameserver 127.0.0.53\n"  # in the sandbox itself: `worker.host.nat.resolver` has the same
 ID = 1000  # user and group inside a template and inside a sandbox; 0 could not be mapped on without a capability
@@ -67,7 +70,7 @@ def build_hall(sources: Sources) -> None:
     linux.mount("hall", "/tmp", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=755,size=1m")
     os.mkdir("/tmp/outside")
     linux.pivot_root("/tmp", "outside")
-    for name in ("base", "code", "bundles", "stage", "nothing", "proc"):
+    for name in ("base", "code", "bundles", "stage", "nothing", "devices", "proc"):
         os.mkdir(f"/{name}")
     # The kernel allows a new /proc only where one is already seen whole, so before the old root goes.
     linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
@@ -105,6 +108,7 @@ def _furnish(base: str, outside: str, prefix: str) -> None:
     for name in ("python", "python3"):
         os.symlink(sys.executable, f"{base}{PROGRAMS}/{name}")
     _add_devices(f"{base}/dev", f"{outside}/dev")
+    _keep_accelerators(f"{base}/dev", f"{outside}/dev")
 
 
 def _add_devices(inside: str, outside: str) -> None:
@@ -114,6 +118,28 @@ def _add_devices(inside: str, outside: str) -> None:
         linux.bind(f"{outside}/{name}", f"{inside}/{name}")
     for name, target in LINKS.items():
         os.symlink(target, f"{inside}/{name}")
+
+
+def _keep_accelerators(inside: str, outside: str) -> None:
+    """Where they are, there is an empty file for each to be put over."""
+    for name in accelerators(outside):
+        for path in (f"{inside}/{name}", f"{ACCELERATORS}/{name}"):
+            os.close(os.open(path, os.O_CREAT, 0))
+        linux.bind(f"{outside}/{name}", f"{ACCELERATORS}/{name}")
+
+
+def accelerators(directory: str) -> list[str]:
+    """The devices of NVIDIA's driver: one for each accelerator, and those that all need."""
+    names = [name for name in os.listdir(directory) if name.startswith("nvidia")]
+    return sorted(name for name in names if stat.S_ISCHR(os.stat(f"{directory}/{name}").st_mode))
+
+
+def give_accelerators(numbers: list[str]) -> None:
+    """Onto the stage: those, and what all need."""
+    for name in os.listdir(ACCELERATORS):
+        number = name.removeprefix("nvidia")
+        if not number.isdecimal() or number in numbers:
+            linux.bind(f"{ACCELERATORS}/{name}", f"/stage/dev/{name}")
 
 
 def _bind_at(base: str, outside: str, path: str) -> None:
@@ -138,8 +164,9 @@ def _copy_setting(source: str, target: str, outside: str) -> None:
 
 
 def enter_own(
-    code: str, bundle: str | None, space_mb: int, secrets: dict[str, str], *, template: bool, has_resolver: bool
-) -> int:
+    code: str, bundle: str | None, space_mb: int, secrets: dict[str, str], devices: list[str], *, template: bool,
+    has_resolver: bool,
+) -> int:  # fmt: skip
     """From the hall into a root of our own, with this function's code in it. Returns for a template what
     `hide_processes` does, and -1 for a sandbox."""
     linux.bind("/base", "/stage")
@@ -148,6 +175,8 @@ def enter_own(
     _show(f"/code/{code}", "/stage" + HERE)
     if bundle:
         _show(f"/bundles/{bundle}", "/stage" + BUNDLE)
+    if devices:
+        give_accelerators(devices)
     if secrets:
         _keep_secrets(secrets, "/stage" + SECRETS)
     writable = hide_processes("/stage") if template else -1

@@ -21,6 +21,7 @@ class SpawnSpec(AgentSpec):
     bundle: str | None
     env: dict[str, str]
     secrets: dict[str, str]  # files below rootfs.SECRETS: names, and bytes as latin-1 has them
+    devices: list[str]  # numbers of the accelerators that it is given
     host_network: bool
     is_plugged: bool  # it is given a way out before GO, and a resolver within
     space_mb: int  # of /tmp and of /dev/shm

@@ -1,0 +1,56 @@
+"""Which accelerators this machine has: by nvidia-smi, or as the worker's settings declare them."""
+
+import shutil
+import subprocess
+
+import msgspec
+
+from attacca.model.machine import Device
+from attacca.worker.config import WorkerConfig
+from attacca.worker.host.energy.programs import plain
+
+PROGRAM = "nvidia-smi"
+QUERY = ("--query-gpu=index,uuid,memory.total,name", "--format=csv,noheader,nounits")
+TIMEOUT_S = 10.0
+LINES_MOST = 64
+MODEL_MOST = 100
+
+
+def equipped(config: WorkerConfig) -> WorkerConfig:
+    """With what is found, beside what is declared. Blocking, for a moment."""
+    settings = config.accelerators
+    if not settings.find:
+        return config
+    declared = {device.name for device in settings.devices}
+    more = tuple(device for device in found() or () if device.name not in declared)
+    both = msgspec.structs.replace(settings, devices=(*settings.devices, *more))
+    return msgspec.structs.replace(config, accelerators=both)
+
+
+def found() -> tuple[Device, ...] | None:
+    """What nvidia-smi lists; None: there is none, or it does not answer. Blocking, for a moment."""
+    program = shutil.which(PROGRAM)
+    if program is None:
+        return None
+    try:
+        told = subprocess.run([program, *QUERY], capture_output=True, timeout=TIMEOUT_S, check=False, env=plain())
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return devices_of(told.stdout.decode(errors="replace"))
+
+
+def devices_of(text: str) -> tuple[Device, ...]:
+    """A line is number, UUID, memory in MiB, model. One that is not is passed over; of two of one name the first
+    stays."""
+    devices: dict[str, Device] = {}
+    for line in text.splitlines()[:LINES_MOST]:
+        fields = [field.strip() for field in line.split(",", 3)]
+        if len(fields) == 4 and fields[0].isdecimal():
+            number, name, memory, model = fields
+            told = {"name": name, "memory_mb": int(memory) if memory.isdecimal() else 0, "model": model[:MODEL_MOST]}
+            try:
+                device = msgspec.convert({**told, "number": int(number), "is_found": True}, Device)
+            except msgspec.ValidationError:
+                continue
+            devices.setdefault(device.name, device)
+    return tuple(devices.values())
