@@ -6,6 +6,8 @@ from attacca.policy.queueing.minheap import MinHeap
 from attacca.policy.queueing.minheap_ed import MinHeapEd
 from attacca.policy.queueing.minheap_iat import MinHeapIat
 from attacca.policy.queueing.mqfq import Mqfq
+from attacca.policy.queueing.oldest_batch import OldestBatch
+from attacca.policy.queueing.paella import Paella
 from attacca.policy.queueing.types import Queueing
 
 QUEUEING: dict[str, type[Queueing]] = {
@@ -15,4 +17,6 @@ QUEUEING: dict[str, type[Queueing]] = {
     "minheap_iat": MinHeapIat,
     "cold_pri": ColdPri,
     "mqfq": Mqfq,
+    "oldest_batch": OldestBatch,
+    "paella": Paella,
 }

@@ -3,7 +3,7 @@
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -11,6 +11,7 @@ from attacca.policy.queueing.types import Next, Waiting
 
 SWEEP_LEAST = 64  # flows that are not worth tidying up
 
+Pick = Literal["sticky", "first", "longest", "waited", "finish", "fewest", "stale", "longest_fewest"]
 Weight = Annotated[float, msgspec.Meta(gt=0)]
 
 
@@ -21,6 +22,13 @@ class Mqfq(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     the virtual time VT is the least start of all flows with work. A flow more than `allowed_overrun_s` ahead of VT is
     throttled. An empty flow stays active, and so can be stuck to again, for `ttl_s` after its last service.
 
+    `pick` says which of the flows that are not throttled is next: `sticky`, the one that was served last, or else the
+    one with the least S; or at once the one with the least S (`first`), the longest queue (`longest`), the most work
+    waiting, which is F - S (`waited`), the largest F (`finish`), the fewest in flight (`fewest`), the one that was
+    served longest ago (`stale`), or the longest queue and of those the fewest in flight (`longest_fewest`): Ilúvatar's
+    `mqfq`, `mqfq_longest`, `mqfq_wait`, `mqfq_finish`, and with `among` `mqfq_select_out`, `_service` and `_len_out`.
+    `among`: only so many flows at once, which stay so while they are active, and a device holds few.
+
     Two things differ. A throttled flow does run when no other can: a flow that is blocked from outside (memory, its
     own limit) would else hold up the whole worker. And what is withdrawn is not charged to its flow.
     """
@@ -30,8 +38,23 @@ class Mqfq(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ttl_s: float = 2.0  # negative: so many times the function's mean execution
     service_s: Annotated[float, msgspec.Meta(ge=0)] = 0.0  # charged for every invocation; 0: its function's mean
 
+    pick: Pick = "sticky"
+    among: Annotated[int, msgspec.Meta(ge=0)] = 0  # flows that are served at the same time; 0: all
+
     def fresh(self) -> "MqfqQueue":
         return MqfqQueue(self)
+
+
+WHY: Final[dict[str, str]] = {
+    "sticky": "furthest behind its fair share",
+    "first": "furthest behind its fair share",
+    "longest": "the longest queue within its fair share",
+    "waited": "the most work waiting within its fair share",
+    "finish": "the latest end within its fair share",
+    "fewest": "the fewest running within its fair share",
+    "stale": "the longest ago within its fair share",
+    "longest_fewest": "the longest queue, and the fewest running, within its fair share",
+}
 
 
 class Flow:
@@ -67,7 +90,7 @@ Head = tuple[tuple[float, int], Flow]  # ranks differ, so flows are never compar
 
 class MqfqQueue:
     is_memoryless = False  # virtual time moves with everyone who passes
-    __slots__ = ("_flows", "_heads", "_last", "_policy", "_pushed", "_sweep_at", "_virtual_s", "_waiting")
+    __slots__ = ("_chosen", "_flows", "_heads", "_last", "_policy", "_pushed", "_sweep_at", "_virtual_s", "_waiting")
 
     def __init__(self, policy: Mqfq) -> None:
         self._policy = policy
@@ -77,6 +100,7 @@ class MqfqQueue:
         self._flows: dict[str, Flow] = {}
         self._heads: list[Head] = []  # flows with work, sorted
         self._last: Flow | None = None  # the flow served last
+        self._chosen: dict[str, Flow] = {}  # those that are served at the same time
         self._waiting: dict[str, tuple[int, Waiting]] = {}  # by invocation
 
     def __repr__(self) -> str:
@@ -103,8 +127,12 @@ class MqfqQueue:
         self._enlist(flow)
 
     def pop(self, now: float, can_run: Callable[[str], bool]) -> Next | None:
-        last = self._last
-        if last is not None and last.items and self._is_close(last) and can_run(last.function):
+        policy, last = self._policy, self._last
+        if policy.pick != "sticky" or policy.among:
+            picked = self._pick(now, can_run)
+            if picked is not None:
+                return picked
+        elif last is not None and last.items and self._is_close(last) and can_run(last.function):
             return self._take(now, last, "same function as before")
         for (start, _), flow in self._heads:
             if can_run(flow.function):
@@ -112,6 +140,52 @@ class MqfqQueue:
                     return self._take(now, flow, "over its share, but no other can run")
                 return self._take(now, flow, "furthest behind its fair share")
         return None
+
+    def _pick(self, now: float, can_run: Callable[[str], bool]) -> Next | None:
+        """Of those that are not throttled; None: none of them can run."""
+        among = self._policy.among
+        if among:
+            self._choose(now, among)
+        heads = [flow for _, flow in self._heads if not among or flow.function in self._chosen]
+        able = [flow for flow in heads if self._is_close(flow) and can_run(flow.function)]
+        if not able:
+            return None
+        pick, last = self._policy.pick, self._last
+        if pick == "sticky" and last is not None and last in able:
+            return self._take(now, last, "same function as before")
+        flow = min(able, key=self._key)  # the one with the least start of equals: they are in that order
+        return self._take(now, flow, WHY[pick])
+
+    def _choose(self, now: float, among: int) -> None:
+        kept = [flow for flow in self._chosen.values() if self._is_active(flow, now) and self._is_close(flow)]
+        self._chosen = {flow.function: flow for flow in kept}
+        for _, flow in self._heads:
+            if len(self._chosen) >= among:
+                break
+            if self._is_close(flow):
+                self._chosen.setdefault(flow.function, flow)
+
+    def _key(self, flow: Flow) -> tuple[float, float]:
+        """The smallest is next."""
+        match self._policy.pick:
+            case "sticky" | "first":
+                return flow.start, 0.0
+            case "longest":
+                return -len(flow.items), 0.0
+            case "waited":
+                return -self._work_s(flow), 0.0
+            case "finish":
+                return -flow.start - self._work_s(flow), 0.0
+            case "fewest":
+                return flow.in_flight, 0.0
+            case "stale":
+                return flow.served_at, 0.0
+            case "longest_fewest":
+                return -len(flow.items), flow.in_flight
+
+    def _work_s(self, flow: Flow) -> float:
+        """F - S."""
+        return sum(self._service_s(item) for _, item in flow.items) / flow.weight
 
     def remove(self, invocation: str) -> Waiting | None:
         entry = self._waiting.pop(invocation, None)
