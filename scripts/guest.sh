@@ -58,7 +58,8 @@ prepare+=" && chown -R $as ."
 [ "$as" = root ] || set -- systemd-run --user --scope --quiet --property Delegate=yes "$@"
 command="cd /srv/attacca && PATH=/srv/attacca/.venv/bin:\$PATH PYTHONDONTWRITEBYTECODE=1 PATIENCE=${PATIENCE:-$patience} $(printf '%q ' "$@")"
 
-# What a guest of this kind shares with us is the directory `$guest`; what the command says is on its second console.
+# What a guest of this kind shares with us is the directory `$guest`; what the command says is on its second console. Such
+# kernels are built without the tables of nftables that a way out wants.
 on_uml() {
     tree >"$guest/tree.tar"
     [ ! -e "$trusted" ] || cp "$trusted" "$guest/trusted.crt"
@@ -71,7 +72,7 @@ sysctl -qe -w kernel.io_uring_disabled=2 # whose mappings crash such a kernel (7
 [ ! -e /mnt/trusted.crt ] || cp /mnt/trusted.crt $trusted
 ($prepare) </mnt/tree.tar && systemctl start dbus systemd-logind user@\$(id -u $as) && {
     export XDG_RUNTIME_DIR=/run/user/\$(id -u $as)
-    systemd-run --scope --quiet runuser -u $as -- bash -c $(printf %q "$command")
+    systemd-run --scope --quiet runuser -u $as -- bash -c $(printf %q "export ATTACCA_WITHOUT=nft; $command")
 }
 echo \$? >/mnt/status
 END

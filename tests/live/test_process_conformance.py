@@ -18,7 +18,7 @@ from attacca.worker.runtime.conformance import NEEDS, Doing, check_runtime
 from attacca.worker.runtime.process.lineage import children
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.runtime import ProcessRuntime
-from tests.live import ordinary, outside
+from tests.live import needed, ordinary, outside
 
 SOURCES = {
     Doing.ECHO: "def handler(event, context): return event",
@@ -51,7 +51,8 @@ class ProcessSubject:
         self._state = state
         is_isolated, is_root = options.get("isolation") != "none", os.geteuid() == 0
         modes = {Network.NONE: ["lo"], Network.HOST: sorted(netlink.links())} if is_isolated else {}
-        self.networks = {**modes, Network.NAT: ["eth0", "lo"]} if is_root and is_isolated else modes
+        has_way_out = is_root and is_isolated and not needed.is_left_out("nft")
+        self.networks = {**modes, Network.NAT: ["eth0", "lo"]} if has_way_out else modes
         self._before, self._others = len(os.listdir("/proc/self/fd")), set(children(os.getpid()))
         self.runtime = ProcessRuntime(SharedCode(state), ProcessOptions(**options), SystemClock())
 
