@@ -53,8 +53,9 @@ def machines(mode: str, workers: int, cores: int, memory_mb: int) -> System:
     )
 
 
-def azure(trace: Path, system: System, *, functions: int, minutes: int, seed: int) -> Scenario:
-    """The first minutes of so many functions of the trace, the beginning of it not measured."""
+def azure(trace: Path, system: System, *, functions: int, minutes: int, seed: int, busy: float = 1.0) -> Scenario:
+    """The first minutes of so many functions of the trace, the beginning of it not measured. `busy`: the share of its
+    duration for which a function computes; it waits for the rest."""
     return Scenario(
         name="azure",
         about=f"{functions} functions of {trace.name}, {minutes} minutes",
@@ -62,7 +63,9 @@ def azure(trace: Path, system: System, *, functions: int, minutes: int, seed: in
         workload=Workload(
             warmup_s=60.0 * min(WARMUP_MIN, minutes * WARMUP_SHARE),
             drain_s=DRAIN_S,
-            trace=TraceUse(path=str(trace), minutes=minutes, sample=functions, duration_most_ms=LONGEST_MS),
+            trace=TraceUse(
+                path=str(trace), minutes=minutes, sample=functions, duration_most_ms=LONGEST_MS, body=Body(busy=busy)
+            ),
         ),
         system=system,
         hardware=HARDWARE,

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from attacca.lab.experiments import azure, cold_starts, machines, overload, rates
+from attacca.load.workload.scenario import Body
 from attacca.load.workload.schedule import Schedule
 
 SYSTEM = machines("cluster", workers=2, cores=2, memory_mb=1024)
@@ -37,7 +38,14 @@ def test_ten_minutes_of_a_replay_are_left_out_or_a_third_of_a_short_one() -> Non
     assert (whole.workload.warmup_s, whole.seed) == (600.0, 3)
     assert whole.workload.trace is not None
     assert (whole.workload.trace.sample, whole.workload.trace.minutes) == (500, 30)
+    assert whole.workload.trace.body == Body(), "they compute for as long as they run"
     assert azure(Path("trace"), SYSTEM, functions=5, minutes=3, seed=3).workload.warmup_s == 60.0
+
+
+def test_of_a_replay_functions_may_wait_for_most_of_the_time() -> None:
+    trace = azure(Path("trace"), SYSTEM, functions=5, minutes=3, seed=3, busy=0.002).workload.trace
+    assert trace is not None
+    assert trace.body.computing == 0.002
 
 
 def test_a_step_is_too_much_when_it_fails_lags_or_is_slow() -> None:

@@ -9,6 +9,7 @@ import typer
 
 from attacca.cli.command import Refused, VerbCommand, VerbGroup
 from attacca.cli.laboratory import dirigent
+from attacca.cli.laboratory.knee import knee, steps, too_much
 from attacca.cli.laboratory.report import width, write
 from attacca.cli.laboratory.study import SHOWN, Meter, lines, metric_names, seeds_of
 from attacca.cli.options import Json
@@ -17,9 +18,7 @@ from attacca.errors import AttaccaError, BadConfig
 from attacca.load.extra import need_lab
 
 if TYPE_CHECKING:
-    from attacca.load.report.digest import Digest
     from attacca.load.report.groups import Group
-    from attacca.load.report.tables import Table
     from attacca.load.workload.scenario import Scenario, System
 
     Making = Callable[[str], System]
@@ -35,6 +34,7 @@ app = typer.Typer(
 AZURE = """
 attacca lab azure --functions 500 --trace azure-2019-500 --seeds 5 --report azure.html
 attacca lab azure --functions 20 --minutes 2 --live  # on a server of its own, with a made-up trace
+attacca lab azure --functions 500 --live --busy 0.002  # most would compute for longer than one machine can
 """
 RPS = """
 attacca lab rps --from 100 --to 10000
@@ -51,6 +51,9 @@ Trace = Annotated[
 ]
 Functions = Annotated[int, typer.Option("--functions", metavar="N", min=1, help="So many of it.")]
 Minutes = Annotated[int, typer.Option("--minutes", metavar="N", min=1, help="The first of it.")]
+Busy = Annotated[
+    float, typer.Option("--busy", metavar="SHARE", min=0.0, max=1.0, help="Of its duration a function computes.")
+]
 Low = Annotated[float, typer.Option("--from", metavar="RATE", min=0.01, help="Cold starts a second, at first.")]
 High = Annotated[float, typer.Option("--to", metavar="RATE", min=0.01, help="And at last; by 1, 2 and 5 between.")]
 Seconds = Annotated[float, typer.Option("--seconds", metavar="S", min=1.0, help="At each rate.")]
@@ -96,6 +99,7 @@ def azure(
     trace: Trace = "",
     functions: Functions = 500,
     minutes: Minutes = 30,
+    busy: Busy = 1.0,
     mode: Modes = "worker,cluster",
     live: Live = False,
     workers: Workers = 10,
@@ -110,6 +114,7 @@ def azure(
     """Replay the beginning of Azure's trace, and tell how long functions were slowed down by whom.
 
     Both schools see the same arrivals and keep what is idle for a minute. The first ten minutes are not measured.
+    With --busy a function waits for the rest of its duration: a live machine carries more of them.
     """
     need_lab()
     from attacca.lab import experiments
@@ -119,7 +124,7 @@ def azure(
     wanted: Wanted = [
         (
             (("system.mode", each),),
-            experiments.azure(path, asked.machines(each), functions=functions, minutes=minutes, seed=seed),
+            experiments.azure(path, asked.machines(each), functions=functions, minutes=minutes, seed=seed, busy=busy),
         )
         for each in asked.modes
         for seed in asked.seeds
@@ -182,62 +187,6 @@ def rps(
         put(line)
     for each in carried:
         put(each.sentence)
-
-
-class Knee(msgspec.Struct, frozen=True):
-    """How many cold starts a second one school carries: at most `most` of those tried, since at `beyond`, `why`."""
-
-    mode: str
-    most: float  # 0: none of them
-    beyond: float | None  # None: all that were tried are carried
-    why: str
-
-    @property
-    def sentence(self) -> str:
-        if self.beyond is None:
-            return f"{self.mode}: {self.most:g} cold starts a second are carried, and no more were measured."
-        most = f"{self.most:g} cold starts a second are carried" if self.most else "none of these rates is carried"
-        return f"{self.mode}: {most}; at {self.beyond:g}, {self.why}."
-
-
-def knee(groups: Sequence["Group"], mode: str) -> Knee:
-    """Of what was tried, in its order."""
-    most = 0.0
-    for group in groups:
-        if group.first.info.scenario["system"]["mode"] != mode:  # type: ignore[index]
-            continue
-        rate = float(group.first.info.name.removeprefix("rps-"))
-        why = next((why for digest in group.digests if (why := too_much(digest, rate))), "")
-        if why:
-            return Knee(mode, most, rate, why)
-        most = rate
-    return Knee(mode, most, None, "")
-
-
-def too_much(digest: "Digest", rate: float) -> str:
-    from attacca.lab.experiments import overload
-
-    warning = digest.info.totals.get("warning")
-    if isinstance(warning, str) and digest.info.totals.get("stopped_s") is not None:
-        return f"this machine could not even send them in time ({warning})"
-    return overload(rate, digest.metrics)
-
-
-def steps(groups: Sequence["Group"]) -> "Table":
-    """A row for each rate and school."""
-    from attacca.load.report.tables import Table, with_interval
-
-    names = ("throughput", "p50_ms", "p99_ms", "cold_share", "error_share")
-    rows = [
-        [
-            group.first.info.name.removeprefix("rps-"),
-            str(group.first.info.scenario["system"]["mode"]),  # type: ignore[index]
-            *(with_interval(name, group.metric(name)) for name in names),
-        ]
-        for group in groups
-    ]
-    head = ["cold starts/s", "by", "answers", "p50", "p99", "cold", "errors"]
-    return Table("Cold starts", head, rows)
 
 
 def _asked(
@@ -347,6 +296,7 @@ def _lived(asked: Asked, wanted: Wanted) -> list[Path]:
     paths: list[Path] = []
     within = asked.directory
     beyond: set[str] = set()  # of the schools, those that carry no more
+    warned: set[str] = set()
     for choices, scenario in wanted:
         if scenario.system.mode in beyond:
             continue
@@ -354,6 +304,10 @@ def _lived(asked: Asked, wanted: Wanted) -> list[Path]:
         say(f"{label}, seed {scenario.seed}")
         schedule = Schedule(scenario)
         load = expected(scenario, schedule)
+        for warning in load.warnings:
+            if warning not in warned:
+                say(f"  {warning}", "yellow")
+        warned.update(load.warnings)
         place = free_directory(label.replace(" ", "-"), within)
         order = Order(scenario, schedule, load, Path("(attacca lab)"), directory=str(place), processes=load.processes)
         try:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from attacca.cli.app import app
-from attacca.cli.laboratory.lab import Knee
+from attacca.cli.laboratory.knee import Knee
 
 RUNNER = CliRunner()
 
