@@ -54,7 +54,8 @@ MEANING = {
     "env": f"environment variables, set before the code is imported; {ENV_KB} KB of them at most",
     "runtime": "`process`: Python; `custom`: the program `bootstrap`, in [any language](#other-languages); "
     "`wasm`: a module or component of [WebAssembly](#webassembly); "
-    "`container`: an [image](#container-images); `auto`: by what it is",
+    "`container`: an [image](#container-images); `microvm`: Python, in a [virtual machine](#micro-vms); "
+    "`auto`: by what it is",
     "secrets": "what of [the secrets](#secrets) it is given, and how",
     "min_sandboxes": "so many are kept, idle or not",
     "max_sandboxes": "never more than this; unset: as many as memory holds",

@@ -10,7 +10,7 @@ from attacca.kernel import cron
 from attacca.model import accelerators, egress, environment
 from attacca.model.accelerators import Compute
 from attacca.model.machine import Needs
-from attacca.model.resources import Resources, stated
+from attacca.model.resources import AROUND, Resources, stated
 
 NAMES = "a letter, then letters, digits and dashes; at most 63, all lower-case"  # an RFC 1035 label
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?(?!\n)$", description=NAMES)]
@@ -63,6 +63,7 @@ class RuntimeKind(StrEnum):
     CUSTOM = "custom"  # the program `bootstrap`, in any language
     WASM = "wasm"  # a module or a component of WebAssembly
     CONTAINER = "container"  # an image, whose program serves HTTP on $PORT
+    MICROVM = "microvm"  # Python, imported in a virtual machine of its own
 
 
 class Scheduling(StrEnum):
@@ -127,9 +128,7 @@ class AsyncSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """How calls whose answers are fetched later are made: the table `[async]` of `function.toml`."""
 
     retries: Annotated[int, msgspec.Meta(ge=0, le=100)] = 2  # after the first attempt that ran and failed
-    max_age_s: Annotated[float, msgspec.Meta(gt=0, le=604_800)] = (
-        21_600.0  # from the call until its last attempt begins
-    )
+    max_age_s: Annotated[float, msgspec.Meta(gt=0, le=604_800)] = 21_600.0  # from the call to its last attempt
     backoff_s: Annotated[float, msgspec.Meta(gt=0, le=3600)] = (
         1.0  # the first pause is at most so long, each next twice
     )
@@ -170,9 +169,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     allow: Annotated[tuple[str, ...], msgspec.Meta(description=ALLOW)] = ()  # empty: all that is public
     bandwidth_mbps: Annotated[float, msgspec.Meta(gt=0, le=100_000)] | None = None  # of a sandbox, each way
     idempotent: bool = False
-    cors: tuple[
-        Origin, ...
-    ] = ()  # pages of these may call it: answers to their browsers' questions come from the gateway
+    cors: tuple[Origin, ...] = ()  # pages of these may call it: who answers their browsers' questions is the gateway
     application: Label = ""  # what it belongs to, for policies and figures; empty: to itself
     trigger: Label = "http"  # what calls it, for policies
     scaling: ScalingOptions = {}
@@ -215,7 +212,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     @property
     def resources(self) -> Resources:
         """What each of its sandboxes holds of a worker: of one that may do without a device, what it holds then."""
-        return stated(self) if Compute.CPU not in self.compute else stated(self).without_devices()
+        held = stated(self) + AROUND if self.runtime is RuntimeKind.MICROVM else stated(self)
+        return held if Compute.CPU not in self.compute else held.without_devices()
 
     @property
     def is_either(self) -> bool:
@@ -300,6 +298,12 @@ class PythonDirectory(msgspec.Struct, frozen=True, tag="python"):
         return (self.code,) if self.bundle is None else (self.code, self.bundle)
 
 
+class MicroVm(PythonDirectory, frozen=True, tag="microvm"):
+    """The same, to be imported in a virtual machine of its own."""
+
+    what: ClassVar[str] = "a directory of Python in a micro-VM"
+
+
 class Image(msgspec.Struct, frozen=True, tag="image"):
     """A root file system with a program in it, by the sha256 of its manifest."""
 
@@ -356,7 +360,7 @@ class ResourceClass(msgspec.Struct, frozen=True, tag="resource"):
         return ()
 
 
-Artefact = PythonDirectory | Image | WasmModule | WasmFunction | Executable | ResourceClass
+Artefact = PythonDirectory | MicroVm | Image | WasmModule | WasmFunction | Executable | ResourceClass
 
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True):

@@ -72,6 +72,7 @@ KINDS = Resources.__struct_fields__
 NOTHING = Resources()
 NO_OTHERS = astuple(NOTHING)[1:]
 _others = attrgetter(*KINDS[1:])
+AROUND = Resources(memory_mb=128)  # what a virtual machine holds besides what its function may
 
 
 def stated(source: object, unsaid: float = 0.0) -> Resources:

@@ -42,6 +42,7 @@ from attacca.worker.host.energy.options import EnergyConfig
 from attacca.worker.host.memory import available_mb
 from attacca.worker.host.nat.options import NatOptions
 from attacca.worker.runtime.container.options import ContainerOptions
+from attacca.worker.runtime.microvm.options import MicroVmOptions
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.workflow.config import ResourceConfig, WorkflowsConfig
 from attacca.workflow.mirror.addresses import address as mirror_address
@@ -83,6 +84,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     worker: WorkerConfig = WorkerConfig()
     process: ProcessOptions = ProcessOptions()
     container: ContainerOptions = ContainerOptions()
+    microvm: MicroVmOptions = MicroVmOptions()
     nat: NatOptions = NatOptions()
     control: ControlConfig
     logs: LogLimits = LogLimits()

@@ -100,7 +100,8 @@ def show(checks: Iterable[Check], width: int | None = None) -> None:
 
 
 def our_own(state_dir: Path, port: int) -> list[Check]:
-    machine = [_libraries(), _pip(), _wasmtime(), _containers(), _ways_out(), _accelerators(), _cores()]
+    runtimes = [_wasmtime(), _containers(), _microvms()]
+    machine = [_libraries(), _pip(), *runtimes, _ways_out(), _accelerators(), _cores()]
     return [*machine, _state_dir(state_dir), _port(port)]
 
 
@@ -182,6 +183,19 @@ def _wasmtime() -> Check:
     except PackageNotFoundError:
         hint = "pip install 'attacca[wasm]'; only functions and workflows in WebAssembly need it"
         return Check("wasmtime", ok=False, detail="not found", hint=hint)
+
+
+def _microvms() -> Check:
+    from attacca.errors import IsolationMissing
+    from attacca.worker.runtime.microvm.needs import find
+    from attacca.worker.runtime.microvm.options import MicroVmOptions
+
+    try:
+        needs = find(MicroVmOptions())
+    except IsolationMissing as error:
+        hint = f'{error.hint}; only functions with runtime = "microvm" need it'
+        return Check("micro-VMs", ok=False, detail=error.message, hint=hint)
+    return Check("micro-VMs", ok=True, detail=f"{needs.monitor.name}, {needs.kernel}", hint="")
 
 
 def _containers() -> Check:

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -43,7 +43,7 @@ from attacca.kernel.access import is_loopback
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
-from attacca.model.function import Image, ResourceClass
+from attacca.model.function import Artefact, Image, ResourceClass
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
 from attacca.model.machine import Machine
@@ -77,6 +77,7 @@ from attacca.worker.runtime.abilities import networks
 from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.container.runtime import ContainerRuntime
 from attacca.worker.runtime.looking import watched
+from attacca.worker.runtime.microvm.making import micro_vms
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.router import Router, with_events
 from attacca.worker.runtime.types import Runtime
@@ -184,11 +185,12 @@ class Server:
             tell=tell,
         )
         self.gateway.invoke_for = partial(invoke, self.gateway, self._of_gateway.send)
-        nat, memory_mb = Nat(config.nat), config.worker.memory_mb
-        self.runtime = ProcessRuntime(SharedCode(state.path), config.process, clock, memory_mb, secret, nat=nat)
+        nat, memory_mb, code = Nat(config.nat), config.worker.memory_mb, SharedCode(state.path)
+        self.runtime = ProcessRuntime(code, config.process, clock, memory_mb, secret, nat=nat)
         uploaded = with_modules(self.runtime, config.process, clock, memory_mb, state.code, secret)
         images = ImageStore(state.images, state.tmp)
         uploaded[Image] = ContainerRuntime(images, config.container, config.process, clock, secret, nat)
+        uploaded |= micro_vms(self.runtime, code, config.microvm, config.process, state.path, clock, secret)
         self.worker = Worker(
             config.worker,
             self._metered(Router({**uploaded, ResourceClass: made(config.resources, state.path / "resources", clock)})),
@@ -200,8 +202,7 @@ class Server:
             Measuring(Meter(state.path), Uses(self.runtime.common.processes), self.metering.meter),
             tell,
         )
-        can = networks(uploaded, config.process, config.container)
-        self.worker.core.machine = self._machine(state, with_events(uploaded), can)
+        self.worker.core.machine = self._machine(state, uploaded)
         self.workflows = workflows(
             config.workflows, store, clock, streams.stream("workflows"), self._of_control.send, self.logbook,
             lambda: self.control, config.gateway.silent_s,
@@ -228,7 +229,8 @@ class Server:
         self.metering = Metering(self.config.energy, self._clock, living, memory_mb)
         return self.metering.around(watched(self.config.worker.accelerators, runtime))
 
-    def _machine(self, state: StateDir, events: tuple[str, ...], can: dict[str, tuple[str, ...]]) -> Machine:
+    def _machine(self, state: StateDir, uploaded: Mapping[type[Artefact], Runtime]) -> Machine:
+        can, events = networks(uploaded, self.config.process, self.config.container), with_events(uploaded)
         return found(self.config.worker, state.path, Classes(self.config.resources.classes).names(), events, can)
 
     async def _join(self) -> None:

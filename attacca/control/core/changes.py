@@ -45,6 +45,7 @@ from attacca.errors import (
 from attacca.model.function import (
     Artefact,
     Image,
+    MicroVm,
     Network,
     PythonDirectory,
     Revision,
@@ -362,6 +363,8 @@ def candidate(settings: Settings, made: Made, number: int, at: float) -> Revisio
 def artefact(made: Made) -> Artefact:
     if made.image:
         return Image(made.image)
+    if made.is_microvm:
+        return MicroVm(made.code, made.bundle)
     return WasmFunction(made.code) if made.is_wasm else PythonDirectory(made.code, made.bundle)
 
 

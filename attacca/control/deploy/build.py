@@ -95,7 +95,7 @@ class Builder:
                 say(Step("build", line))
             bundle = self._bundles.digest(required)
         await self._share(code, bundle, say)
-        return Made(code, bundle)
+        return Made(code, bundle, is_microvm=runtime is RuntimeKind.MICROVM)
 
     def _load(self, code: str) -> str:
         """Which image it is. Blocking."""

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable
 
 from attacca.errors import IsolationMissing
-from attacca.model.function import Artefact, Image, Network
+from attacca.model.function import Artefact, Image, MicroVm, Network
 from attacca.worker.host.nat.outside import lacking
 from attacca.worker.runtime.container.keeping import ENGINES, engine_of
 from attacca.worker.runtime.container.options import ContainerOptions
@@ -24,6 +24,8 @@ def networks(
         if kind is Image:
             if _has_engine(container):
                 found[kind.what] = _with_nat(is_there=has_way_out and container.engine not in WITHOUT_NAT)
+        elif kind is MicroVm:
+            found[kind.what] = (Network.NONE.value,)
         else:
             found[kind.what] = _with_nat(is_there=has_way_out and process.isolation != "none")
     return found

@@ -49,6 +49,7 @@ from attacca.worker.runtime.container.runtime import ContainerRuntime
 from attacca.worker.runtime.fetching import Fetching
 from attacca.worker.runtime.image_supplies import ImageSupplies
 from attacca.worker.runtime.looking import watched
+from attacca.worker.runtime.microvm.making import micro_vms
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.router import Router, with_events
 from attacca.worker.runtime.supplies import Supplies
@@ -152,6 +153,9 @@ class WorkerPlane:
         self.runtime = ProcessRuntime(cache, config.process, self._clock, memory_mb, supplies.secret, nat=nat)
         uploaded = with_modules(self.runtime, config.process, self._clock, memory_mb, cache.code, supplies.secret)
         uploaded[Image] = ContainerRuntime(images, config.container, config.process, self._clock, supplies.secret, nat)
+        uploaded |= micro_vms(
+            self.runtime, cache, config.microvm, config.process, directory, self._clock, supplies.secret
+        )
         fetching = Fetching(Router(uploaded), supplies, self._clock, lambda: view.held(self.worker.core))
         resources = made(config.resources, directory / "resources", self._clock)
         told_first = ToldFirst(

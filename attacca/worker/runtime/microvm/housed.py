@@ -1,0 +1,69 @@
+"""What a worker knows of one micro-VM that it has ordered: a sandbox's or a template's."""
+
+import asyncio
+from collections.abc import Callable
+from enum import StrEnum
+from typing import IO
+
+from attacca.model.function import Revision
+from attacca.worker.core.reports import SandboxFailed, TemplateFailed
+from attacca.worker.runtime.microvm.vm import Vm
+from attacca.worker.runtime.process.sandbox import SandboxProcess
+from attacca.worker.runtime.process.untrusted import Imported, NotImported
+
+
+class Progress(StrEnum):
+    BEGINNING = "beginning"
+    IMPORTING = "importing"
+    SAVING = "saving"
+    SERVING = "serving"  # also what is restored, from its order on
+
+
+class Housed:
+    """A template has no `sandbox`, and, once it is ready, no machine any more: only what that has left."""
+
+    def __init__(self, vm: Vm, revision: Revision, ordered_at: float) -> None:
+        self.vm, self.revision, self.ordered_at = vm, revision, ordered_at
+        self.sandbox: SandboxProcess | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.timer: asyncio.TimerHandle | None = None
+        self.memory: IO[bytes] | None = None
+        self.state: IO[bytes] | None = None
+        self.close_agent: Callable[[], None] = lambda: None
+        self.told: NotImported | None = None  # why it will not be ready
+        self.found: Imported | None = None
+        self.phase = Progress.BEGINNING
+        self.is_template = self.is_ready = self.is_doomed = False
+
+    def __repr__(self) -> str:
+        kind = "template" if self.is_template else "sandbox"
+        return f"<Housed {kind} {self.vm.name} {'ready' if self.is_ready else self.phase}, {self.vm}>"
+
+    @property
+    def name(self) -> str:
+        return self.vm.name
+
+    def kill(self, why: str) -> None:
+        """Whoever is about to start it sees that, and does not."""
+        self.is_doomed = True
+        self.vm.process.kill(why)
+
+    def let_go(self) -> None:
+        """Of what it would be restored from."""
+        for file in (self.memory, self.state):
+            if file is not None:
+                file.close()
+        self.memory = self.state = None
+
+    def failure(self, code: str, why: str) -> SandboxFailed | TemplateFailed:
+        """It never was ready."""
+        told = self.told
+        if self.is_template:
+            if told is None:
+                return TemplateFailed(self.name, code, why)
+            return TemplateFailed(self.name, told.code, told.message, told.traceback, told.logs, told.hint)
+        if told is not None:
+            return SandboxFailed(self.name, told.code, told.message, told.traceback)
+        if self.sandbox is not None and self.sandbox.failure is not None:
+            return self.sandbox.failure
+        return SandboxFailed(self.name, code, why)

@@ -1,0 +1,72 @@
+"""The first files that a guest's kernel sees: modules for its devices, and a shell script that mounts the root."""
+
+import lzma
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+MODULES = ("virtio_ring", "virtio", "virtio_mmio", "virtio_console", "virtio_blk")  # in the order of their needs
+DEVICE, DIRECTORY, PROGRAM, PLAIN = 0o20600, 0o40755, 0o100755, 0o100644
+CONSOLE = (5, 1)
+END = "TRAILER!!!"
+SCRIPT = """#!/bin/busybox sh
+busybox mount -t devtmpfs dev /dev
+busybox mount -t sysfs sys /sys
+for module in {modules}; do
+    [ ! -f /$module.ko ] || busybox insmod /$module.ko
+done
+for disk in /sys/block/vd*; do
+    [ "$(busybox cat $disk/serial)" != root ] || busybox mount -o ro -t ext4 /dev/${{disk##*/}} /root
+done
+busybox mount -o move /dev /root/dev
+busybox mount -o move /sys /root/sys
+exec busybox switch_root /root {init}
+"""
+
+
+class CpioEntry(NamedTuple):
+    name: str
+    mode: int
+    data: bytes = b""
+    device: tuple[int, int] = (0, 0)
+
+
+def archive(entries: list[CpioEntry]) -> bytes:
+    """As the kernel unpacks it: cpio's format "newc"."""
+    return b"".join(_pieces([*entries, CpioEntry(END, 0)]))
+
+
+def _pieces(entries: list[CpioEntry]) -> Iterator[bytes]:
+    for number, (name, mode, data, (major, minor)) in enumerate(entries, 1):
+        raw = name.encode() + b"\0"
+        words = (number, mode, 0, 0, 1, 0, len(data), 0, 0, major, minor, len(raw), 0)
+        head = b"070701" + b"".join(b"%08x" % word for word in words) + raw
+        yield head + b"\0" * (-len(head) % 4)
+        yield data + b"\0" * (-len(data) % 4)
+
+
+def entries(busybox: bytes, modules: dict[str, bytes], init: str) -> list[CpioEntry]:
+    """`init` is what the root's own first program is, with its words."""
+    script = SCRIPT.format(modules=" ".join(MODULES), init=init).encode()
+    return [
+        *(CpioEntry(name, DIRECTORY) for name in ("bin", "dev", "sys", "root")),
+        CpioEntry("dev/console", DEVICE, device=CONSOLE),
+        CpioEntry("bin/busybox", PROGRAM, busybox),
+        CpioEntry("init", PROGRAM, script),
+        *(CpioEntry(f"{name}.ko", PLAIN, data) for name, data in modules.items()),
+    ]
+
+
+def read_modules(below: Path) -> dict[str, bytes]:
+    """Those of MODULES that the kernel has not within itself. Blocking.
+
+    Raises:
+        OSError, lzma.LZMAError: they cannot be read.
+    """
+    found = {}
+    for path in below.rglob("virtio*.ko*"):
+        name = path.name.partition(".")[0].replace("-", "_")
+        if name in MODULES and path.suffix in (".ko", ".xz"):
+            data = path.read_bytes()
+            found[name] = lzma.decompress(data) if path.suffix == ".xz" else data
+    return {name: found[name] for name in MODULES if name in found}

@@ -1,0 +1,1 @@
+"""What runs in a micro-VM, besides the agent. Standard library only."""

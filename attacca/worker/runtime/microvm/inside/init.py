@@ -1,0 +1,102 @@
+"""The first process of a micro-VM: it makes a place for the function, forks the agent there, and waits for its end.
+
+python -I -S attacca/worker/runtime/microvm/inside/init.py
+"""
+
+import json
+import os
+import select
+import sys
+import time
+
+if __name__ == "__main__":
+    sys.path[0] = os.path.abspath(__file__).rsplit("/", 6)[0]
+
+from attacca.guest import channel as wire
+from attacca.worker.runtime.microvm.inside import function, kernel, words
+from attacca.worker.runtime.microvm.inside.words import End, VmSpec, Wake
+from attacca.worker.runtime.process.zygote import linux, rootfs, script
+
+
+def main() -> None:
+    del sys.path[0]
+    control = wire.Channel(descriptor := kernel.port(words.CONTROL), descriptor)
+    agent, out = kernel.port(words.AGENT), kernel.port(words.OUTPUT)
+    control.write(wire.HALL, 0)
+    spec: VmSpec = json.loads(control.read()[2])
+    began = time.monotonic()
+    _settle(spec)
+    code_ms = (time.monotonic() - began) * 1e3
+    heard, told = os.pipe2(os.O_CLOEXEC), os.pipe2(os.O_CLOEXEC)
+    pid = os.fork()
+    if pid == 0:
+        os.close(descriptor)
+        function.live(spec, agent, out, heard[1], told[0], code_ms)
+    for one in (agent, out, heard[1], told[0]):
+        os.close(one)
+    try:
+        _mind(control, pid, wire.Channel(heard[0], told[1]))
+    except wire.Closed:
+        kernel.power_off()
+    control.write(wire.ENDED, 0, json.dumps(_end(pid)).encode())
+    kernel.power_off()
+
+
+def _settle(spec: VmSpec) -> None:
+    kernel.mount_system(spec["space_mb"])
+    _renew(spec["wake"])
+    kernel.mount_disk(words.CODE, rootfs.HERE)
+    if spec["bundle"] is not None:
+        kernel.mount_disk(words.BUNDLE, rootfs.BUNDLE)
+    if spec["secrets"]:
+        linux.mount("tmpfs", rootfs.SECRETS, "tmpfs", kernel.FLAGS | linux.MS_NOEXEC, "size=4m,mode=755")
+        for name, value in spec["secrets"].items():
+            with open(os.open(f"{rootfs.SECRETS}/{name}", os.O_WRONLY | os.O_CREAT, 0o444), "wb") as file:
+                file.write(value.encode("latin-1"))
+    linux.set_host_name(spec["function"])
+    linux.raise_loopback()
+    kernel.bound(spec["memory_mb"], spec["processes"])
+    script.be_ordinary()
+    script.clear_environment()
+
+
+def _mind(control: wire.Channel, pid: int, child: wire.Channel) -> None:
+    """Pass on what its import came to, and, when it is to begin, tell it so; then wait until it is gone."""
+    child_end = os.pidfd_open(pid)
+    try:
+        kind, _, payload = child.read()
+    except wire.Closed:
+        return
+    control.write(kind, 0, payload)
+    if kind == wire.READY and _is_awaited(control.reader, child_end):
+        wake: Wake = json.loads(control.read()[2])
+        _renew(wake)
+        child.write(wire.GO, 0, b"\1" if wake["is_first"] else b"")
+    while not _is_over(child_end):
+        os.waitpid(-1, os.WNOHANG)  # what the function has left behind
+
+
+def _renew(wake: Wake) -> None:
+    time.clock_settime(time.CLOCK_REALTIME, wake["wall_s"])
+    kernel.reseed(bytes.fromhex(wake["seed"]))
+
+
+def _is_awaited(control: int, child_end: int) -> bool:
+    """False when the child ends before it is told to begin."""
+    ready, _, _ = select.select([control, child_end], [], [])
+    return child_end not in ready
+
+
+def _is_over(child_end: int) -> bool:
+    return bool(select.select([child_end], [], [])[0])
+
+
+def _end(pid: int) -> End:
+    while True:
+        ended, status = os.waitpid(-1, 0)
+        if ended == pid:
+            return {"status": status, "was_oom": kernel.has_run_out()}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,16 @@
+"""What can be set about micro-VMs, read once and checked whole."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+
+class MicroVmOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The rest, such as how long an import may take and how many processes one may have, is as for processes."""
+
+    qemu: str = "qemu-system-x86_64"  # the monitor: a name on PATH, or a path
+    kernel: str = ""  # of guests: a path with /lib/modules beside it; empty: the newest of Debian's linux-image-cloud
+    busybox: str = "busybox"  # linked statically: a name on PATH, or a path
+    accelerator: Literal["tcg", "kvm"] = "tcg"  # kvm: where /dev/kvm runs an ordinary kernel
+    boot_timeout_s: Annotated[float, msgspec.Meta(gt=0)] = 120.0  # until a guest that is booted says its first word
+    place: str = ""  # where disks are kept between runs; empty: microvms below the state directory

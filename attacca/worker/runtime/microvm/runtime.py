@@ -1,0 +1,394 @@
+"""Micro-VMs as a worker's runtime: a template is the memory of a machine that has imported the code, and sandboxes are
+restored from it.
+
+    make_template ──▶ a machine that has booted ──▶ import ──▶ memory saved ──▶ TemplateReady
+    make_sandbox  ──▶ its memory mapped, copied where it is written to ──▶ told time and seed ──▶ SandboxReady
+
+A sandbox without a template imports by itself, and goes on in the same way. What an agent says to its worker passes
+through a port of the machine as through a pipe of a process.
+"""
+
+import asyncio
+import json
+import math
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+import msgspec
+
+from attacca.errors import AttaccaError, BadFunction
+from attacca.guest import channel as wire
+from attacca.kernel.budget import Budget
+from attacca.kernel.clock import Clock
+from attacca.model.function import MicroVm, Network, PythonDirectory, Revision
+from attacca.model.invocation import Invocation
+from attacca.model.messages import Logged
+from attacca.worker.core.events import OfEvent
+from attacca.worker.core.reports import (
+    Report,
+    SandboxFailed,
+    SandboxGone,
+    SandboxReady,
+    Sink,
+    TemplateGone,
+    TemplateReady,
+)
+from attacca.worker.host.cgroups import Group
+from attacca.worker.runtime.code_store import CodeStore
+from attacca.worker.runtime.microvm import qemu
+from attacca.worker.runtime.microvm.bases import Bases, MachineSize, SavedMachine
+from attacca.worker.runtime.microvm.housed import Housed, Progress
+from attacca.worker.runtime.microvm.inside.words import Wake
+from attacca.worker.runtime.microvm.machines import Machines, OpenFiles, plan
+from attacca.worker.runtime.microvm.options import MicroVmOptions
+from attacca.worker.runtime.microvm.vm import Vm
+from attacca.worker.runtime.process import untrusted
+from attacca.worker.runtime.process.common import Common
+from attacca.worker.runtime.process.description import Secret, describe, no_secret
+from attacca.worker.runtime.process.leftovers import Leftovers
+from attacca.worker.runtime.process.options import ProcessOptions
+from attacca.worker.runtime.process.room import Share
+from attacca.worker.runtime.process.sandbox import SLACK, SandboxProcess
+from attacca.worker.runtime.process.zygote_manager import OUTER_ID
+from attacca.worker.runtime.unforeseen import failure
+
+GUEST_MB = 96  # of a machine's memory, for its kernel and what it has read of its disks
+MONITOR_MB = 96  # besides the machine's memory: itself, and what is emulated once it is translated
+MONITOR_TASKS = 64
+FRAMES_MB = 256
+SEED_BYTES = 32
+LAST_WORDS_S = 1.0
+END_S = 10.0
+BY_MEMORY = Path()  # what is restored from a template has its memory itself
+OWN_NETWORK = 'write network = "none"'
+
+
+class MicroVmRuntime:
+    """Implements `worker.runtime.types.Runtime`. `shared` are the options that machines have in common with processes,
+    `common` what they share with their runtime; `place` is where disks are kept."""
+
+    has_events: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        store: CodeStore,
+        options: MicroVmOptions,
+        shared: ProcessOptions,
+        place: Path,
+        clock: Clock,
+        secret: Secret = no_secret,
+        common: Common | None = None,
+    ) -> None:
+        self._options, self._shared, self._clock, self._secret = options, shared, clock, secret
+        self.common = common or Common(shared, None)
+        self._machines = Machines(store, options, Path(options.place) if options.place else place)
+        self._leftovers = Leftovers(lambda: ())
+        nobody = OUTER_ID if os.geteuid() == 0 else None
+        self._bases = Bases(self._machines, options, nobody, self._group, self._leftovers.add)
+        self._housed: dict[str, Housed] = {}  # whose machine is there, or will be
+        self._templates: dict[str, Housed] = {}
+        self._processes = self.common.book()
+        largest = (shared.max_response_mb << 20) + SLACK
+        self._frames = Budget(max(FRAMES_MB << 20, 4 * largest), max(FRAMES_MB << 19, 2 * largest))
+        self._idle = asyncio.Event()
+        self._sink: Sink
+
+    def __repr__(self) -> str:
+        return f"<MicroVmRuntime {len(self._housed)} machines, {len(self._templates)} templates, {self._machines}>"
+
+    async def open(self, sink: Sink) -> None:
+        """What machines are made from is made when the first is wanted."""
+        self._loop, self._sink = asyncio.get_running_loop(), sink
+        self.common.open()
+
+    async def close(self) -> None:
+        for one in list(self._housed.values()):
+            one.kill("its runtime was closed")
+        for template in list(self._templates):
+            self.drop_template(template)
+        await self._bases.close()
+        tasks = [one.task for one in self._housed.values() if one.task is not None]
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._machines.close()
+        self._idle.clear()
+        if self._housed:
+            await asyncio.wait_for(self._idle.wait(), END_S)
+        await asyncio.sleep(0)  # the last words of those that had no machine
+        self._leftovers.close()
+        self.common.close()
+
+    # the worker's orders
+
+    def make_template(self, template: str, revision: Revision) -> None:
+        one = self._make(template, revision, lambda data: self._log(one, data.decode("utf-8", "replace")))
+        one.is_template = True
+        one.close_agent = one.vm.agent.close
+        one.vm.saved = lambda: self._saved(one)
+        self._templates[template] = one
+        self._begin(one, None)
+
+    def drop_template(self, template: str) -> None:
+        one = self._templates.get(template)
+        if one is None or one.is_doomed:
+            return
+        one.kill("it was dropped")
+        if one.is_ready:
+            del self._templates[template]
+            self._let_go(one)
+            self._loop.call_soon(self._sink, TemplateGone(template, "it was dropped"))
+
+    def make_sandbox(self, sandbox: str, revision: Revision, template: str | None) -> None:
+        parent = self._templates.get(template) if template is not None else None
+        if template is not None and (parent is None or not parent.is_ready):
+            self._loop.call_soon(self._sink, SandboxFailed(sandbox, "sandbox_lost", "its template is gone"))
+            return
+        one = self._make(sandbox, revision, lambda data: process.printed(data))  # noqa: PLW0108 - it is made below
+        channel = one.vm.agent.detach()
+        room = Share(self._frames, revision.function)
+        process = one.sandbox = SandboxProcess(
+            sandbox, revision, self._shared, self._loop, (channel, os.dup(channel)), self._clock, self._hear, room
+        )
+        process.process, one.close_agent = one.vm.process, process.close
+        if parent is not None:
+            one.phase = Progress.SERVING
+
+        self.common.weight.change(revision.settings.cpus or 1.0)
+        self._begin(one, parent)
+
+    def kill(self, sandbox: str) -> None:
+        if (one := self._sandbox(sandbox)) is not None:
+            one.kill("it was evicted")
+
+    def run(self, sandbox: str, revision: Revision, invocation: Invocation) -> None:
+        if (one := self._sandbox(sandbox)) is not None and one.sandbox is not None:
+            one.sandbox.run(invocation)
+
+    def stop(self, sandbox: str, invocation: str) -> None:
+        if (one := self._sandbox(sandbox)) is not None and one.sandbox is not None:
+            one.sandbox.stop(invocation)
+
+    def body(self, sandbox: str, invocation: str, data: bytes, last: bool) -> None:  # noqa: FBT001 - mirrors messages.Body
+        if (one := self._sandbox(sandbox)) is not None and one.sandbox is not None:
+            one.sandbox.send_body(invocation, data, last=last)
+
+    def flow(self, sandbox: str, invocation: str, paused: bool) -> None:  # noqa: FBT001 - mirrors messages.Flow
+        if (one := self._sandbox(sandbox)) is not None and one.sandbox is not None:
+            one.sandbox.flow(invocation, paused=paused)
+
+    def leave(self, sandbox: str, invocation: str) -> None:
+        if (one := self._sandbox(sandbox)) is not None and one.sandbox is not None:
+            one.sandbox.leave(invocation)
+
+    def tell(self, sandbox: str, word: OfEvent) -> None: ...  # it has no event functions
+
+    def _sandbox(self, name: str) -> Housed | None:
+        one = self._housed.get(name)
+        return None if one is None or one.is_template else one
+
+    # starts
+
+    def _make(self, name: str, revision: Revision, printed: Callable[[bytes], None]) -> Housed:
+        vm = Vm(name, self._loop, printed)
+        one = self._housed[name] = Housed(vm, revision, self._clock.now())
+        self._processes[name] = vm.process
+        vm.resumed = lambda: self._resumed(one)
+        vm.hear, vm.over = lambda kind, payload: self._heard(one, kind, payload), lambda why: self._over(one, why)
+        return one
+
+    def _begin(self, one: Housed, parent: Housed | None) -> None:
+        seconds = self._shared.start_timeout_s + (self._options.boot_timeout_s if parent is None else 0.0)
+        self._set_timer(one, seconds, f"its machine did not answer within {seconds:g} s")
+        one.task = self._loop.create_task(self._start(one, parent, self.common.users.take(one.revision.function)))
+
+    async def _start(self, one: Housed, parent: Housed | None, user: int) -> None:
+        try:
+            await self._order(one, parent, OUTER_ID + user if user else None)
+        except Exception as error:  # noqa: BLE001 - logged where it was not foreseen
+            why = failure(error, f"no micro-VM was made for {one.revision.id}")
+            if isinstance(why, BadFunction):
+                one.told = untrusted.NotImported("bad_function", why.message, why.hint, why.message)
+            one.kill(f"{why.message} ({why.hint})" if why.hint else why.message)
+        finally:
+            if not one.vm.process.is_born:
+                one.vm.process.abandon()
+
+    async def _order(self, one: Housed, parent: Housed | None, user: int | None) -> None:
+        """
+        Raises:
+            AttaccaError, OSError: it cannot be made.
+        """
+        settings, artefact = one.revision.settings, one.revision.artefact
+        assert isinstance(artefact, MicroVm), f"no micro-VM is made of {artefact.what}"
+        if settings.network is not Network.NONE:
+            raise BadFunction(f'a micro-VM cannot have network = "{settings.network}"', OWN_NETWORK)
+        if settings.gpu:
+            raise BadFunction("a micro-VM has no accelerators", 'leave out gpu, or write runtime = "process"')
+        common, disks = await self._machines.common(), await self._machines.disks(artefact)
+        size = MachineSize(settings.memory_mb + GUEST_MB, math.ceil(settings.cpus or 1.0))
+        one.vm.group = await asyncio.to_thread(self._group, size.memory_mb, settings.cpus)
+        if parent is None:
+            saved = await self._bases.of(common, size)
+            memory = await asyncio.to_thread(self._machines.memory, user, saved.memory)
+        elif parent.memory is None or parent.state is None:
+            one.kill("its template is gone")
+            return
+        else:
+            memory, saved = parent.memory, SavedMachine(BY_MEMORY, Path(f"/proc/self/fd/{parent.state.fileno()}"))
+        if one.is_template:
+            one.memory, one.state = memory, await asyncio.to_thread(self._machines.blank)
+        if one.is_doomed:
+            return
+        with OpenFiles() as opened:
+            state = int(opened.file(saved.state).name)
+            planned = plan(
+                common, disks, self._options, size.memory_mb, opened, memory.fileno(),
+                is_shared=one.is_template, cpus=size.cpus,
+            )  # fmt: skip
+            one.vm.spawn(common.needs.monitor, planned, opened.descriptors, state, user)
+        if parent is None and not one.is_template:
+            memory.close()
+        if one.vm.group is not None:
+            await asyncio.to_thread(one.vm.group.add, one.vm.process.pid)
+        one.vm.monitor.send(qemu.restore(state))
+
+    def _group(self, size_mb: int, cpus: float | None = None) -> Group | None:
+        if self.common.groups is None:
+            return None
+        group = self.common.groups.make()
+        group.limit(size_mb + MONITOR_MB, MONITOR_TASKS, cpus)
+        return group
+
+    def _resumed(self, one: Housed) -> None:
+        if one.phase is Progress.SERVING:
+            self._wake(one)
+        elif one.phase is Progress.BEGINNING:
+            one.phase = Progress.IMPORTING
+            self._describe(one)
+
+    # what the guest's first process says
+
+    def _heard(self, one: Housed, kind: int, payload: bytes) -> None:
+        """
+        Raises:
+            NONSENSE: it says what it should not, or not now.
+        """
+        match one.phase, kind:
+            case Progress.IMPORTING, wire.READY:
+                self._imported(one, untrusted.imported(payload))
+            case Progress.IMPORTING, wire.FAILED:
+                one.told = untrusted.not_imported(payload)
+                one.kill(one.told.message)
+            case _:
+                raise ValueError("no word of ours, or not now")
+
+    def _describe(self, one: Housed) -> None:
+        """What it is to be. The values of secrets are nowhere kept but in this."""
+        seconds = self._shared.start_timeout_s
+        why = f"importing the code took longer than {seconds:g} s (start_timeout_s of the server)"
+        self._set_timer(one, seconds + LAST_WORDS_S, why)
+        artefact = one.revision.artefact
+        assert isinstance(artefact, MicroVm)
+        of = msgspec.structs.replace(one.revision, artefact=PythonDirectory(artefact.code, artefact.bundle))
+        try:
+            spec = describe(of, self._shared, self._secret, None, template=one.is_template, has_groups=True)
+        except AttaccaError as error:
+            one.kill(f"{error.message} ({error.hint})")
+            return
+        besides = {"processes": self._shared.processes, "wake": self._words(is_first=True)}
+        one.vm.say(wire.ORDER, json.dumps({**json.loads(spec), **besides}).encode())
+
+    def _imported(self, one: Housed, told: untrusted.Imported) -> None:
+        if one.is_template:
+            assert one.state is not None
+            one.phase, one.found = Progress.SAVING, told
+            one.vm.monitor.send(qemu.save(), one.state.fileno())
+        else:
+            if told.logs:
+                self._log(one, told.logs)
+            self._wake(one)
+
+    def _wake(self, one: Housed) -> None:
+        """From here on it is one of a kind."""
+        is_first, one.phase = one.phase is Progress.IMPORTING, Progress.SERVING
+        one.vm.say(wire.GO, json.dumps(self._words(is_first=is_first)).encode())
+
+    def _words(self, *, is_first: bool) -> Wake:
+        return {"wall_s": self._clock.wall(), "seed": secrets.token_hex(SEED_BYTES), "is_first": is_first}
+
+    def _saved(self, one: Housed) -> None:
+        found, memory = one.found, one.memory
+        if one.is_doomed or one.phase is not Progress.SAVING or found is None or memory is None:
+            return
+        one.is_ready = True
+        self._cancel_timer(one)
+        one.vm.process.kill("its memory is saved")
+        made_ms = (self._clock.now() - one.ordered_at) * 1e3 - found.code_ms - found.imports_ms
+        self._sink(
+            TemplateReady(
+                one.name, found.handler, found.signature, os.fstat(memory.fileno()).st_blocks * 512 // (1 << 20) + 1,
+                max(made_ms, 0.0), found.code_ms, found.imports_ms, found.event, found.logs, notes=found.notes,
+            )
+        )  # fmt: skip
+
+    def _hear(self, report: Report) -> None:
+        """From a sandbox."""
+        if isinstance(report, SandboxReady) and (one := self._housed.get(report.sandbox)) is not None:
+            one.is_ready = True
+            self._cancel_timer(one)
+        self._sink(report)
+
+    def _log(self, one: Housed, text: str) -> None:
+        of = one.revision
+        self._sink(Logged(of.function, of.id, one.name, "", "stdout", text))
+
+    def _set_timer(self, one: Housed, seconds: float, why: str) -> None:
+        self._cancel_timer(one)
+        one.timer = self._loop.call_later(seconds, self._too_late, one, why)
+
+    def _too_late(self, one: Housed, why: str) -> None:
+        one.told = one.told or untrusted.NotImported("timeout", why)
+        one.kill(why)
+
+    def _cancel_timer(self, one: Housed) -> None:
+        if one.timer is not None:
+            one.timer.cancel()
+
+    # ends
+
+    def _over(self, one: Housed, why: str) -> None:
+        """Its machine is gone, or never was."""
+        said = one.vm.said() if one.phase is Progress.BEGINNING and not one.is_doomed else ""
+        was_oom = one.vm.was_oom
+        self._cancel_timer(one)
+        one.close_agent()
+        one.vm.close()
+        del self._housed[one.name], self._processes[one.name]
+        if one.vm.group is not None:
+            was_oom = was_oom or one.vm.group.has_run_out()
+            self._leftovers.add(one.vm.group)
+        if not one.is_template:
+            self.common.weight.change(-(one.revision.settings.cpus or 1.0))
+        if not (one.is_template and one.is_ready):
+            self._ended(one, f"{why}: {said}" if said else why, was_oom=was_oom)
+        if not self._housed:
+            self._idle.set()
+
+    def _ended(self, one: Housed, why: str, *, was_oom: bool) -> None:
+        memory = f"it went over its memory of {one.revision.settings.memory_mb} MB"
+        if one.is_template:
+            del self._templates[one.name]
+        self._let_go(one)
+        if one.is_ready:
+            code, message = ("out_of_memory", memory) if was_oom else ("sandbox_lost", why)
+            self._sink(SandboxGone(one.name, code, message))
+        elif was_oom:
+            self._sink(one.failure("out_of_memory", f"{memory} while it started"))
+        else:
+            self._sink(one.failure("start_failed", why))
+
+    def _let_go(self, one: Housed) -> None:
+        one.let_go()
+        self.common.users.give(one.revision.function)

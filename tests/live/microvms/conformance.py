@@ -1,0 +1,33 @@
+"""Micro-VMs do what every runtime's sandboxes must."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from attacca.worker.runtime import bench
+from attacca.worker.runtime.conformance import NEEDS, check_runtime
+from attacca.worker.runtime.microvm.needs import lacking
+from attacca.worker.runtime.microvm.options import MicroVmOptions
+from tests.live.microvms.subject import MicroVmSubject
+from tests.live.patience import patiently
+
+BOOT_S = patiently(120.0)
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Disks and machines that have booted are kept here between checks."""
+    assert lacking(MicroVmOptions()) == "", "make microvms"
+    return tmp_path_factory.mktemp("state")
+
+
+def test_it_passes_all_checks(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "PATIENCE_S", BOOT_S)
+
+    async def main() -> list[str]:
+        await asyncio.to_thread(os.getpid)  # the loop's own thread is there
+        return await check_runtime(lambda: MicroVmSubject(state))
+
+    assert asyncio.run(main()) == [check.__name__ for check in NEEDS]
