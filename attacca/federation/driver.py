@@ -170,8 +170,10 @@ class Federation:
                     waiting_for.set_result(command.outcome)
 
     def _written(self, command: Put | Erase, told: int | AttaccaError) -> None:
-        if isinstance(command, Put):
-            self._drive.feed(StoreFailed(command.key, told) if isinstance(told, AttaccaError) else Stored(command.key))
+        if isinstance(told, AttaccaError):
+            self._drive.feed(StoreFailed(command.key, told, isinstance(command, Erase)))
+        elif isinstance(command, Put):
+            self._drive.feed(Stored(command.key))
 
 
 def _value(command: Put | Erase) -> bytes | None:

@@ -68,6 +68,7 @@ class Stored(msgspec.Struct, frozen=True):
 class StoreFailed(msgspec.Struct, frozen=True):
     key: str
     error: AttaccaError
+    is_erase: bool = False
 
 
 class Tick(msgspec.Struct, frozen=True):
@@ -82,6 +83,8 @@ class Put(msgspec.Struct, frozen=True):
 
 
 class Erase(msgspec.Struct, frozen=True):
+    """Ends in StoreFailed, or in nothing."""
+
     key: str
 
 

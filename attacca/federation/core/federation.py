@@ -97,8 +97,11 @@ class FederationCore:
         for domain in self.domains.values():
             if domain.lost_at <= now:
                 self._give_up(now, domain, out)
+        self._keeping.ring(now, out)
         self._placing.place(now, out)
-        self.alarm.at = min([self._placing.due.at, *(domain.lost_at for domain in self.domains.values())])
+        self.alarm.at = min(
+            [self._placing.due.at, self._keeping.again_at, *(domain.lost_at for domain in self.domains.values())]
+        )
         return out
 
     def _wake(self, now: float) -> None:
@@ -194,7 +197,7 @@ class FederationCore:
                 self._keeping.stored(event.key, out)
                 self._go_on(now, event.key)
             case StoreFailed():
-                failed = self._keeping.failed(event, out)
+                failed = self._keeping.failed(now, event, out)
                 if failed is not None:
                     self._placing.free(failed)
                     if failed.stage is Stage.LEAVING:

@@ -1,5 +1,7 @@
 """What a federation keeps: where each workflow is, and what its instances have synced or left behind last."""
 
+from math import inf
+
 import msgspec
 
 from attacca.federation.core.events import Command, Erase, Put, Reply, Restored, StoreFailed
@@ -18,12 +20,17 @@ from attacca.model.federation import (
 from attacca.model.messages import Send
 
 Answer = Send[ToDomain]
+AGAIN_S = 1.0  # after the store could not be written
 
 
 class Keeping:
     def __init__(self, workflows: dict[str, Workflow]) -> None:
         self._workflows = workflows
         self._answers: dict[str, list[Answer | None]] = {}  # by key: what is said when each write is done
+        self._ends: dict[str, Answer] = {}  # by workflow: what its domain is told when all that it left there is kept
+        self._refused: dict[str, None] = {}  # keys of what was left that the store has refused last
+        self._unerased: dict[str, None] = {}  # keys that the store has refused to erase
+        self.again_at = inf  # when these are tried again
 
     def __repr__(self) -> str:
         return f"<Keeping {len(self._answers)} keys being written>"
@@ -64,7 +71,7 @@ class Keeping:
     def stored(self, key: str, out: list[Command]) -> None:
         workflow = self.whose(key)
         if key.startswith(LEFT):
-            self._left_stored(key, workflow, is_kept=True, out=out)
+            self._left_written(key, workflow, out, is_kept=True)
         elif workflow is not None:
             workflow.writes -= 1
             if workflow.writes == 0 and workflow.stage is Stage.STARTING:
@@ -90,11 +97,15 @@ class Keeping:
             )  # fmt: skip
             out.append(Send(workflow.domain, order))
 
-    def failed(self, event: StoreFailed, out: list[Command]) -> Workflow | None:
+    def failed(self, now: float, event: StoreFailed, out: list[Command]) -> Workflow | None:
         """The answer is a workflow that is nowhere now, as nobody would know later where it is."""
         workflow = self.whose(event.key)
+        if event.is_erase:
+            self._unerased[event.key] = None
+            self.again_at = now + AGAIN_S
+            return None
         if event.key.startswith(LEFT):
-            self._left_stored(event.key, workflow, is_kept=False, out=out)
+            self._left_failed(now, event, workflow, out)
             return None
         if workflow is None:
             return None
@@ -103,6 +114,7 @@ class Keeping:
         return workflow if is_new and workflow.writes == 0 else None
 
     def erase(self, workflow: Workflow, out: list[Command]) -> None:
+        self._told_of_end(workflow, out)
         out.append(Erase(workflow.key))
         out.extend(Erase(workflow.key_of(name)) for name in workflow.left)
 
@@ -126,17 +138,22 @@ class Keeping:
 
     def take(self, workflow: Workflow, event: WorkflowEnded, out: list[Command]) -> None:
         """All that it leaves, which its domain keeps until it is kept here."""
-        answer: Answer = Send(event.domain, LeftKept(event.workflow, event.epoch))
-        told = {one.component for one in event.left}
-        for left in event.left[:-1]:
+        for left in event.left:
             self._keep(workflow, left, None, out)
-        if told:
-            self._keep(workflow, event.left[-1], answer, out)
+        if event.left:
+            self._ends[workflow.id] = Send(event.domain, LeftKept(event.workflow, event.epoch))
         else:
-            out.append(answer)
+            self.answer(event, out)
 
     def answer(self, event: WorkflowEnded, out: list[Command]) -> None:
-        out.append(Send(event.domain, LeftKept(event.workflow, event.epoch)))
+        answer: Answer = Send(event.domain, LeftKept(event.workflow, event.epoch))
+        if self._ends.get(event.workflow) != answer:  # else it is said when that is so
+            out.append(answer)
+
+    def _told_of_end(self, workflow: Workflow, out: list[Command]) -> None:
+        answer = self._ends.pop(workflow.id, None)
+        if answer is not None:
+            out.append(answer)
 
     def handed_over(self, workflow: Workflow, out: list[Command]) -> None:
         """Events that it was given with its start are its own now: nobody is to have them again."""
@@ -152,12 +169,48 @@ class Keeping:
 
     def _keep(self, workflow: Workflow, left: Left, answer: Answer | None, out: list[Command]) -> None:
         key = workflow.key_of(left.component)
+        if key in self._refused:  # this one is newer
+            del self._refused[key]
+            self._left_written(key, workflow, out, is_kept=False)
         workflow.left[left.component] = left
         workflow.writing[key] = workflow.writing.get(key, 0) + 1
         self._answers.setdefault(key, []).append(answer)
         out.append(Put(key, msgspec.json.encode(left)))
 
-    def _left_stored(self, key: str, workflow: Workflow | None, *, is_kept: bool, out: list[Command]) -> None:
+    def ring(self, now: float, out: list[Command]) -> None:
+        """What was refused is tried again; not what is nobody's any more, nor to erase what is somebody's by now."""
+        if now < self.again_at:
+            return
+        self.again_at = inf
+        out.extend(Erase(key) for key in self._unerased if not self._is_owned(key))
+        self._unerased.clear()
+        refused, self._refused = self._refused, {}
+        for key in refused:
+            workflow = self.whose(key)
+            left = None if workflow is None else workflow.left.get(key.removeprefix(LEFT).partition("/")[2])
+            if left is None:
+                self._left_written(key, workflow, out, is_kept=False)
+            else:
+                out.append(Put(key, msgspec.json.encode(left)))
+
+    def _is_owned(self, key: str) -> bool:
+        workflow = self.whose(key)
+        return workflow is not None and (
+            key == workflow.key or key.removeprefix(LEFT).partition("/")[2] in workflow.left
+        )
+
+    def _left_failed(self, now: float, event: StoreFailed, workflow: Workflow | None, out: list[Command]) -> None:
+        """It waits until it is kept: whoever has it still is not told before, and nothing begins with it."""
+        if workflow is None or len(self._answers[event.key]) > 1:
+            self._left_written(event.key, workflow, out, is_kept=False)
+            return
+        self._refused[event.key] = None
+        self.again_at = now + AGAIN_S
+        if workflow.stage is Stage.PARKED:
+            workflow.why = f"{workflow.lost}; what it left there cannot be kept: {event.error.message}"
+
+    def _left_written(self, key: str, workflow: Workflow | None, out: list[Command], *, is_kept: bool) -> None:
+        """Of one that was not kept a newer one is."""
         waiting = self._answers.get(key, [])
         answer = waiting.pop(0)
         if not waiting:
@@ -168,3 +221,5 @@ class Keeping:
             count = workflow.writing.pop(key, 0) - 1
             if count > 0:
                 workflow.writing[key] = count
+            if is_kept and not workflow.writing:
+                self._told_of_end(workflow, out)

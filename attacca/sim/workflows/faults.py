@@ -7,7 +7,8 @@ from attacca.load.workload.scenario import Fault, Scenario
 from attacca.sim.engine import Engine
 from attacca.sim.platform.faults import Planned, plan
 from attacca.sim.record.event_log import NOBODY, EventLog, What
-from attacca.sim.workflows.federated import DomainControl, Federated
+from attacca.sim.workflows.controls import DomainControl
+from attacca.sim.workflows.federated import Federated
 from attacca.sim.workflows.node import SimulatedNode
 from attacca.sim.workflows.orchestrator import FROM, TO, Orchestrator
 from attacca.sim.workflows.roads import Roads
@@ -19,6 +20,9 @@ KNOWN: Final = (
     "store_down", "cut_off", "deaf", "mute", "unruly_function", *OF_DOMAINS,
 )  # fmt: skip
 WAYS: Final = {"cut_off": (TO, FROM), "deaf": (TO,), "mute": (FROM,)}  # that are cut between a node and control
+
+
+Keeper = Orchestrator | DomainControl | Federated
 
 
 class Failing(Protocol):
@@ -66,7 +70,7 @@ class Failures:
                 self._engine.at(self._engine.now + fault.for_s, self._restart_control, control)
         elif fault.kind in ("store_slow", "store_down"):
             self._happens(NOBODY, number)
-            self._strike_store(fault, control)
+            self._strike_store(fault, world.orchestrator.keeper(share))
         elif node.is_up:
             self._happens(node.place, number)
             self._strike_node(node, fault, share)
@@ -75,16 +79,16 @@ class Failures:
         self.happened += 1
         self._event_log.note(What.FAULT, place, number)
 
-    def _strike_store(self, fault: Fault, control: Orchestrator | DomainControl) -> None:
+    def _strike_store(self, fault: Fault, keeper: Keeper) -> None:
         if fault.kind == "store_slow":
-            control.slow_store(fault.factor)
+            keeper.slow_store(fault.factor)
         else:
-            control.is_store_down += 1
-            self._engine.at(self._engine.now + fault.for_s, self._mend_store, control)
+            keeper.is_store_down += 1
+            self._engine.at(self._engine.now + fault.for_s, self._mend_store, keeper)
 
-    def _mend_store(self, control: Orchestrator | DomainControl) -> None:
+    def _mend_store(self, keeper: Keeper) -> None:
         self._event_log.note(What.MENDED, NOBODY, 0)
-        control.is_store_down -= 1
+        keeper.is_store_down -= 1
 
     def _strike_domain(self, fault: Fault, share: float) -> None:
         federated, ends_at = self._world.orchestrator, self._engine.now + fault.for_s

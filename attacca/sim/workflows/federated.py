@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from attacca.errors import AttaccaError, BadConfig
+from attacca.errors import AttaccaError, BadConfig, StateUnavailable
 from attacca.federation.core.events import (
     Command,
     DomainLeft,
@@ -24,6 +24,7 @@ from attacca.federation.core.events import (
     StartAsked,
     StopAsked,
     Stored,
+    StoreFailed,
     Tick,
 )
 from attacca.federation.core.federation import FederationCore
@@ -38,6 +39,7 @@ from attacca.model.workflow import WorkflowSpec, WorkflowView
 from attacca.policy.placement import PLACEMENT
 from attacca.sim.engine import Engine, EngineTimer
 from attacca.sim.platform.network import Channel
+from attacca.sim.workflows.controls import DomainControl
 from attacca.sim.workflows.member import SimulatedMember
 from attacca.sim.workflows.node import SimulatedNode
 from attacca.sim.workflows.orchestrator import Answered, Orchestrator
@@ -72,6 +74,7 @@ class Federated:
         choice = scenario.system.placement
         self._placement = build(PLACEMENT, choice.policy, choice.options, "attacca.policy.placement")
         self.store: dict[str, bytes] = {}
+        self.is_store_down = 0  # so many faults say so
         self._chance = Streams(scenario.seed).stream("federation/moves")
         self._timer = EngineTimer(engine)
         self._ways: dict[tuple[str, str], Channel] = {}
@@ -247,12 +250,17 @@ class Federated:
 
     def _kept(self, told: tuple[int, Put | Erase]) -> None:
         starts, command = told
-        if isinstance(command, Erase):
+        is_heard = self.is_federation_up and starts == self.starts
+        if self.is_store_down:
+            if is_heard:
+                error = StateUnavailable("the store is gone", "")
+                self._feed(StoreFailed(command.key, error, isinstance(command, Erase)))
+        elif isinstance(command, Erase):
             self.store.pop(command.key, None)
-            return
-        self.store[command.key] = command.value
-        if self.is_federation_up and starts == self.starts:
-            self._feed(Stored(command.key))
+        else:
+            self.store[command.key] = command.value
+            if is_heard:
+                self._feed(Stored(command.key))
 
     # Links.
 
@@ -357,43 +365,25 @@ class Federated:
         member.orchestrator.restart(member.begin)
         self._join(member)
 
-    def control(self, share: float) -> "DomainControl":
+    def control(self, share: float) -> DomainControl:
         """The one that a fault befalls."""
-        return DomainControl(self, list(self.members.values())[int(share * len(self.members))])
+        return self._control(int(share * len(self.members)))
+
+    def _control(self, place_: int) -> DomainControl:
+        return DomainControl(list(self.members.values())[place_], self.crash, self.restart)
+
+    def keeper(self, share: float) -> "DomainControl | Federated":
+        """Whose store a fault befalls."""
+        place_ = int(share * (len(self.members) + 1))
+        return self if place_ == len(self.members) else self._control(place_)
+
+    def slow_store(self, seconds: float) -> None:
+        disk = self._way("federation", "store")
+        disk.late_next_s += seconds
+        disk.look()
 
     def parts(self) -> list[Part]:
         return [part for books in self.books for part in books.all()]
-
-
-class DomainControl:
-    """Of one domain, as a fault finds it."""
-
-    def __init__(self, federated: Federated, member: SimulatedMember) -> None:
-        self._federated, self.member = federated, member
-
-    def __repr__(self) -> str:
-        return f"<DomainControl {self.member.name} {'up' if self.is_up else 'down'}>"
-
-    @property
-    def is_up(self) -> bool:
-        return self.member.orchestrator.is_up
-
-    def crash(self) -> None:
-        self._federated.crash(self.member.name)
-
-    def restart(self) -> None:
-        self._federated.restart(self.member.name)
-
-    def slow_store(self, seconds: float) -> None:
-        self.member.orchestrator.slow_store(seconds)
-
-    @property
-    def is_store_down(self) -> int:
-        return self.member.orchestrator.is_store_down
-
-    @is_store_down.setter
-    def is_store_down(self, faults: int) -> None:
-        self.member.orchestrator.is_store_down = faults
 
 
 def _pair(one: str, other: str) -> tuple[str, str]:

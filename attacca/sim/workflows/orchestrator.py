@@ -287,6 +287,10 @@ class Orchestrator:
         """The one that a fault befalls."""
         return self
 
+    def keeper(self, _: float) -> "Orchestrator":
+        """Whose store a fault befalls."""
+        return self
+
     # Restarts.
 
     def crash(self) -> None:

@@ -161,8 +161,7 @@ class DomainCore:
     def _kept(self, now: float, event: Restored | Stored | Erased | StoreFailed, out: list[Command]) -> None:
         match event:
             case Erased():
-                over = self.keeping.erased(event, out)
-                if over is not None:
+                if (over := self.keeping.erased(event, out)) is not None:
                     self._erased(over, out)
             case Restored():
                 self.keeping.restore(now, event, out)
@@ -170,9 +169,9 @@ class DomainCore:
                 self.keeping.stored(now, event, out)
                 self._written(event.key, out)
             case StoreFailed():
-                workflow = self.keeping.failed(now, event, out)
-                if workflow is not None:
+                if (workflow := self.keeping.failed(now, event, out)) is not None:
                     out.append(Reply(workflow.asked, event.error))
+                    self._over(workflow, out)
                 self._written(event.key, out)
 
     def _written(self, key: str, out: list[Command]) -> None:
@@ -211,21 +210,19 @@ class DomainCore:
 
     def _start(self, now: float, event: StartAsked, out: list[Command]) -> None:
         workflow = self.sharing.made(now, event)
-        refusal = self._refusal(workflow)
-        if refusal is not None:
+        if (refusal := self._refusal(workflow)) is not None:
             out.append(Reply(event.id, refusal))
             return
         workflow.asked = event.id
         self.workflows[workflow.id] = workflow
-        handing.inherit(workflow, event.left, out)
+        handing.inherit(workflow, event.left)
         self.sharing.begin(workflow, out)
-        self.keeping.accept(workflow, out)
+        self.keeping.begin(workflow, out)
 
     def _refusal(self, workflow: Workflow) -> AttaccaError | None:
         """Why it could not be started at all."""
         for part in workflow.parts.values():
-            why = self.nodes.unfit(part.spec, part.asked)
-            if why:
+            if why := self.nodes.unfit(part.spec, part.asked):
                 return NoCapacity(f"{part.label} can run nowhere: {why}", LISTED)
         return None
 
@@ -270,12 +267,15 @@ class DomainCore:
     def _erased(self, workflow: Workflow, out: list[Command]) -> None:
         """It cannot come back. What it leaves is with its workers until then, and is told to nobody before."""
         del self.workflows[workflow.id]
-        outcome = handing.over(workflow) if workflow.hands_over else None
-        self.wills.end(workflow, out)
-        self.sharing.end(workflow)
         if workflow.asked:
             never = workflow.failure or Cancelled("it was stopped before all of it was up")
             out.append(Reply(workflow.asked, never))
+        self._over(workflow, out)
+
+    def _over(self, workflow: Workflow, out: list[Command]) -> None:
+        outcome = handing.over(workflow)
+        self.wills.end(workflow, out)
+        self.sharing.end(workflow)
         out.extend(Reply(id_, outcome) for id_ in workflow.stops)
 
     # What workers say.

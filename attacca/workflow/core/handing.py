@@ -1,10 +1,8 @@
 """A workflow that goes on in another domain: what it takes along, and what it finds there."""
 
-import msgspec
-
 from attacca.model.events import FOLLOWS_MOST
 from attacca.model.federation import Left
-from attacca.workflow.core.events import Command, HandedOver, Put, StateRecord
+from attacca.workflow.core.events import Command, HandedOver
 from attacca.workflow.core.graph import Part, Stage, Workflow
 from attacca.workflow.core.keeping import EPOCH_NUMBERS
 from attacca.workflow.core.placing import Placing
@@ -20,8 +18,9 @@ def hold(workflow: Workflow, placing: Placing, out: list[Command]) -> None:
     placing.changed(parts, out)
 
 
-def over(workflow: Workflow) -> HandedOver:
-    return HandedOver(tuple(map(_left, workflow.parts.values())))
+def over(workflow: Workflow) -> HandedOver | None:
+    """What whoever waits for its end is told that it leaves, to be taken elsewhere."""
+    return HandedOver(tuple(map(_left, workflow.parts.values()))) if workflow.hands_over else None
 
 
 def _left(part: Part) -> Left:
@@ -34,8 +33,7 @@ def _left(part: Part) -> Left:
     )  # fmt: skip
 
 
-def inherit(workflow: Workflow, left: tuple[Left, ...], out: list[Command]) -> None:
-    """States are written before the workflow: where it is found after a restart, they are too."""
+def inherit(workflow: Workflow, left: tuple[Left, ...]) -> None:
     workflow.inherit(left)
     for part in workflow.parts.values():
         part.number = workflow.epoch * EPOCH_NUMBERS
@@ -47,6 +45,3 @@ def inherit(workflow: Workflow, left: tuple[Left, ...], out: list[Command]) -> N
         part.number = max(part.number, one.number)
         part.version, part.state = one.version, one.state
         part.follows.update(dict.fromkeys(one.follows))
-        if one.state is not None:
-            record = StateRecord(workflow.root, part.label, one.number, one.version, one.state)
-            out.append(Put(part.key, msgspec.json.encode(record), 0))

@@ -21,7 +21,7 @@ from attacca.workflow.core.events import (
     Stored,
     StoreFailed,
 )
-from attacca.workflow.core.graph import Part, Workflow, share_of, whole
+from attacca.workflow.core.graph import Part, Stage, Workflow, share_of, whole
 from attacca.workflow.core.placing import Placing
 
 WORKFLOWS, STATES, NODES = "workflows/", "workflow-states/", "workflow-nodes"
@@ -53,12 +53,31 @@ class Keeping:
         self.again_at = inf  # when it is written again which nodes there are
         self._erasing: dict[str, None] = {}  # keys that are to be gone
         self._unerased: dict[str, None] = {}  # those of them that the store has refused
-        self._syncs: dict[str, list[tuple[Part, StateSynced]]] = {}  # by key: what is written, one after the other
+        self._syncs: dict[
+            str, list[tuple[Part, StateSynced | None]]
+        ] = {}  # by key: what is written, one after the other
+        self._refused: dict[str, None] = {}  # of these keys, those whose only one the store has refused
+        self._unkept: dict[str, None] = {}  # keys of states that their parts have, and the store has not yet
+        self._inheriting: dict[str, dict[str, None]] = {}  # by workflow: keys of states that are to be kept before it
 
     def __repr__(self) -> str:
         return f"<Keeping {len(self._versions)} keys, {len(self._syncs)} being written>"
 
+    def begin(self, workflow: Workflow, out: list[Command]) -> None:
+        """What it has brought along from elsewhere is written before: where it is found later, that is too."""
+        states = [part for part in workflow.parts.values() if part.state is not None]
+        for part in states:
+            self._claim(part.key)
+            self._versions.setdefault(part.key, 0)
+            self._write(part, out)
+        if states:
+            self._inheriting[workflow.id] = dict.fromkeys(part.key for part in states)
+        else:
+            self.accept(workflow, out)
+
     def accept(self, workflow: Workflow, out: list[Command]) -> None:
+        if workflow.id in self._inheriting:
+            return  # it is, when that is kept
         record = Record(
             workflow.id,
             workflow.spec,
@@ -71,7 +90,7 @@ class Keeping:
         key = WORKFLOWS + workflow.id
         self._claim(key)  # of one before that could not be kept
         for part in workflow.parts.values():
-            if part.state is not None:  # which is written before, where it comes from elsewhere
+            if part.state is not None:
                 self._claim(part.key)
                 self._versions.setdefault(part.key, 0)
         self._recording[key] = self._recording.get(key, 0) + 1
@@ -90,7 +109,8 @@ class Keeping:
 
     def is_recorded(self, workflow: Workflow) -> bool:
         """Of which components it and the whole are is durable."""
-        return not any(WORKFLOWS + name in self._recording for name in (workflow.id, workflow.root))
+        names = (workflow.id, workflow.root)
+        return not any(WORKFLOWS + name in self._recording or name in self._inheriting for name in names)
 
     def ring(self, now: float, out: list[Command]) -> None:
         if now >= self.again_at:
@@ -106,6 +126,24 @@ class Keeping:
                     self.accept(known, out)
             out.extend(Erase(key) for key in self._unerased)
             self._unerased.clear()
+            self._write_again(out)
+
+    def _write_again(self, out: list[Command]) -> None:
+        refused, self._refused = self._refused, {}
+        for key in refused:
+            part, told = self._syncs[key][0]
+            if told is not None:
+                out.append(_put(part, told.version, told.state))
+        for key in self._unkept:
+            kept = self._books.in_place(key.removeprefix(STATES).replace("/", ".", 1))
+            if kept is not None and key not in self._syncs:
+                self._write(kept, out)
+
+    def _write(self, part: Part, out: list[Command]) -> None:
+        """The state that it has."""
+        if part.state is not None:
+            self._syncs.setdefault(part.key, []).append((part, None))
+            out.append(_put(part, part.version, part.state))
 
     def missed(self, now: float, out: list[Command]) -> list[str]:
         """Nodes that have not come back in time: they are given up, once."""
@@ -139,6 +177,7 @@ class Keeping:
     def erase(self, workflow: Workflow, out: list[Command]) -> None:
         """Nobody is told that it is over before it could not come back; if it does, it has its states still."""
         self._versions.pop(WORKFLOWS + workflow.id, None)
+        self._inheriting.pop(workflow.id, None)
         self._erase(WORKFLOWS + workflow.id, out)
 
     def _erase(self, key: str, out: list[Command]) -> None:
@@ -158,8 +197,9 @@ class Keeping:
     def _erase_states(self, workflow: Workflow, out: list[Command]) -> None:
         """Also those that are on their way there."""
         for key in [part.key for part in workflow.parts.values()]:
-            if key in self._versions or key in self._syncs:
+            if key in self._versions or key in self._syncs or key in self._unkept:
                 self._versions.pop(key, None)
+                self._unkept.pop(key, None)
                 self._erase(key, out)
 
     def synced(self, event: StateSynced, out: list[Command]) -> None:
@@ -167,11 +207,15 @@ class Keeping:
         if part is None:
             out.append(Send(event.worker, StateKept(event.id, event.version, "another has taken its place")))
             return
-        record = StateRecord(part.workflow.root, part.label, part.number, event.version, event.state)
+        if part.key in self._refused:  # this one is newer
+            del self._refused[part.key]
+            _, before = self._syncs[part.key].pop(0)
+            if before is not None:
+                out.append(Send(before.worker, StateKept(before.id, before.version, "a newer one is to be kept")))
         self._syncs.setdefault(part.key, []).append((part, event))
         self._placing.writing[part.key] = None
         self._claim(part.key)
-        out.append(Put(part.key, msgspec.json.encode(record), self._versions.get(part.key, 0)))
+        out.append(_put(part, event.version, event.state))
 
     def stored(self, now: float, event: Stored, out: list[Command]) -> None:
         if event.key == NODES:
@@ -187,10 +231,23 @@ class Keeping:
                     self._placing.wait(part)
             return
         found = self._written(event.key)
-        if found is not None:
-            part, told = found
+        if found is None:
+            return
+        self._unkept.pop(event.key, None)
+        part, told = found
+        if told is None:
+            self._inherit(event.key, out)
+        else:
             part.state, part.version = told.state, told.version
             out.append(Send(told.worker, StateKept(told.id, told.version)))
+
+    def _inherit(self, key: str, out: list[Command]) -> None:
+        """What a workflow has brought along is kept; with the last of it the workflow can be."""
+        for name in [name for name, keys in self._inheriting.items() if key in keys]:
+            self._inheriting[name].pop(key)
+            if not self._inheriting[name]:
+                del self._inheriting[name]
+                self.accept(self._books.workflows[name], out)
 
     def failed(self, now: float, event: StoreFailed, out: list[Command]) -> Workflow | None:
         """The answer is a workflow that cannot be kept. Nothing begins until it is known which numbers are new."""
@@ -218,10 +275,41 @@ class Keeping:
             self._unrecorded[event.key] = None
             self.again_at = now + AGAIN_S
             return None
-        found = self._written(event.key)
-        if found is not None:
-            told = found[1]
-            out.append(Send(told.worker, StateKept(told.id, told.version, event.error.message)))
+        return self._state_failed(now, event, out)
+
+    def _state_failed(self, now: float, event: StoreFailed, out: list[Command]) -> Workflow | None:
+        """Whoever goes on hears of it. Of one that ends, or has ended, it is tried again: who follows it begins with
+        that."""
+        key = event.key
+        if key not in self._syncs:
+            return None
+        if key in self._unkept:
+            self.again_at = now + AGAIN_S
+        part, told = self._syncs[key][0]
+        if told is None:
+            self._written(key)
+            return self._not_inherited(key, out)
+        is_last, is_there = len(self._syncs[key]) == 1, self._books.part(told.id, told.worker) is part
+        if is_last and is_there and (part.stage is Stage.MOVING or part.workflow.hands_over):
+            part.why = f"its state cannot be kept: {event.error.message}"
+            self._refused[key] = None
+            self.again_at = now + AGAIN_S
+            return None
+        self._written(key)
+        if is_last and not is_there and (part.workflow.hands_over or part.workflow.is_wanted):
+            part.state, part.version = told.state, told.version
+            self._unkept[key] = None
+            self.again_at = now + AGAIN_S
+        out.append(Send(told.worker, StateKept(told.id, told.version, event.error.message)))
+        return None
+
+    def _not_inherited(self, key: str, out: list[Command]) -> Workflow | None:
+        """A workflow that has brought that along cannot be kept without."""
+        for name in [name for name, keys in self._inheriting.items() if key in keys]:
+            del self._inheriting[name]
+            known = self._books.workflows.pop(name)
+            self._erase_states(known, out)
+            return known
         return None
 
     def _recorded(self, key: str) -> None:
@@ -229,7 +317,7 @@ class Keeping:
         if left:
             self._recording[key] = left
 
-    def _written(self, key: str) -> tuple[Part, StateSynced] | None:
+    def _written(self, key: str) -> tuple[Part, StateSynced | None] | None:
         """The first of those that wait for the store: it answers in their order."""
         waiting = self._syncs.get(key)
         if waiting is None:
@@ -270,3 +358,8 @@ class Keeping:
                 self._versions[kept.key] = version
             else:  # whoever stopped it ended before this was erased too
                 self._erase(f"{STATES}{state.workflow}/{state.component}", out)
+
+
+def _put(part: Part, version: int, state: bytes) -> Put:
+    record = StateRecord(part.workflow.root, part.label, part.number, version, state)
+    return Put(part.key, msgspec.json.encode(record), 0)

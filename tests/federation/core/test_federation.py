@@ -118,6 +118,8 @@ class Stage:
             case Put():
                 self.stored[command.key] = command.value
                 return [Stored(command.key)]
+            case Erase() if self.fails is not None:
+                return [StoreFailed(command.key, self.fails, is_erase=True)]
             case Erase():
                 self.stored.pop(command.key, None)
             case Reply():

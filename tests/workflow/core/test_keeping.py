@@ -1,5 +1,7 @@
 """What lies in the store is what there is: nothing that nobody owns stays there."""
 
+import msgspec
+
 from attacca.errors import StateUnavailable
 from attacca.kernel.rand import Streams
 from attacca.model.events import StateKept
@@ -17,6 +19,7 @@ from attacca.workflow.core.events import (
     NodeJoined,
     Put,
     Record,
+    Reply,
     Restored,
     StartAsked,
     StateRecord,
@@ -35,6 +38,10 @@ OWNED = StateRecord("w1", "a", 1, 1, b"1")
 
 def erased(out: list[Command]) -> list[str]:
     return [one.key for one in out if isinstance(one, Erase)]
+
+
+def written(out: list[Command]) -> list[str]:
+    return [one.key for one in out if isinstance(one, Put)]
 
 
 def begun(*states: StateRecord) -> tuple[DomainCore, list[Command]]:
@@ -100,10 +107,7 @@ def again(core: DomainCore, *left: Left) -> list[Command]:
 def test_a_state_that_comes_back_is_not_erased_because_the_one_before_could_not_be() -> None:
     core = empty(StateRecord("w1", "only", 1, 1, b"old"))
     core.handle(0.1, StoreFailed(STATE, GONE, is_erase=True))
-    assert [one.key for one in again(core, Left("only", 7, 4, b"new", (), ())) if isinstance(one, Put)] == [
-        STATE,
-        WORKFLOWS + "w1",
-    ]
+    assert written(again(core, Left("only", 7, 4, b"new", (), ()))) == [STATE]
     assert STATE not in erased(core.handle(9.0, Tick()))
 
 
@@ -135,10 +139,84 @@ def test_a_sync_is_answered_though_what_was_there_before_could_not_be_erased() -
 def test_what_came_with_a_workflow_that_could_not_be_kept_is_erased_with_it() -> None:
     core = empty()
     again(core, Left("only", 7, 4, b"new", (), ()))
-    assert erased(core.handle(2.1, StoreFailed(WORKFLOWS + "w1", GONE))) == [WORKFLOWS + "w1", STATE]
-    core.handle(2.2, Stored(STATE, 1))
+    assert written(core.handle(2.1, Stored(STATE, 1))) == [WORKFLOWS + "w1"], "when that is there"
+    assert erased(core.handle(2.2, StoreFailed(WORKFLOWS + "w1", GONE))) == [WORKFLOWS + "w1", STATE]
     core.handle(2.3, Erased(STATE))
     assert repr(core.keeping) == "<Keeping 0 keys, 0 being written>"
+
+
+def test_a_workflow_is_refused_where_what_it_has_brought_along_cannot_be_kept() -> None:
+    core = empty()
+    for _ in range(2):
+        again(core, Left("only", 7, 4, b"new", (), ()))
+        out = core.handle(2.1, StoreFailed(STATE, GONE))
+        assert [one.outcome for one in out if isinstance(one, Reply)] == [GONE], "whoever has it still begins it again"
+        assert (erased(out), core.workflows) == ([STATE], {})
+        core.handle(2.2, Erased(STATE))
+    again(core, Left("only", 7, 4, b"new", (), ()))
+    core.handle(2.3, StopAsked("over", "w1"))
+    core.handle(2.4, StoreFailed(STATE, GONE))
+    core.handle(2.5, Erased(WORKFLOWS + "w1"))
+    assert core.workflows == {}
+
+
+def moving(run_ms: float) -> tuple[Stage, str, str]:
+    """One that is to end, and its key. The store answers nobody."""
+    stage = Stage(quiet, nodes=2)
+    workflow = stage.start(function("only"))
+    instance, where = stage.at(workflow, "only")
+    stage.nodes[where].run_ms = run_ms
+    stage.is_writing = False
+    stage.migrate(workflow, "only", "n2" if where == "n1" else "n1")
+    syncs(stage.nodes[where], instance, b"last")
+    return stage, workflow, f"workflow-states/{workflow}/only"
+
+
+def test_one_that_moves_and_cannot_have_its_state_kept_waits_and_says_so() -> None:
+    stage, workflow, key = moving(5000.0)
+    stage.play(0.1)
+    stage.tell(StoreFailed(key, GONE))
+    (row,) = stage.core.view(workflow).instances
+    assert (row.state, row.why) == ("moving", "its state cannot be kept: it is gone")
+    for _ in range(3):
+        stage.play(1.1)  # it is tried again
+        stage.tell(StoreFailed(key, GONE))
+    stage.is_writing = True
+    stage.play(1.1)
+    assert stage.core.workflows[workflow].parts["only"].state == b"last"
+    stage.play(5.0)
+    (row,) = stage.core.view(workflow).instances
+    assert (row.state, row.starts, row.why) == ("up", 2, "")
+
+
+def test_a_newer_state_takes_the_place_of_one_that_could_not_be_kept() -> None:
+    stage, workflow, key = moving(5000.0)
+    stage.play(0.1)
+    stage.tell(StoreFailed(key, GONE))
+    instance, where = stage.at(workflow, "only")
+    stage.is_writing = True
+    syncs(stage.nodes[where], instance, b"newest")
+    stage.play(9.0)
+    assert stage.core.workflows[workflow].parts["only"].state == b"newest"
+    assert msgspec.json.decode(stage.store[key][0], type=StateRecord).state == b"newest"
+
+
+def test_who_follows_begins_with_what_could_not_be_kept_and_that_is_tried_until_it_is() -> None:
+    stage, workflow, key = moving(1.0)
+    stage.play(0.1)
+    stage.tell(StoreFailed(key, GONE))
+    stage.play(0.5)
+    instance, where = stage.at(workflow, "only")
+    assert stage.nodes[where].core.instances.by_id[instance].start.state == b"last"
+    assert key not in stage.store
+    stage.play(1.0)
+    stage.tell(StoreFailed(key, GONE))
+    stage.is_writing = True
+    stage.play(1.5)
+    assert msgspec.json.decode(stage.store[key][0], type=StateRecord).state == b"last"
+    before = stage.store[key][1]
+    stage.play(5.0)
+    assert stage.store[key][1] == before, "once"
 
 
 def test_what_is_still_on_its_way_into_the_store_goes_with_its_workflow() -> None:
