@@ -166,9 +166,12 @@ class Placing:
                 out.append(Announce(located(part), domain))
 
     def learned(self, workflow: Workflow, out: list[Command]) -> None:
-        """All that runs of it has been heard of, after a restart."""
+        """All that runs of it has been heard of, after a restart: also those of another share that send to it, which may
+        have been heard of before, are told where that is."""
         workflow.is_learning = False
-        self.patch(list(workflow.parts.values()), out)
+        leading = self._books.leading_to(workflow.root, list(workflow.replicas)) if workflow.is_scattered else []
+        others = [one for one in leading if one.workflow is not workflow]
+        self.patch([*workflow.parts.values(), *(one for one in others if one.workflow.is_wanted)], out)
         self.locate(workflow.parts.values(), out)
 
     def lose(self, now: float, part: Part, why: str) -> None:

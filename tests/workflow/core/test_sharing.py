@@ -1,5 +1,5 @@
 from attacca.kernel.rand import Streams
-from attacca.model.events import Event, HandOver, Inherited, Instances, InstanceView, Strayed
+from attacca.model.events import Event, HandOver, Inherited, Instances, InstanceView, Patch, Strayed
 from attacca.model.federation import Located
 from attacca.model.messages import Send
 from attacca.model.workflow import WorkflowSpec
@@ -40,6 +40,24 @@ def test_other_domains_are_told_of_what_runs_still_after_a_restart_and_of_nothin
     runs = InstanceView("w.b.2000000000001", "w", "b", is_up=True)
     assert located(core.handle(0.0, Instances("n1", (runs,)))) == [("w.b.2000000000001", False)]
     assert located(core.handle(0.1, PortalOpened("z"))) == [("w.b.2000000000001", False)]
+
+
+def test_who_sends_to_another_share_is_told_where_that_is_when_it_is_known_after_a_restart() -> None:
+    """Its own share was known before: what it sent was held without end."""
+    stage = Stage(lambda *_: None, nodes=2)
+    core = DomainCore(Random(), Streams(3).stream("placement"))
+    records = (Record("w", SPEC, 0.0, 2), 1), (Record("w~a", SPEC, 0.0, 2, ("a",)), 1)
+    core.handle(0.0, Restored(records, (), Before(term=1, nodes=("n1", "n2"))))
+    for name, node in stage.nodes.items():
+        core.handle(0.0, NodeJoined(view.brief(node.core), f"{name}:1"))
+
+    def targets(node: str, instance: str) -> list[str]:
+        out = core.handle(0.1, Instances(node, (InstanceView(instance, "w", instance[2], is_up=True),)))
+        patches = [one.message for one in out if isinstance(one, Send) and isinstance(one.message, Patch)]
+        return [target.worker for one in patches if one.id == "w.a.2000000000001" for target in one.routes[0].targets]
+
+    assert targets("n1", "w.a.2000000000001") == [""]
+    assert targets("n2", "w.b.2000000000001") == ["n2"]
 
 
 def test_where_nothing_runs_any_more_they_are_told_when_that_is_known() -> None:
