@@ -166,8 +166,8 @@ class Placing:
                 out.append(Announce(located(part), domain))
 
     def learned(self, workflow: Workflow, out: list[Command]) -> None:
-        """All that runs of it has been heard of, after a restart: those of another share that send to it, which may have
-        been heard of before, are told where that is."""
+        """All that runs of it has been heard of, after a restart: those of another share that send to it, which may
+        have been heard of before, are told where that is."""
         workflow.is_learning = False
         leading = self._books.leading_to(workflow.root, list(workflow.replicas)) if workflow.is_scattered else []
         others = [one for one in leading if one.workflow is not workflow]
