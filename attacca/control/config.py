@@ -24,6 +24,7 @@ class ArchiveLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class ControlConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     state_dir: Path
     secret_key_file: Path | None = None  # what secrets are sealed with; in the state directory when unset
+    runs_dir: Path = Path("runs")  # of the laboratory: what lies there is shown; from where the server was started
     allow_source_builds: bool = False  # may a deployment have packages built here, with the server's rights?
     uploads: Count = 8  # deployments that are being uploaded and unpacked at once
     builds: Count = 4  # bundles that are being built at once

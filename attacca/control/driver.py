@@ -56,6 +56,7 @@ from attacca.control.deploy.restore import restore, tell_missing
 from attacca.control.deploy.state import StateDir
 from attacca.control.minders import Minders
 from attacca.control.orders import Orders
+from attacca.control.runs import Runs
 from attacca.control.secrets import Secret, Secrets
 from attacca.control.supplies import Supplies
 from attacca.control.tokens import Tokens
@@ -133,7 +134,7 @@ class Control:
         self._drive: Drive[Event, Command] = Drive(
             handle, core.alarm, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
         )
-        self.state, self.traced = StateDir(config.state_dir), untraced
+        self.state, self.traced, self.runs = StateDir(config.state_dir), untraced, Runs(config.runs_dir)
         self.reception = Reception(self.state.tmp, config.uploads, config.archive.packed_mb)
         self.tokens = Tokens(store, clock, lambda: self._tell_access(core.apart()))
         self.secrets = Secrets(store, SealedVault(config.secret_key_file or self.state.secret_key), clock)

@@ -141,13 +141,13 @@ def without(text: str, replaced: dict[str, str]) -> str:
 
 def test_the_admin_api_is_listed_whole() -> None:
     """Every route of the server, with its method, and no other."""
-    places = ("routes", "async_routes", "code_routes", "history_routes", "worker_routes")
+    places = ("routes", "async_routes", "code_routes", "history_routes", "run_routes", "worker_routes")
     of_control = [f"control/http/{name}.py" for name in places]
     files = (*of_control, "workflow/http.py", "workflow/domain_http.py", "federation/http.py")
     source = "".join((ROOT / "attacca" / file).read_text() for file in files)
     routes = re.findall(r'^@(get|post|put|delete)\(\s*"([^"]+)"', source, re.MULTILINE)
     served = [
-        f"{method.upper()} {route.replace(':str', '').replace('token_id', 'id').replace('{call}', '{id}')}"
+        f"{method.upper()} {re.sub(':(str|path)', '', route).replace('token_id', 'id').replace('{call}', '{id}')}"
         for method, route in routes
     ]
     told = set(re.findall(r"`((?:GET|POST|PUT|DELETE) /api/[^`]+)`", (ROOT / "docs/http.md").read_text()))

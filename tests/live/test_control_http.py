@@ -154,7 +154,7 @@ def story(directory: Path, play: Callable[[Page], Awaitable[None]], *, is_loopba
             return Checked("1", found, logs="imported", timing=Timing(imports=1.5))
 
         clock = ManualClock(50.0)
-        config = ControlConfig(state_dir=directory / "state")
+        config = ControlConfig(state_dir=directory / "state", runs_dir=directory / "runs")
         worker = WorkerPeer(check)
         control = Control(
             config, MemoryStore(clock), clock, worker.send, lambda _: None, chance=Streams(1).stream("placement")

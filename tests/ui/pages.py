@@ -20,6 +20,7 @@ def places(whole: Whole) -> dict[str, str]:
         "#/": "Overview", "#/functions": "Functions", "#/functions/echo": "echo", "#/calls": "Invocations",
         f"#/calls/{found}": found, "#/async": "Asynchronous calls", f"#/async/{call}": call, "#/schedules": "Schedules",
         "#/workflows": "Workflows", f"#/workflows/{workflow}": "counting", "#/cluster": "Cluster", "#/tokens": "Tokens",
+        "#/energy": "Energy", "#/laboratory": "Laboratory", "#/laboratory/lab/first": "first",
     }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.live.stand_ins import counter
 from tests.live.whole import ENVIRON, Whole, running, until
 
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>\x1b[31m\x07"
@@ -43,17 +44,30 @@ outputs = { to = "counter" }
 [functions.counter]
 code = "counter.py"
 """
+RUN = {
+    "version": 1, "kind": "simulated", "seed": 1, "started_at": 1e9, "wall_s": 2.5, "scenario": {"about": HOSTILE},
+    "versions": {"attacca": "1"}, "totals": {"invocations": 100.0, "failed": 1.0, "p50_ms": 3.5, "hash": HOSTILE},
+}  # fmt: skip
 
 
 @contextmanager
 def world(place: Path) -> Iterator[Whole]:
-    with running(place / "state") as whole:
-        fill(whole, place)
-        yield whole
+    with counter(place / "powercap") as root:
+        measured = (
+            "--set",
+            "energy.source=powercap",
+            "--set",
+            f"energy.powercap={root}",
+            "--set",
+            "energy.every_s=0.5",
+        )
+        with running(place / "state", *measured, "--set", f"control.runs_dir={place / 'runs'}") as whole:
+            fill(whole, place)
+            yield whole
 
 
 def fill(whole: Whole, place: Path) -> None:
-    """Two functions, one of them in two revisions and on a schedule; a call that is dead; a workflow."""
+    """Two functions, one of them in two revisions and on a schedule; a call that is dead; runs; a workflow."""
     whole.function("echo", ECHO)
     whole.function("echo", ECHO, memory_mb=96, schedule=["0 6 * * *"])
     whole.function("fails", FAILS, **{"async": {"retries": 0}})
@@ -61,6 +75,11 @@ def fill(whole: Whole, place: Path) -> None:
         assert whole.call("echo", {"text": str(number)}).status == 200
     whole.ask("POST", "/async-function/fails", b"{}")
     until(lambda: whole.get("/api/async?state=dead"), "a call is dead")
+    for name in ("first", HOSTILE.replace("/", "")):
+        run = place / "runs" / "lab" / name
+        run.mkdir(parents=True)
+        (run / "run.json").write_text(json.dumps({**RUN, "name": name}))
+    (place / "runs" / "lab" / "first.html").write_text("<!doctype html><title>first</title>")
     for name, text in (("ticker.py", TICKER), ("counter.py", COUNTER), ("workflow.toml", WORKFLOW)):
         (place / name).write_text(text)
     start = [sys.executable, "-m", "attacca.cli.app", "workflow", "start", str(place / "workflow.toml"), "--json"]

@@ -18,7 +18,7 @@ import attacca
 from attacca.control.core.progress import Progress
 from attacca.control.core.statistics import overall
 from attacca.control.driver import Control
-from attacca.control.http import async_routes, code_routes, history_routes, scaling_routes, worker_routes
+from attacca.control.http import async_routes, code_routes, history_routes, run_routes, scaling_routes, worker_routes
 from attacca.control.http.api import (
     ClusterRow,
     CordonRequest,
@@ -253,8 +253,8 @@ HANDLERS = [
     list_functions, describe_function, deploy_function, delete_function, rollback_function, scale_function,
     prewarm_function, evict_function, read_logs, list_calls, explain, list_workers, show_cluster, cordon_worker,
     show_info, list_tokens, create_token, delete_token, list_secrets, set_secret, delete_secret,
-    *async_routes.HANDLERS, *code_routes.HANDLERS, *history_routes.HANDLERS, *scaling_routes.HANDLERS,
-    *worker_routes.HANDLERS,
+    *async_routes.HANDLERS, *code_routes.HANDLERS, *history_routes.HANDLERS, *run_routes.HANDLERS,
+    *scaling_routes.HANDLERS, *worker_routes.HANDLERS,
 ]  # fmt: skip
 
 

@@ -11,6 +11,8 @@ const PAGES = [
   ["schedules", "Schedules", "schedules"],
   ["workflows", "Workflows", "workflows"],
   ["cluster", "Cluster", "cluster"],
+  ["energy", "Energy", "energy"],
+  ["laboratory", "Laboratory", "laboratory"],
   ["tokens", "Tokens", "tokens"],
 ];
 const THEMES = ["system", "light", "dark"];

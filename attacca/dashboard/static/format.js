@@ -11,6 +11,16 @@ export function msParts(ms) {
   return [(ms / 1000).toFixed(ms < 10000 ? 1 : 0), "s"];
 }
 
+// With the prefix that leaves one to three digits before the point.
+function scaled(value, unit) {
+  if (value === null || value === undefined) return ["–", ""];
+  const [by, prefix] = [[1e6, "M"], [1e3, "k"], [1, ""], [1e-3, "m"]].find(([least]) => Math.abs(value) >= least) || [1e-3, "m"];
+  const number = value / by;
+  return [number.toFixed(value === 0 ? 0 : Math.abs(number) < 10 ? 2 : Math.abs(number) < 100 ? 1 : 0), prefix + unit];
+}
+
+export const watts = (value) => scaled(value, "W");
+export const joules = (value) => scaled(value, "J");
 export const ms = (value) => msParts(value).join(" ").trim();
 export const percent = (share) => (share * 100).toFixed(share > 0 && share < 0.1 ? 1 : 0) + " %";
 export const mb = (value) => (value < 10240 ? value + " MB" : (value / 1024).toFixed(0) + " GB");
