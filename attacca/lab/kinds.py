@@ -22,6 +22,8 @@ from attacca.images.store import ImageStore
 from attacca.worker.runtime.container.engines import daemons
 from attacca.worker.runtime.container.keeping import ENGINES, engine_of
 from attacca.worker.runtime.container.options import ContainerOptions
+from attacca.worker.runtime.microvm.needs import HINT, lacking
+from attacca.worker.runtime.microvm.options import MicroVmOptions
 
 PYTHON: Final = "def handler(event, context):\n    return event\n"
 SERVER: Final = """import os
@@ -169,6 +171,10 @@ def _no_engine(name: str) -> Callable[[ContainerOptions], str]:
     return missing
 
 
+def _no_microvm(_: ContainerOptions) -> str:
+    return lacking(MicroVmOptions())
+
+
 def _container(engine: str, needs: str) -> Kind:
     return Kind(
         name=f"by-{engine}", runtime=f"container, {engine}", engine=engine,
@@ -198,4 +204,8 @@ KINDS: Final = (
     _container("runc", "root; `apt-get install runc`"),
     _container("containerd", "root; the daemon, `pip install 'attacca[containerd]'`"),
     _container("docker", "root; the daemon"),
+    Kind(
+        name="microvm", runtime="microvm", isolation="a kernel of its own, QEMU, seccomp, cgroup",
+        needs=f"`{HINT}`", write=_python, missing=_no_microvm,
+    ),
 )  # fmt: skip

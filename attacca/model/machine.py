@@ -28,7 +28,8 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
 class Machine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`resources`: the classes of resources that it hosts; `events`: the kinds of code that are event functions there,
     each as its `Artefact.what`; `networks`: the kinds of code that it runs at all, with the networks that each can be
-    given. None: nobody has said. `latency_ms`: to other workers."""
+    given; `makers`: those kinds again, each with what makes its sandboxes, where that is a program beside us. None:
+    nobody has said. `latency_ms`: to other workers."""
 
     processors: int = 1  # that the system sees
     cores: int = 1  # that these are of
@@ -42,6 +43,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     resources: tuple[str, ...] | None = None
     events: tuple[str, ...] | None = None
     networks: dict[str, tuple[str, ...]] | None = None
+    makers: dict[str, str] | None = None
     latency_ms: dict[str, float] = {}
     devices: tuple[Device, ...] | None = None  # accelerators; None: nobody has said
 

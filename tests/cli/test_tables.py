@@ -287,7 +287,14 @@ def test_status_shows_the_planes(capsys: pytest.CaptureFixture[str]) -> None:
         "functions": 3,
         "gateways": [{"name": "g1", "url": "http://10.0.0.1:8080"}],
         "workers": [
-            {"name": "w1", "address": "10.0.0.2:7701", "sandboxes": 3, "load": load, **told},
+            {
+                "name": "w1",
+                "address": "10.0.0.2:7701",
+                "sandboxes": 3,
+                "load": load,
+                **told,
+                "runtimes": {"an image": "crun", "a directory of Python": ""},
+            },
             {"name": "w2", "address": "10.0.0.3:7701", "sandboxes": 0, "load": None, **told, "draining": True},
             {"name": "w3", "address": "h:1", **dict.fromkeys(told), "sandboxes": None, "load": None, "silent": True},
         ],

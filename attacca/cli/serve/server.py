@@ -73,7 +73,7 @@ from attacca.worker.host.machine import found
 from attacca.worker.host.nat.outside import Nat
 from attacca.worker.host.uses import Uses
 from attacca.worker.measuring import Measuring
-from attacca.worker.runtime.abilities import networks
+from attacca.worker.runtime.abilities import makers, networks
 from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.container.runtime import ContainerRuntime
 from attacca.worker.runtime.looking import watched
@@ -231,7 +231,8 @@ class Server:
 
     def _machine(self, state: StateDir, uploaded: Mapping[type[Artefact], Runtime]) -> Machine:
         can, events = networks(uploaded, self.config.process, self.config.container), with_events(uploaded)
-        return found(self.config.worker, state.path, Classes(self.config.resources.classes).names(), events, can)
+        by = makers(uploaded, self.config.container, self.config.microvm)
+        return found(self.config.worker, state.path, Classes(self.config.resources.classes).names(), events, can, by)
 
     async def _join(self) -> None:
         gateway, worker = self.gateway, self.worker

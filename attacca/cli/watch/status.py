@@ -40,6 +40,14 @@ def show(cluster: dict[str, Any], where: str, width: int | None = None) -> None:
         table.add_row(visible(worker["name"]), state(worker), *figures(worker))
     screen.print()
     screen.print(table if cluster["workers"] else "No worker has joined.")
+    for worker in cluster["workers"]:
+        if worker.get("runtimes"):
+            screen.print(marked("[cyan]{}[/] runs {}", worker["name"], runs(worker["runtimes"])), soft_wrap=True)
+
+
+def runs(runtimes: dict[str, str]) -> str:
+    """The kinds of code, each with what makes its sandboxes."""
+    return ", ".join(f"{kind} ({by})" if by else kind for kind, by in sorted(runtimes.items()))
 
 
 def state(worker: dict[str, Any]) -> Any:

@@ -133,7 +133,8 @@ class GatewayRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorkerSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """One worker in few words. What it has not told, as it does not answer, is None."""
+    """One worker in few words. What it has not told, as it does not answer, is None. `runtimes`: the kinds of code that
+    it runs, each with the engine or monitor that makes its sandboxes; empty: the worker itself."""
 
     name: str
     address: str  # where gateways reach it; empty: it is in this process
@@ -145,6 +146,7 @@ class WorkerSummary(msgspec.Struct, frozen=True, kw_only=True):
     running: int | None = None
     sandboxes: int | None = None
     load: MachineLoad | None = None
+    runtimes: dict[str, str] | None = None
 
 
 class ClusterRow(msgspec.Struct, frozen=True, kw_only=True):

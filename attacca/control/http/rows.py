@@ -119,9 +119,11 @@ def cluster_row(core: ControlCore, url: str, views: Iterable[WorkerView]) -> Clu
 
 
 def _summary(worker: Worker, view: WorkerView | None) -> WorkerSummary:
+    runtimes = None if worker.machine is None else worker.machine.makers
     summary = WorkerSummary(
-        name=worker.name, address=worker.address, silent=worker.is_silent, draining=worker.is_draining
-    )
+        name=worker.name, address=worker.address, silent=worker.is_silent, draining=worker.is_draining,
+        runtimes=runtimes,
+    )  # fmt: skip
     if view is None:
         return summary
     return msgspec.structs.replace(

@@ -19,8 +19,10 @@ def found(
     resources: Iterable[str],
     events: tuple[str, ...],
     networks: dict[str, tuple[str, ...]] | None = None,
+    makers: dict[str, str] | None = None,
 ) -> Machine:
-    """`disk`: on which its state lies; `resources`: the classes that it hosts; `events`, `networks`: see `Machine`."""
+    """`disk`: on which its state lies; `resources`: the classes that it hosts; `events`, `networks`, `makers`: see
+    `Machine`."""
     processors, cores, mhz, model = processors_of(_text(CPUINFO))
     return Machine(
         processors=processors or os.cpu_count() or 1,
@@ -35,6 +37,7 @@ def found(
         resources=tuple(sorted(resources)),
         events=events,
         networks=networks,
+        makers=makers,
         latency_ms=config.latency_ms,
         devices=config.accelerators.devices,
     )

@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Iterable
+from pathlib import Path
 
 from attacca.errors import IsolationMissing
 from attacca.model.function import Artefact, Image, MicroVm, Network
 from attacca.worker.host.nat.outside import lacking
 from attacca.worker.runtime.container.keeping import ENGINES, engine_of
 from attacca.worker.runtime.container.options import ContainerOptions
+from attacca.worker.runtime.microvm.options import MicroVmOptions
 from attacca.worker.runtime.process.options import ProcessOptions
 
 PLAIN = (Network.HOST.value, Network.NONE.value)
@@ -28,6 +30,18 @@ def networks(
             found[kind.what] = (Network.NONE.value,)
         else:
             found[kind.what] = _with_nat(is_there=has_way_out and process.isolation != "none")
+    return found
+
+
+def makers(kinds: Iterable[type[Artefact]], container: ContainerOptions, microvm: MicroVmOptions) -> dict[str, str]:
+    """Likewise, what makes the sandboxes of each that is here; empty: we do. For `Machine.makers`."""
+    found = {}
+    for kind in kinds:
+        if kind is not Image:
+            found[kind.what] = f"{Path(microvm.qemu).name}, {microvm.accelerator}" if kind is MicroVm else ""
+        elif _has_engine(container):
+            is_daemon = container.engine not in ("auto", *ENGINES)
+            found[kind.what] = container.engine if is_daemon else Path(engine_of(container.engine)).name
     return found
 
 

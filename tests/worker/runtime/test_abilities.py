@@ -2,10 +2,11 @@ import os
 
 import pytest
 
-from attacca.model.function import Executable, Image, PythonDirectory
+from attacca.model.function import Executable, Image, MicroVm, PythonDirectory
 from attacca.worker.host.nat.outside import lacking
-from attacca.worker.runtime.abilities import PLAIN, networks
+from attacca.worker.runtime.abilities import PLAIN, makers, networks
 from attacca.worker.runtime.container.options import ContainerOptions
+from attacca.worker.runtime.microvm.options import MicroVmOptions
 from attacca.worker.runtime.process.options import ProcessOptions
 
 KINDS = (PythonDirectory, Executable, Image)
@@ -35,3 +36,19 @@ def test_an_ordinary_user_runs_no_images(monkeypatch: pytest.MonkeyPatch) -> Non
         PythonDirectory.what: PLAIN,
         Executable.what: PLAIN,
     }
+
+
+def test_a_machine_of_its_own_has_no_network_but_its_loopback() -> None:
+    assert networks((MicroVm,), ProcessOptions(), ContainerOptions()) == {MicroVm.what: ("none",)}
+
+
+def test_who_makes_sandboxes_is_said_where_it_is_not_us(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monitor = MicroVmOptions(qemu="/opt/bin/qemu-system-x86_64")
+    assert makers((PythonDirectory, Image, MicroVm), ContainerOptions(engine="docker"), monitor) == {
+        PythonDirectory.what: "",
+        Image.what: "docker",
+        MicroVm.what: "qemu-system-x86_64, tcg",
+    }
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert Image.what not in makers((Image,), ContainerOptions(engine="docker"), monitor)

@@ -43,7 +43,7 @@ from attacca.worker.host.machine import found
 from attacca.worker.host.nat.outside import Nat
 from attacca.worker.host.uses import Uses
 from attacca.worker.measuring import Measuring
-from attacca.worker.runtime.abilities import networks
+from attacca.worker.runtime.abilities import makers, networks
 from attacca.worker.runtime.code_cache import CodeCache
 from attacca.worker.runtime.container.runtime import ContainerRuntime
 from attacca.worker.runtime.fetching import Fetching
@@ -177,7 +177,7 @@ class WorkerPlane:
         )
         self.worker.core.machine = found(
             self.worker.config, directory, Classes(config.resources.classes).names(), with_events(uploaded),
-            networks(uploaded, config.process, config.container),
+            networks(uploaded, config.process, config.container), makers(uploaded, config.container, config.microvm),
         )  # fmt: skip
         self._once = Once(cast(Peers[object], peers), lambda _: False)
         self._led = led(self._clock, config.gateway.silent_s, peers)

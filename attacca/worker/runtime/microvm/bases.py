@@ -20,6 +20,7 @@ from attacca.errors import StartFailed
 from attacca.guest import channel as wire
 from attacca.worker.host.cgroups import Group
 from attacca.worker.runtime.microvm import qemu
+from attacca.worker.runtime.microvm.disks import UNFINISHED
 from attacca.worker.runtime.microvm.machines import Ingredients, Machines, OpenFiles, plan
 from attacca.worker.runtime.microvm.options import MicroVmOptions
 from attacca.worker.runtime.microvm.vm import Vm
@@ -64,10 +65,12 @@ class Bases:
         Raises:
             StartFailed, OSError: it does not boot.
         """
-        key = _key(common, self._options, size)
-        found = SavedMachine(*(self._machines.place / f"{BASE}-{key}.{part}" for part in ("memory", "state")))
+        of = _key(common, self._options)
+        name = f"{BASE}-{of}-{size.memory_mb}-{size.cpus}"
+        found = SavedMachine(*(self._machines.place / f"{name}.{part}" for part in ("memory", "state")))
         if await asyncio.to_thread(found.state.exists):
             return found
+        await asyncio.to_thread(self._sweep, of)
         task = self._booting.get(size)
         if task is None:
             task = self._booting[size] = asyncio.get_running_loop().create_task(self._boot(common, size, found))
@@ -151,9 +154,15 @@ class Bases:
             await asyncio.to_thread(vm.group.add, vm.process.pid)
         vm.monitor.send(qemu.begin())
 
+    def _sweep(self, of: str) -> None:
+        """Those of another kernel, Python or monitor go. Blocking."""
+        for old in self._machines.place.glob(f"{BASE}-*"):
+            if not old.name.startswith(f"{BASE}-{of}-"):
+                old.unlink(missing_ok=True)
+
     def _files(self, memory_mb: int) -> tuple[IO[bytes], IO[bytes]]:
         memory, state = (
-            tempfile.NamedTemporaryFile(prefix=f".{BASE}-", dir=self._machines.place, delete=False, buffering=0)  # noqa: SIM115 - closed by whoever boots
+            tempfile.NamedTemporaryFile(prefix=UNFINISHED, dir=self._machines.place, delete=False, buffering=0)  # noqa: SIM115 - closed by whoever boots
             for _ in range(2)
         )
         os.truncate(memory.fileno(), memory_mb << 20)
@@ -162,9 +171,9 @@ class Bases:
         return memory, state
 
 
-def _key(common: Ingredients, options: MicroVmOptions, size: MachineSize) -> str:
-    """All that a saved machine depends on."""
+def _key(common: Ingredients, options: MicroVmOptions) -> str:
+    """All that a saved machine depends on, besides its size."""
     found = common.needs.monitor.stat()
     said = [common.kernel.name, common.initramfs.name, common.root.name, common.needs.monitor, found.st_size]
-    said += [found.st_mtime_ns, options.accelerator, common.processor, common.khz, size, qemu.VERSION]
+    said += [found.st_mtime_ns, options.accelerator, common.processor, common.khz, qemu.VERSION]
     return hashlib.sha256("\0".join(map(str, said)).encode()).hexdigest()[:32]

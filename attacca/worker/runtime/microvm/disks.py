@@ -51,7 +51,10 @@ class Disks:
         """What was begun and not finished goes. Blocking."""
         self.place.mkdir(mode=0o755, parents=True, exist_ok=True)
         for left in self.place.glob(f"{UNFINISHED}*"):
-            shutil.rmtree(left, ignore_errors=True)
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
 
     def root(self, busybox: Path) -> Path:
         """With this machine's Python, for as long as that stays as it is. Blocking: seconds, the first time.
@@ -87,15 +90,17 @@ class Disks:
         """
         return self._of("bundle", self._bundles / digest)
 
-    def drop(self, kept: set[str]) -> None:
-        """All disks of code and bundles but those of these digests. Blocking."""
-        for disk in (*self.place.glob("code-*"), *self.place.glob("bundle-*")):
-            if disk.name.partition("-")[2] not in kept:
-                disk.unlink(missing_ok=True)
+    def sweep(self) -> None:
+        """Disks of what is deployed no longer go. Blocking."""
+        for kind, directory in (("code", self._code), ("bundle", self._bundles)):
+            for disk in self.place.glob(f"{kind}-*"):
+                if not (directory / disk.name.removeprefix(f"{kind}-")).exists():
+                    disk.unlink(missing_ok=True)
 
     def _of(self, kind: str, directory: Path) -> Path:
         made = self.place / f"{kind}-{directory.name}"
         if not made.exists():
+            self.sweep()
             with self._unfinished() as work:
                 self._make(directory, work / "disk", made)
         return made

@@ -36,16 +36,18 @@ def test_files_that_were_opened_are_closed(tmp_path: Path) -> None:
     assert not name.exists()
 
 
-def test_disks_that_nobody_has_a_use_for_go(tmp_path: Path) -> None:
-    disks = Disks(tmp_path / "vms", tmp_path, tmp_path)
+def test_disks_of_what_is_deployed_no_longer_go(tmp_path: Path) -> None:
+    disks = Disks(tmp_path / "vms", tmp_path, tmp_path / "bundles")
     disks.open()
+    (tmp_path / "a").mkdir()
     for name in ("code-a", "code-b", "bundle-c", "root-d"):
         (disks.place / name).touch()
-    disks.drop({"a"})
+    disks.sweep()
     assert sorted(path.name for path in disks.place.iterdir()) == ["code-a", "root-d"]
     (disks.place / ".unfinished-x").mkdir()
+    (disks.place / ".unfinished-y").touch()
     disks.open()
-    assert not (disks.place / ".unfinished-x").exists()
+    assert sorted(path.name for path in disks.place.iterdir()) == ["code-a", "root-d"]
 
 
 def test_they_say_their_state(tmp_path: Path) -> None:
