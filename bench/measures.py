@@ -20,6 +20,7 @@ from bench.creations import creations
 from bench.decisions import decisions
 from bench.floods import floods
 from bench.journal import accepted
+from bench.microvms import microvm
 from bench.modules import wasm_start
 from bench.networks import networks
 from bench.orchestrator import node_death
@@ -315,5 +316,6 @@ MEASURES = {
     "wasm_calls": Measure(wasm_calls, 5, 300, 60),
     "wasm_start": Measure(wasm_start, 5, 50, 20),
     "container": Measure(container, 5, 30, 10),
+    "microvm": Measure(microvm, 3, 5, 3),
     "networks": Measure(networks, 5, 30, 10),
 }
