@@ -26,7 +26,7 @@ make_image() {
     local root=$guest/root
     debootstrap --variant=minbase --include="$packages" bookworm "$root"
     python3 -m pip install --quiet --target "$root/usr/local/lib/python3.11/dist-packages" --python-version 3.11 \
-        --only-binary :all: pip hatchling editables 'polars[rtcompat]' $(python3 -c "
+        --only-binary :all: pip hatchling editables 'polars[rtcompat]' async-timeout $(python3 -c "
 import tomllib
 project = tomllib.load(open('pyproject.toml', 'rb'))['project']
 print(*(one.replace(' ', '') for one in project['dependencies'] + project['optional-dependencies']['dev']))")

@@ -249,8 +249,16 @@ def test_too_many_open_files_cannot_be_watched() -> None:
 # A server that can make no cgroup.
 
 HERE = Path(__file__).parent
-IS_LIMITED = os.geteuid() != 0 and open_groups() is not None
-ordinary_only = pytest.mark.skipif(IS_LIMITED, reason="no ordinary user without cgroups can try")
+
+
+def is_limited() -> bool:
+    if os.geteuid() == 0 or (groups := open_groups()) is None:
+        return False
+    groups.close()
+    return True
+
+
+ordinary_only = pytest.mark.skipif(is_limited(), reason="no ordinary user without cgroups can try")
 
 
 def _attacca(*words: str) -> "subprocess.CompletedProcess[str]":
