@@ -16,19 +16,21 @@ from attacca.worker.runtime.process.options import ProcessOptions
 from tests.live.patience import patiently
 from tests.live.test_process_conformance import SOURCES
 
+USUAL = MicroVmOptions()
+
 
 class MicroVmSubject:
     cannot = ()
     raises = "ValueError"
     networks: ClassVar = {Network.NONE: ["lo"]}
 
-    def __init__(self, state: Path, **options: Any) -> None:
+    def __init__(self, state: Path, own: MicroVmOptions = USUAL, **options: Any) -> None:
         """`state` keeps the disks between checks."""
         self.state = state
         self._before, self._others = len(os.listdir("/proc/self/fd")), set(children(os.getpid()))
         self.clock = SystemClock()
         shared = ProcessOptions(**{"memory_limits": "watch", "start_timeout_s": patiently(120.0), **options})
-        self.runtime = MicroVmRuntime(SharedCode(state), MicroVmOptions(), shared, state / "microvms", self.clock)
+        self.runtime = MicroVmRuntime(SharedCode(state), own, shared, state / "microvms", self.clock)
 
     def function(self, doing: Doing, concurrency: int = 1, network: Network = Network.NONE) -> Revision:
         name = f"{doing}-{concurrency}-{network}"

@@ -23,7 +23,7 @@ from attacca.worker.runtime.conformance import Doing
 from attacca.worker.runtime.microvm.needs import lacking
 from attacca.worker.runtime.microvm.options import MicroVmOptions
 from tests.live import patience
-from tests.live.microvms.subject import MicroVmSubject
+from tests.live.microvms.subject import USUAL, MicroVmSubject
 
 BOOT_S = patience.patiently(120.0)
 OWN = """
@@ -88,10 +88,12 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextlib.asynccontextmanager
-async def opened(state: Path, **options: float) -> AsyncIterator[tuple[MicroVmSubject, Bench]]:
+async def opened(
+    state: Path, own: MicroVmOptions = USUAL, **options: float
+) -> AsyncIterator[tuple[MicroVmSubject, Bench]]:
     bench.PATIENCE_S = BOOT_S
     await asyncio.to_thread(os.getpid)
-    subject = MicroVmSubject(state, **options)
+    subject = MicroVmSubject(state, own, **options)
     seen = Bench(subject.runtime)
     await subject.runtime.open(seen.witness.hear)
     try:
@@ -136,6 +138,27 @@ def test_each_is_restored_with_a_time_and_random_numbers_of_its_own(state: Path)
             one = next(iter(subject.runtime._housed.values()))
             assert repr(one).startswith("<Housed sandbox s2 ready, <Vm s2 <ChildProcess")
             assert repr(one.vm.monitor).startswith("<QmpSocket open, ")
+
+    asyncio.run(main())
+
+
+def test_one_that_was_stopped_goes_on_and_knows_what_time_it_is(state: Path) -> None:
+    async def main() -> None:
+        async with opened(state, MicroVmOptions(pause_after_s=0.0)) as (subject, seen):
+            own = written(subject, "own", OWN)
+            sandbox = await seen.sandbox(own)
+            one = subject.runtime._housed[sandbox]
+            for _ in range(3):
+                async with asyncio.timeout(BOOT_S):
+                    while "stopped" not in repr(one.resting):  # noqa: ASYNC110 - nobody is told
+                        await asyncio.sleep(0)
+                asked = subject.clock.wall()
+                found = await answer(seen, sandbox, own)
+                assert isinstance(found, dict)
+                assert asked <= found["at"] + 0.001 <= subject.clock.wall() + 0.002
+            seen.run(sandbox, own, b"{}")
+            seen.kill(sandbox)
+            await seen.gone(sandbox)
 
     asyncio.run(main())
 

@@ -7,6 +7,7 @@ from typing import IO
 
 from attacca.model.function import Revision
 from attacca.worker.core.reports import SandboxFailed, TemplateFailed
+from attacca.worker.runtime.microvm.resting import Sleeping
 from attacca.worker.runtime.microvm.vm import Vm
 from attacca.worker.runtime.process.sandbox import SandboxProcess
 from attacca.worker.runtime.process.untrusted import Imported, NotImported
@@ -22,8 +23,8 @@ class Progress(StrEnum):
 class Housed:
     """A template has no `sandbox`, and, once it is ready, no machine any more: only what that has left."""
 
-    def __init__(self, vm: Vm, revision: Revision, ordered_at: float) -> None:
-        self.vm, self.revision, self.ordered_at = vm, revision, ordered_at
+    def __init__(self, vm: Vm, revision: Revision, resting: Sleeping, ordered_at: float) -> None:
+        self.vm, self.revision, self.resting, self.ordered_at = vm, revision, resting, ordered_at
         self.sandbox: SandboxProcess | None = None
         self.task: asyncio.Task[None] | None = None
         self.timer: asyncio.TimerHandle | None = None
@@ -47,6 +48,10 @@ class Housed:
         """Whoever is about to start it sees that, and does not."""
         self.is_doomed = True
         self.vm.process.kill(why)
+
+    def cancel_timer(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
 
     def let_go(self) -> None:
         """Of what it would be restored from."""

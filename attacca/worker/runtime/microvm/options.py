@@ -13,4 +13,6 @@ class MicroVmOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     busybox: str = "busybox"  # linked statically: a name on PATH, or a path
     accelerator: Literal["tcg", "kvm"] = "tcg"  # kvm: where /dev/kvm runs an ordinary kernel
     boot_timeout_s: Annotated[float, msgspec.Meta(gt=0)] = 120.0  # until a guest that is booted says its first word
+    # An idle one is stopped after so long, and goes on with the next invocation; unset: never. It keeps its memory.
+    pause_after_s: Annotated[float, msgspec.Meta(ge=0)] | None = None
     place: str = ""  # where disks are kept between runs; empty: microvms below the state directory

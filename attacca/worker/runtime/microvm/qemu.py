@@ -85,6 +85,14 @@ def begin() -> bytes:
     return said(("qmp_capabilities", {}), ("cont", {}))
 
 
+def stop() -> bytes:
+    return said(("stop", {}))
+
+
+def go_on() -> bytes:
+    return said(("cont", {}))
+
+
 def restore(state: int) -> bytes:
     """It goes on where it was saved."""
     capability = ("migrate-set-capabilities", {"capabilities": [SAVED]})

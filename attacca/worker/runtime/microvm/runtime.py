@@ -29,6 +29,7 @@ from attacca.model.messages import Logged
 from attacca.worker.core.events import OfEvent
 from attacca.worker.core.reports import (
     Report,
+    RunEnded,
     SandboxFailed,
     SandboxGone,
     SandboxReady,
@@ -44,6 +45,7 @@ from attacca.worker.runtime.microvm.housed import Housed, Progress
 from attacca.worker.runtime.microvm.inside.words import Wake
 from attacca.worker.runtime.microvm.machines import Machines, OpenFiles, plan
 from attacca.worker.runtime.microvm.options import MicroVmOptions
+from attacca.worker.runtime.microvm.resting import Sleeping
 from attacca.worker.runtime.microvm.vm import Vm
 from attacca.worker.runtime.process import untrusted
 from attacca.worker.runtime.process.common import Common
@@ -159,40 +161,38 @@ class MicroVmRuntime:
         self._begin(one, parent)
 
     def kill(self, sandbox: str) -> None:
-        if (one := self._sandbox(sandbox)) is not None:
+        if (one := self._housed.get(sandbox)) is not None and not one.is_template:
             one.kill("it was evicted")
 
     def run(self, sandbox: str, revision: Revision, invocation: Invocation) -> None:
-        if (one := self._sandbox(sandbox)) is not None and one.sandbox is not None:
-            one.sandbox.run(invocation)
+        if (one := self._housed.get(sandbox)) is not None and (process := one.sandbox) is not None:
+            one.resting.begin(lambda: process.run(invocation))
 
     def stop(self, sandbox: str, invocation: str) -> None:
-        if (one := self._sandbox(sandbox)) is not None and one.sandbox is not None:
-            one.sandbox.stop(invocation)
+        self._do(sandbox, lambda process: process.stop(invocation))
 
     def body(self, sandbox: str, invocation: str, data: bytes, last: bool) -> None:  # noqa: FBT001 - mirrors messages.Body
-        if (one := self._sandbox(sandbox)) is not None and one.sandbox is not None:
-            one.sandbox.send_body(invocation, data, last=last)
+        self._do(sandbox, lambda process: process.send_body(invocation, data, last=last))
 
     def flow(self, sandbox: str, invocation: str, paused: bool) -> None:  # noqa: FBT001 - mirrors messages.Flow
-        if (one := self._sandbox(sandbox)) is not None and one.sandbox is not None:
-            one.sandbox.flow(invocation, paused=paused)
+        self._do(sandbox, lambda process: process.flow(invocation, paused=paused))
 
     def leave(self, sandbox: str, invocation: str) -> None:
-        if (one := self._sandbox(sandbox)) is not None and one.sandbox is not None:
-            one.sandbox.leave(invocation)
+        self._do(sandbox, lambda process: process.leave(invocation))
+
+    def _do(self, sandbox: str, order: Callable[[SandboxProcess], None]) -> None:
+        if (one := self._housed.get(sandbox)) is not None and (process := one.sandbox) is not None and one.is_ready:
+            one.resting.do(lambda: order(process))
 
     def tell(self, sandbox: str, word: OfEvent) -> None: ...  # it has no event functions
-
-    def _sandbox(self, name: str) -> Housed | None:
-        one = self._housed.get(name)
-        return None if one is None or one.is_template else one
 
     # starts
 
     def _make(self, name: str, revision: Revision, printed: Callable[[bytes], None]) -> Housed:
         vm = Vm(name, self._loop, printed)
-        one = self._housed[name] = Housed(vm, revision, self._clock.now())
+        rest_s, later = self._options.pause_after_s, self._loop.call_later
+        resting = Sleeping(rest_s, later, vm.monitor.send, lambda: self._wake(one, wire.RESUME))
+        one = self._housed[name] = Housed(vm, revision, resting, self._clock.now())
         self._processes[name] = vm.process
         vm.resumed = lambda: self._resumed(one)
         vm.hear, vm.over = lambda kind, payload: self._heard(one, kind, payload), lambda why: self._over(one, why)
@@ -262,7 +262,9 @@ class MicroVmRuntime:
         return group
 
     def _resumed(self, one: Housed) -> None:
-        if one.phase is Progress.SERVING:
+        if one.is_ready:
+            one.resting.resumed()
+        elif one.phase is Progress.SERVING:
             self._wake(one)
         elif one.phase is Progress.BEGINNING:
             one.phase = Progress.IMPORTING
@@ -278,6 +280,8 @@ class MicroVmRuntime:
         match one.phase, kind:
             case Progress.IMPORTING, wire.READY:
                 self._imported(one, untrusted.imported(payload))
+            case Progress.SERVING, wire.HALL if one.is_ready:
+                one.resting.awake()
             case Progress.IMPORTING, wire.FAILED:
                 one.told = untrusted.not_imported(payload)
                 one.kill(one.told.message)
@@ -310,10 +314,10 @@ class MicroVmRuntime:
                 self._log(one, told.logs)
             self._wake(one)
 
-    def _wake(self, one: Housed) -> None:
-        """From here on it is one of a kind."""
+    def _wake(self, one: Housed, kind: int = wire.GO) -> None:
+        """From here on it is one of a kind, or goes on."""
         is_first, one.phase = one.phase is Progress.IMPORTING, Progress.SERVING
-        one.vm.say(wire.GO, json.dumps(self._words(is_first=is_first)).encode())
+        one.vm.say(kind, json.dumps(self._words(is_first=is_first)).encode())
 
     def _words(self, *, is_first: bool) -> Wake:
         return {"wall_s": self._clock.wall(), "seed": secrets.token_hex(SEED_BYTES), "is_first": is_first}
@@ -323,7 +327,7 @@ class MicroVmRuntime:
         if one.is_doomed or one.phase is not Progress.SAVING or found is None or memory is None:
             return
         one.is_ready = True
-        self._cancel_timer(one)
+        one.cancel_timer()
         one.vm.process.kill("its memory is saved")
         made_ms = (self._clock.now() - one.ordered_at) * 1e3 - found.code_ms - found.imports_ms
         self._sink(
@@ -337,7 +341,10 @@ class MicroVmRuntime:
         """From a sandbox."""
         if isinstance(report, SandboxReady) and (one := self._housed.get(report.sandbox)) is not None:
             one.is_ready = True
-            self._cancel_timer(one)
+            one.cancel_timer()
+            one.resting.end()
+        elif isinstance(report, RunEnded) and (one := self._housed.get(report.sandbox)) is not None:
+            one.resting.end()
         self._sink(report)
 
     def _log(self, one: Housed, text: str) -> None:
@@ -345,16 +352,12 @@ class MicroVmRuntime:
         self._sink(Logged(of.function, of.id, one.name, "", "stdout", text))
 
     def _set_timer(self, one: Housed, seconds: float, why: str) -> None:
-        self._cancel_timer(one)
+        one.cancel_timer()
         one.timer = self._loop.call_later(seconds, self._too_late, one, why)
 
     def _too_late(self, one: Housed, why: str) -> None:
         one.told = one.told or untrusted.NotImported("timeout", why)
         one.kill(why)
-
-    def _cancel_timer(self, one: Housed) -> None:
-        if one.timer is not None:
-            one.timer.cancel()
 
     # ends
 
@@ -362,7 +365,8 @@ class MicroVmRuntime:
         """Its machine is gone, or never was."""
         said = one.vm.said() if one.phase is Progress.BEGINNING and not one.is_doomed else ""
         was_oom = one.vm.was_oom
-        self._cancel_timer(one)
+        one.cancel_timer()
+        one.resting.close()
         one.close_agent()
         one.vm.close()
         del self._housed[one.name], self._processes[one.name]

@@ -72,8 +72,9 @@ def _mind(control: wire.Channel, pid: int, child: wire.Channel) -> None:
         wake: Wake = json.loads(control.read()[2])
         _renew(wake)
         child.write(wire.GO, 0, b"\1" if wake["is_first"] else b"")
-    while not _is_over(child_end):
-        os.waitpid(-1, os.WNOHANG)  # what the function has left behind
+    while _is_awaited(control.reader, child_end):  # RESUME
+        _renew(json.loads(control.read()[2]))
+        control.write(wire.HALL, 0)
 
 
 def _renew(wake: Wake) -> None:
@@ -82,13 +83,9 @@ def _renew(wake: Wake) -> None:
 
 
 def _is_awaited(control: int, child_end: int) -> bool:
-    """False when the child ends before it is told to begin."""
+    """Whether the worker says something before the child ends."""
     ready, _, _ = select.select([control, child_end], [], [])
     return child_end not in ready
-
-
-def _is_over(child_end: int) -> bool:
-    return bool(select.select([child_end], [], [])[0])
 
 
 def _end(pid: int) -> End:

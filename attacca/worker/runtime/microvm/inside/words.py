@@ -2,6 +2,7 @@
 
     VM:  HALL ── it is up                     worker:  ORDER ── what to be, a `VmSpec` as JSON
     VM:  READY or FAILED ── the import        worker:  GO    ── a `Wake` as JSON: from here on it is one of a kind
+    VM:  HALL ── it knows the time            worker:  RESUME ── a `Wake` as JSON: it was stopped, and goes on
     VM:  ENDED ── an `End` as JSON: its function's process is gone, and so will it be
 
 Before each word of the worker its memory may be saved. Who is restored from there hears that word, and others do, too.
