@@ -42,7 +42,7 @@ def test_what_changes_says_its_state(tmp_path: Path) -> None:
         lambda send: Code(Path("state"), send), str, Portal(workflows, "home", peers, listener, dialers, listen),
     )  # fmt: skip
     assert repr(member.portal) == "<Portal : <PortalCore 0 workers, 0 portals, 0 events refused>>"
-    assert repr(member) == "<Member home: 0 begin, 0 left, 0 copied>"
+    assert repr(member) == "<Member <MemberCore home: 0 begin, 0 left, 0 copied>, 0 tasks>"
     assert repr(member.code) == "<Code 0 wanted>"
     assert repr(Shelf(Path("state"))) == "<Shelf state>"
     renewing = Renewing(Certificates(make_plane(make_authority(tmp_path, 0.0).parent, "domain", "home", tmp_path, 0.0)))

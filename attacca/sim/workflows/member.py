@@ -1,8 +1,24 @@
 """One domain of a simulated federation: its orchestrator, what it says to the federation, and its portal."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from attacca.errors import AttaccaError
+from attacca.federation.core.member import (
+    Beat,
+    Begin,
+    Begun,
+    Bring,
+    Brought,
+    Drop,
+    Durable,
+    End,
+    Joined,
+    MemberCommand,
+    MemberCore,
+    MemberEvent,
+    Over,
+    Say,
+)
 from attacca.federation.core.portal import (
     Across,
     Heard,
@@ -15,40 +31,17 @@ from attacca.federation.core.portal import (
     WorkerLost,
 )
 from attacca.federation.summary import summary
-from attacca.model.events import Carried, Torn, number
-from attacca.model.federation import (
-    BeginWorkflow,
-    BetweenPortals,
-    DomainJoined,
-    DomainSeen,
-    EndWorkflow,
-    FromDomain,
-    Hosted,
-    HostedRows,
-    Left,
-    LeftKept,
-    OfPlaces,
-    Portals,
-    StateCopied,
-    StateTaken,
-    ToDomain,
-    WorkflowBegun,
-    WorkflowEnded,
-    WorkflowRefused,
-)
-from attacca.model.invocation import Failed
-from attacca.model.workflow import InstanceRow, WorkflowView
+from attacca.model.events import Carried, Torn
+from attacca.model.federation import BetweenPortals, FromDomain, OfPlaces, Portals, ToDomain
+from attacca.model.workflow import WorkflowView
 from attacca.sim.workflows.orchestrator import Orchestrator
 from attacca.workflow.core.events import Announce, FarSaid, HandedOver, PortalOpened, StartAsked, StopAsked
-from attacca.workflow.core.graph import Part, Workflow, whole
-from attacca.workflow.core.keeping import STATES
 
 Outcome = WorkflowView | HandedOver | AttaccaError | None
-BEGIN, END, ANEW = "b", "e", "a"  # what was asked for, at the head of its id
 
 
 class SimulatedMember:
-    """As `federation.member` does it. `say` reaches the federation, `across` the portal of another domain."""
+    """`say` reaches the federation, `across` the portal of another domain."""
 
     def __init__(
         self,
@@ -65,131 +58,66 @@ class SimulatedMember:
         self.begin()
 
     def __repr__(self) -> str:
-        return f"<SimulatedMember {self.name}: {len(self._begins)} begin, {len(self._ended)} left>"
+        return f"<SimulatedMember {self.core!r}, {len(self._open)} asked>"
 
     def begin(self) -> None:
         """With the orchestrator, which has begun."""
         self.portal = PortalCore(self.orchestrator.core.sharing.is_stale, f"{self.name}/{self.orchestrator.starts}")
-        self._begins: dict[str, BeginWorkflow] = {}
-        self._ended: dict[tuple[str, int], WorkflowEnded] = {}
-        self._copying: dict[str, bool] = {}
-        self._rows: dict[str, tuple[InstanceRow, ...]] = {}
+        domain = self.orchestrator.core
+        self.core = MemberCore(
+            self.name, domain, lambda one: one.view().instances, lambda: summary(domain.nodes, (), "", self.name)
+        )
+        self._open: dict[str, Begin | End] = {}  # what was asked for, by its id
+        self._count = 0
 
-    # What the federation says.
+    # Between the federation and the orchestrator.
 
     def hear(self, message: ToDomain) -> None:
-        match message:
-            case BeginWorkflow():
-                self._begin(message)
-            case EndWorkflow():
-                self._end(message)
-            case LeftKept():
-                self._ended.pop((message.workflow, message.epoch), None)
-            case StateTaken():
-                key = f"{STATES}{whole(message.workflow)}/{message.component}"
-                if self._copying.pop(key, False):
-                    self._kept(key)
-            case Portals():
-                pass  # each knows the others
-
-    def _begin(self, order: BeginWorkflow) -> None:
-        known = self._workflows.get(order.workflow)
-        before = self._begins.get(order.workflow)
-        if before is not None and before.epoch == order.epoch:
-            return
-        if known is not None and known.epoch == order.epoch and not known.is_stopping:
-            self.tell(WorkflowBegun(self.name, order.workflow, order.epoch, known.view().instances))
-            return
-        self._begins[order.workflow] = order
-        if known is not None:
-            self.orchestrator.ask(StopAsked(f"{ANEW}:{order.workflow}:{order.epoch}", order.workflow))
-        else:
-            self._start(order)
-
-    def _start(self, order: BeginWorkflow) -> None:
-        id_ = f"{BEGIN}:{order.workflow}:{order.epoch}"
-        self.orchestrator.ask(
-            StartAsked(id_, order.spec, order.at, order.workflow, order.epoch, order.left, order.components, order.lost)
-        )
-
-    def _end(self, order: EndWorkflow) -> None:
-        known = self.orchestrator.core.sharing.holder(order.workflow)
-        if known is None or known.epoch > order.epoch:
-            self._has_ended(order.workflow, order.epoch, None)
-        else:
-            id_ = f"{END}:{order.workflow}:{order.epoch}"
-            self.orchestrator.ask(StopAsked(id_, order.workflow, order.hands_over))
-
-    def _answered(self, id_: str, outcome: Outcome) -> None:
-        what, name, epoch = id_.split(":")
-        if what == END:
-            self._has_ended(name, int(epoch), outcome)
-        elif what == ANEW:
-            order = self._begins.get(name)
-            if order is not None and order.epoch == int(epoch):
-                self._start(order)
-        else:
-            self._has_begun(name, int(epoch), outcome)
-
-    def _has_begun(self, name: str, epoch: int, outcome: Outcome) -> None:
-        order = self._begins.get(name)
-        if order is not None and order.epoch == epoch:
-            del self._begins[name]
-        if isinstance(outcome, WorkflowView):
-            self.tell(WorkflowBegun(self.name, name, epoch, outcome.instances))
-        else:
-            assert isinstance(outcome, AttaccaError), "it is up, or it is not"
-            failed = Failed(outcome.code, outcome.message, outcome.hint)
-            self.tell(WorkflowRefused(self.name, name, epoch, failed))
-
-    def _has_ended(self, name: str, epoch: int, outcome: Outcome) -> None:
-        left = outcome.left if isinstance(outcome, HandedOver) else ()
-        ended = WorkflowEnded(self.name, name, epoch, left)
-        if left:
-            self._ended[name, epoch] = ended
-        self.tell(ended)
-
-    # What it says.
-
-    def tell(self, message: FromDomain) -> None:
-        self._say(self.name, message)
+        if not isinstance(message, Portals):  # each knows the others
+            self._feed(message)
 
     def join(self) -> None:
-        self._copying.clear()
-        self._rows.clear()
-        ours = self._ours()
-        hosted = tuple(
-            Hosted(one.id, one.epoch, one.id not in self._begins, one.components, one.is_stopping)
-            for one in self._workflows.values()
-            if one.epoch
-        )
-        told = summary(self.orchestrator.core.nodes, (), "", self.name)
-        self.tell(DomainJoined(self.name, told, hosted, tuple(self._ended.values())))
-        for part in [part for one in ours for part in one.parts.values() if part.state is not None]:
-            self._kept(part.key)
+        self._feed(Joined())
 
     def beat(self) -> None:
-        rows = {one.id: one.view().instances for one in self._ours()}
-        changed = tuple(HostedRows(name, now) for name, now in rows.items() if self._rows.get(name) != now)
-        self._rows = rows
-        self.tell(DomainSeen(self.name, summary(self.orchestrator.core.nodes, (), "", self.name), changed))
+        self._feed(Beat())
 
     def _kept(self, key: str) -> None:
-        part = self.orchestrator.core.books.in_place(key.removeprefix(STATES).replace("/", ".", 1))
-        if part is None or not part.workflow.epoch:
-            return
-        if key in self._copying:
-            self._copying[key] = True
-            return
-        self._copying[key] = False
-        self.tell(StateCopied(self.name, part.workflow.id, part.workflow.epoch, _left(part)))
+        self._feed(Durable(key))
 
-    @property
-    def _workflows(self) -> dict[str, Workflow]:
-        return self.orchestrator.core.workflows
+    def _feed(self, event: MemberEvent) -> None:
+        for command in self.core.handle(event):
+            self._perform(command)
 
-    def _ours(self) -> Iterable[Workflow]:
-        return [one for one in self._workflows.values() if one.epoch and not one.is_stopping]
+    def _perform(self, command: MemberCommand) -> None:
+        match command:
+            case Say():
+                self._say(self.name, command.message)
+            case Bring():
+                self._feed(Brought(command.order))  # there is no code
+            case Drop():
+                pass
+            case Begin():
+                id_, order = self._asked(command), command.order
+                place = order.workflow, order.epoch
+                asked = StartAsked(id_, order.spec, order.at, *place, order.left, order.components, order.lost)
+                self.orchestrator.ask(asked)
+            case End():
+                self.orchestrator.ask(StopAsked(self._asked(command), command.workflow, command.hands_over))
+
+    def _asked(self, command: Begin | End) -> str:
+        self._count += 1
+        id_ = f"{self.orchestrator.starts}:{self._count}"
+        self._open[id_] = command
+        return id_
+
+    def _answered(self, id_: str, outcome: Outcome) -> None:
+        command = self._open.pop(id_)
+        if isinstance(command, Begin):
+            assert isinstance(outcome, WorkflowView | AttaccaError), "it is up, or it is not"
+            self._feed(Begun(command.order, outcome))
+        else:
+            self._feed(Over(command, outcome if isinstance(outcome, HandedOver) else None))
 
     # Its portal.
 
@@ -225,7 +153,3 @@ class SimulatedMember:
                 self._across(self.name, command.domain, command.message)
             else:
                 self.orchestrator.send(command.peer, command.message)
-
-
-def _left(part: Part) -> Left:
-    return Left(part.label, number(part.instance) if part.instance else part.number, part.version, part.state)

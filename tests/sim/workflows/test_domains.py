@@ -53,7 +53,7 @@ def test_a_domain_that_dies_is_given_up_and_what_it_had_goes_on() -> None:
     assert {str(one.stage) for one in federated.core.workflows.values()} == {"up"}
     assert repr(federated) == "<Federated up: 2 domains, 1 links of portals>"
     assert repr(federated.control(0.9)) == "<DomainControl d1 up>"
-    assert repr(federated.members["d0"]) == "<SimulatedMember d0: 0 begin, 0 left>"
+    assert repr(federated.members["d0"]) == "<SimulatedMember <MemberCore d0: 0 begin, 0 left, 0 copied>, 0 asked>"
     assert repr(world.nodes["w0"].far).startswith("<Far <Ways to ")
 
 
