@@ -10,7 +10,8 @@ from attacca.model.workflow import WorkflowSpec, WorkflowView
 
 class Record(msgspec.Struct, frozen=True):
     """A workflow, or the share of one of its components, as it lies in the store. `domain`: where it is, or is to be,
-    since this epoch; empty: it is parked. `lost`: the domain that had it before, and was given up."""
+    since this epoch; empty: it is parked. `lost`: the domain that had it before, and was given up. `ends`: it is not
+    wanted any more."""
 
     id: str
     spec: WorkflowSpec
@@ -19,6 +20,7 @@ class Record(msgspec.Struct, frozen=True):
     epoch: int
     why: str = ""
     lost: str = ""
+    ends: bool = False
 
 
 class StartAsked(msgspec.Struct, frozen=True):

@@ -135,7 +135,7 @@ class FederationCore:
                 self._forget(one, Cancelled("it was stopped before it was up anywhere"), out)
             elif one.stage is not Stage.STOPPING:
                 one.stage = Stage.STOPPING
-                out.append(Send(one.domain, EndWorkflow(one.id, one.epoch, "it was asked for")))
+                self._keeping.put(one, out)  # once that is durable, its domain is told
 
     def _migrate(self, now: float, event: MigrateAsked, out: list[Command]) -> None:
         """

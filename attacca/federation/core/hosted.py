@@ -83,7 +83,8 @@ class Workflow:
         )
 
     def record(self) -> Record:
-        return Record(self.id, self.spec, self.started_at, self.domain, self.epoch, self.why, self.given_up)
+        ends = self.stage is Stage.STOPPING
+        return Record(self.id, self.spec, self.started_at, self.domain, self.epoch, self.why, self.given_up, ends)
 
     def view(self, shares: Sequence["Workflow"] = ()) -> WorkflowView:
         """With those of its components that are elsewhere."""

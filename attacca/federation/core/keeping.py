@@ -30,6 +30,7 @@ class Keeping:
         self._ends: dict[str, Answer] = {}  # by workflow: what its domain is told when all that it left there is kept
         self._refused: dict[str, None] = {}  # keys of what was left that the store has refused last
         self._unerased: dict[str, None] = {}  # keys that the store has refused to erase
+        self._endless: dict[str, None] = {}  # workflows of which the store has refused to know that they are to end
         self.again_at = inf  # when these are tried again
 
     def __repr__(self) -> str:
@@ -41,6 +42,8 @@ class Keeping:
             workflow = self._workflows[record.id] = Workflow(record.id, record.spec, record.started_at)
             workflow.domain, workflow.epoch, workflow.why = record.domain, record.epoch, record.why
             workflow.stage = Stage.STARTING if record.domain else Stage.PARKED
+            if record.domain and record.ends:
+                workflow.stage = Stage.STOPPING
             workflow.given_up = record.lost
         for share in [one for one in self._workflows.values() if one.component]:
             root = self._workflows.get(share.root)
@@ -78,6 +81,8 @@ class Keeping:
                 self.begin(workflow, out)
             elif workflow.writes == 0 and workflow.stage is Stage.LEAVING and workflow.component:
                 self.leave(workflow, out)
+            elif workflow.writes == 0 and workflow.stage is Stage.STOPPING:
+                out.append(Send(workflow.domain, EndWorkflow(workflow.id, workflow.epoch, "it was asked for")))
             elif workflow.stage is Stage.PARKED and workflow.asked:
                 out.append(Reply(workflow.asked, workflow.view()))
                 workflow.asked = ""
@@ -110,6 +115,9 @@ class Keeping:
         if workflow is None:
             return None
         workflow.writes -= 1
+        if workflow.writes == 0 and workflow.stage is Stage.STOPPING:
+            self._endless[workflow.id] = None
+            self.again_at = now + AGAIN_S
         is_new = workflow.stage is Stage.STARTING or (workflow.stage is Stage.LEAVING and bool(workflow.component))
         return workflow if is_new and workflow.writes == 0 else None
 
@@ -184,6 +192,11 @@ class Keeping:
         self.again_at = inf
         out.extend(Erase(key) for key in self._unerased if not self._is_owned(key))
         self._unerased.clear()
+        endless, self._endless = self._endless, {}
+        for name in endless:
+            known = self._workflows.get(name)
+            if known is not None and known.stage is Stage.STOPPING:
+                self.put(known, out)
         refused, self._refused = self._refused, {}
         for key in refused:
             workflow = self.whose(key)

@@ -3,8 +3,8 @@
 import msgspec
 
 from attacca.errors import StateUnavailable
-from attacca.federation.core.events import Event, MigrateAsked, StopAsked
-from attacca.federation.core.hosted import LEFT
+from attacca.federation.core.events import Event, MigrateAsked, Record, StopAsked
+from attacca.federation.core.hosted import LEFT, WORKFLOWS
 from attacca.model.federation import Left, LeftKept, StateCopied, StateTaken, WorkflowEnded
 from tests.federation.core.test_federation import Domain, Stage, view
 
@@ -75,6 +75,27 @@ def test_what_is_stopped_meanwhile_is_kept_no_more() -> None:
     stage.fails = None
     stage.wait(3.0)
     assert stage.stored == {}, "it does not come back after a restart"
+
+
+def test_who_is_told_to_end_does_not_come_back_with_an_older_state_after_a_restart() -> None:
+    """The word of its end was lost with the federation that had asked for it."""
+    first = Hearing("a")
+    stage = Stage(first)
+    name = stage.start("ending")
+    stage.feed(StateCopied("a", name, 1, Left("log", 1, 7, b"of before")))
+    stage.fails = GONE
+    stage.feed(StopAsked("stop", name))
+    assert stage.where(name) == ["a"], "not before that is durable"
+    stage.fails = None
+    first.is_here = False  # so that it hears nothing
+    stage.wait(1.5)
+    record = msgspec.json.decode(stage.stored[f"{WORKFLOWS}{name}"], type=Record)
+    assert record.ends
+    del first.has[name]  # it had heard
+    stage.restart()
+    stage.join("a")
+    stage.wait(1.0)
+    assert (stage.core.workflows, stage.stored, first.begun) == ({}, {}, [name])
 
 
 def test_a_newer_copy_takes_the_place_of_one_that_could_not_be_kept() -> None:
