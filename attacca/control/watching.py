@@ -28,6 +28,8 @@ class Watching:
         self._count = 0  # of watchers
         self._number = 0  # of what was seen
         self._seen = Overview()
+        self._is_fresh = False  # it was seen by the task that there is
+        self._whole = b""  # as all of it is said; empty: nobody wanted that yet
         self._change = b""  # from what was seen before to what is
         self._task: asyncio.Task[None] | None = None
         self._moved = asyncio.Event()
@@ -43,17 +45,18 @@ class Watching:
         """Server-sent events: `overview`, which is all of it, then `change` for each that follows upon the last."""
         self._count += 1
         try:
-            if self._task is None or self._task.done():
-                self._seen = await self._look()
-                self._number += 1
-                self._begin()
+            task = self._task
+            if task is None or task.done():
+                task = self._begin()
             number = -1
             while True:
-                if number != self._number:
+                if self._is_fresh and number != self._number:
                     is_next, number = number == self._number - 1, self._number
-                    yield self._change if is_next else event(b"overview", msgspec.json.encode(self._seen))
+                    yield self._change if is_next else self._all()
                     continue  # the next may have come before this one was taken
-                if self._task is None or self._task.done():  # nobody looks any more
+                if task.done():  # nobody looks any more
+                    if not task.cancelled():
+                        task.result()  # or there is nothing to see
                     return
                 moved = self._moved
                 try:
@@ -67,13 +70,21 @@ class Watching:
                 self._task.cancel()
                 self._task = None
 
-    def _begin(self) -> None:
-        """Unless another has, while this one looked."""
-        if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._go_on())
-            self._task.add_done_callback(lambda _: self._wake())
+    def _begin(self) -> asyncio.Task[None]:
+        self._is_fresh = False
+        self._task = asyncio.get_running_loop().create_task(self._go_on())
+        self._task.add_done_callback(lambda _: self._wake())
+        return self._task
+
+    def _all(self) -> bytes:
+        if not self._whole:
+            self._whole = event(b"overview", msgspec.json.encode(self._seen))
+        return self._whole
 
     async def _go_on(self) -> None:
+        self._take(await self._look())
+        self._is_fresh = True
+        self._wake()
         while True:
             await self._sleep(EVERY_S)
             if self._is_ending():
@@ -82,9 +93,13 @@ class Watching:
             change = changed(self._seen, seen)
             if change is None:
                 continue
-            self._seen, self._change = seen, event(b"change", msgspec.json.encode(change))
-            self._number += 1
+            self._change = event(b"change", msgspec.json.encode(change))
+            self._take(seen)
             self._wake()
+
+    def _take(self, seen: Overview) -> None:
+        self._seen, self._whole = seen, b""
+        self._number += 1
 
     def _wake(self) -> None:
         moved, self._moved = self._moved, asyncio.Event()

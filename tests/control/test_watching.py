@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import msgspec
+import pytest
 
 from attacca.control.watching import Watching
 from attacca.model.overview import Overview
@@ -15,10 +16,13 @@ class World:
         self.running = 0
         self.turn = asyncio.Event()
         self.is_ending = False
+        self.error: Exception | None = None
         self.watching = Watching(self.look, self.sleep, lambda: self.is_ending)
 
     async def look(self) -> Overview:
         self.looks += 1
+        if self.error is not None:
+            raise self.error
         return Overview(running=self.running)
 
     async def sleep(self, _: float) -> None:
@@ -57,6 +61,37 @@ def test_all_is_told_first_then_what_changes_and_who_missed_something_is_told_al
         await world.pass_by(9)
         assert world.looks == looks  # nobody watches, nobody looks
         assert await read(world.watching.follow()) == ("overview", 9)
+
+    asyncio.run(play())
+
+
+def test_a_hundred_who_come_at_once_cost_one_look_and_are_told_the_same_words() -> None:
+    async def play() -> None:
+        world = World()
+        many = [world.watching.follow() for _ in range(100)]
+        first = await asyncio.gather(*(anext(one) for one in many))
+        assert world.looks == 1
+        assert len({id(one) for one in first}) == 1, "written once"
+        for number in range(1, 4):
+            coming = [asyncio.ensure_future(anext(one)) for one in many]
+            await asyncio.sleep(0)
+            await world.pass_by(number)
+            told = await asyncio.gather(*coming)
+            assert world.looks == 1 + number
+            assert len({id(one) for one in told}) == 1
+        assert repr(world.watching) == "<Watching 100 watch, 4 seen>"
+
+    asyncio.run(play())
+
+
+def test_where_nothing_can_be_seen_who_watches_hears_why() -> None:
+    async def play() -> None:
+        world = World()
+        world.error = RuntimeError("blind")
+        with pytest.raises(RuntimeError, match="blind"):
+            await anext(world.watching.follow())
+        world.error = None
+        assert await read(world.watching.follow()) == ("overview", 0)
 
     asyncio.run(play())
 
