@@ -7,7 +7,7 @@ import pytest
 
 from attacca.worker.runtime.container.keeping import PLACES
 
-WITHOUT = "ATTACCA_WITHOUT"  # names of them, with commas between
+WITHOUT = "WITHOUT"  # in the environment, names them, with commas between; a setting of servers it must not seem
 
 
 def is_left_out(program: str) -> bool:
