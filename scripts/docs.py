@@ -17,6 +17,7 @@ from attacca.model.environment import ENV_KB
 from attacca.model.function import NAMES, Settings
 from attacca.policy.balancing import BALANCING
 from attacca.policy.concurrency import CONCURRENCY
+from attacca.policy.dispatch import DISPATCH
 from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.placement import PLACEMENT
 from attacca.policy.queueing import QUEUEING
@@ -62,7 +63,8 @@ MEANING = {
     "cpus": "processors that one sandbox may use; unset: an equal share",
     "gpu": "[accelerators](gpu.md) that one sandbox holds: a share of one, up to 1, or whole ones",
     "gpu_memory_mb": "what it holds of an accelerator's memory; unset: its share of it",
-    "compute": 'what an invocation may run on: `["gpu"]`, or `["cpu", "gpu"]` for either; unset: what `gpu` says',
+    "compute": 'what an invocation may run on: `["gpu"]`, or `["cpu", "gpu"]` for [either](gpu.md#either); unset: as '
+    "`gpu` says",
     "queue": "invocations that may wait for a sandbox; one more is refused with 429",
     "network": "`none`; `nat`: [what is outside](isolation.md#the-way-out) of the machine; or `host`: the machine's "
     "network as it is",
@@ -260,6 +262,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "keepalive": lambda: policies(KEEPALIVE),
     "balancing": lambda: policies(BALANCING),
     "slots": lambda: policies(SLOTS),
+    "dispatch": lambda: policies(DISPATCH),
     "scaling": lambda: policies(SCALING),
     "placement": lambda: policies(PLACEMENT),
     "scenario": scenario_keys.tables,

@@ -165,11 +165,14 @@ def _memory(node: SimulatedWorker) -> None:
 def _counts(node: SimulatedWorker) -> None:
     if not node.speaks:  # one that is stopped does not know yet what has ended
         return
-    scheduler = node.core.scheduler
+    for line in node.core.lines:
+        if min(line.running, line.claims, line.queued) < 0:
+            raise Broken(f"{node.name}: {line!r}")
+    scheduler, devices = node.core.scheduler, node.core.lines.devices
     running, claims = scheduler.running, scheduler.claims
-    if min(running, claims, scheduler.queued) < 0:
-        raise Broken(f"{node.name}: {running} run, {claims} slots are claimed, {scheduler.queued} wait")
-    counted = running + len(node.core.orders.items)
+    if devices is not None and devices.running + devices.claims > devices.limit:
+        raise Broken(f"{node.name}: on devices {devices!r}")
+    counted = node.core.lines.running + len(node.core.orders.items)
     if counted != node.runtime.running:
         raise Broken(f"{node.name}: its core counts {counted} that run, its machine {node.runtime.running}")
     if node.config.concurrency.policy == "fixed" and running + claims > scheduler.limit:

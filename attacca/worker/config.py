@@ -50,6 +50,7 @@ class AcceleratorsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     devices: Annotated[tuple[Device, ...], msgspec.Meta(max_length=64)] = ()  # name, and memory_mb and model of each
     at_once: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1  # invocations, for each device
     queueing: Choice = Choice(policy="mqfq")  # who is next on them
+    dispatch: Choice = Choice(policy="estimate")  # what runs on them, of what may do without
     look_s: NotNegative = 10.0  # how often it is looked whether those that were found are still there; 0: never
 
     def __post_init__(self) -> None:

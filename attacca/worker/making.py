@@ -4,6 +4,8 @@ from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
 from attacca.kernel.registry import build
 from attacca.policy.concurrency import CONCURRENCY
+from attacca.policy.dispatch import DISPATCH
+from attacca.policy.dispatch.types import begin
 from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.queueing import QUEUEING
 from attacca.worker.config import WorkerConfig
@@ -19,7 +21,7 @@ def made(config: WorkerConfig, streams: Streams) -> tuple[WorkerCore, float | No
     concurrency = build(
         CONCURRENCY, config.concurrency.policy, config.concurrency.options, "attacca.policy.concurrency"
     )
-    devices = config.accelerators.queueing
+    devices, dispatch = config.accelerators.queueing, config.accelerators.dispatch
     core = WorkerCore(
         config,
         build(QUEUEING, config.queueing.policy, config.queueing.options, "attacca.policy.queueing"),
@@ -29,5 +31,9 @@ def made(config: WorkerConfig, streams: Streams) -> tuple[WorkerCore, float | No
         config.cores,
         chance=streams.stream("worker/keepalive"),
         on_devices=build(QUEUEING, devices.policy, devices.options, "attacca.policy.queueing"),
+        dispatcher=begin(
+            build(DISPATCH, dispatch.policy, dispatch.options, "attacca.policy.dispatch"),
+            streams.stream("worker/dispatch"),
+        ),
     )
     return core, concurrency.every_s

@@ -163,3 +163,15 @@ def test_the_files_of_a_device_are_for_those_that_asked_for_it(listed: Path, tmp
     finally:
         of_device.unlink(missing_ok=True)
         of_all.unlink(missing_ok=True)
+
+
+def test_one_that_may_do_without_runs_where_the_policy_says(listed: Path, tmp_path: Path) -> None:
+    policy = ("--set", "worker.accelerators.dispatch=always")
+    with running(tmp_path / "state", *policy, "--set", "worker.accelerators.look_s=0.1") as server:
+        server.function("ant", CODE, gpu=1, compute=["cpu", "gpu"])
+        assert server.call("ant").value["device"] == "GPU-aaaa"
+        counted = {one["function"]: one["invocations"] for one in server.worker()["functions"]}
+        assert counted == {"ant": 0, "ant/gpu": 1}
+        put(listed, "No devices were found\n")
+        until(lambda: all(one.get("is_gone") for one in devices(server).values()), "both are missed")
+        assert server.call("ant").value["device"] == ""

@@ -10,6 +10,9 @@ from attacca.policy.balancing.random import Random
 from attacca.policy.balancing.round_robin import RoundRobin
 from attacca.policy.balancing.two_choices import TwoChoices
 from attacca.policy.balancing.types import Asked, Balancing
+from attacca.policy.dispatch import DISPATCH
+from attacca.policy.dispatch.types import Asked as Told
+from attacca.policy.dispatch.types import Forgetful, Side
 from attacca.policy.keepalive.greedy_dual import GreedyDual
 from attacca.policy.keepalive.hybrid_histogram import Histogram, HybridHistogram, Percentile
 from attacca.policy.keepalive.landlord import Landlord
@@ -79,6 +82,28 @@ def test_what_keepalive_learns_from() -> None:
     course = Course([(0.0, 2.0), (1.0, 2.0), (9.0, 1.0)])
     assert repr(course) == "<Course of 3 runs, 2 sandboxes at most>"
     assert repr(Foresight({"f": course})) == "<Foresight of 1 functions>"
+
+
+def test_dispatch() -> None:
+    dispatchers = {name: policy().fresh(Streams(1).stream("dispatch")) for name, policy in DISPATCH.items()}
+    for dispatcher in dispatchers.values():
+        dispatcher.choose(0.0, Told(function="f", cpu=Side(exec_s=9.0, start_s=9.0), gpu=Side(exec_s=1.0), gap_s=1.0))
+    assert {name: repr(dispatcher) for name, dispatcher in dispatchers.items()} == {
+        "all": "<Everywhere>",
+        "always": "<Settled on the gpu>",
+        "estimate": "<ByEstimate>",
+        "shortest": "<ByExecution>",
+        "speedup": "<Fast from 4 times on>",
+        "popular": "<Fans of 0.15>",
+        "top_average": "<Gaps of 1 functions>",
+        "greedy_weights": "<Sorted 1 functions, 1 allowed>",
+        "landlord": "<Residents 1 of 10, 1 hits, 0 misses, 0 evictions>",
+        "hit_throughput": "<Hits 1 functions>",
+        "mwua": "<Weighing 1 functions>",
+        "ucb1": "<Bandit 1 functions>",
+        "random": "<Lot>",
+    }
+    assert repr(Forgetful()) == "<Forgetful>"
 
 
 def test_queueing() -> None:

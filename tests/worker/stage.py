@@ -21,6 +21,7 @@ from attacca.model.invocation import Failed, Invocation, Outcome, Request, Start
 from attacca.model.messages import Check, Checked, Deleted, Deployed, Dispatch, Ended, Resting, Send, Started, Withdraw
 from attacca.policy.concurrency.fixed import Fixed
 from attacca.policy.concurrency.types import Concurrency
+from attacca.policy.dispatch.types import Dispatcher
 from attacca.policy.keepalive.ttl import Ttl
 from attacca.policy.keepalive.types import Keepalive
 from attacca.policy.queueing.fcfs import Fcfs
@@ -86,6 +87,7 @@ class Stage:
         keepalive: Keepalive | None = None,
         shortcut: bool = True,
         on_devices: Queueing | None = None,
+        dispatcher: Dispatcher | None = None,
     ) -> None:
         self.clock = ManualClock()
         self.machine = ScriptedMachine(self.clock, times, handler)
@@ -99,6 +101,7 @@ class Stage:
             2,
             shortcut=shortcut,
             on_devices=on_devices,
+            dispatcher=dispatcher,
         )
         self.timer = HandTimer()
         self.drive: Drive[Event, Command] = Drive(

@@ -34,6 +34,7 @@ from attacca.kernel.settings import Given, Layer, Settled
 from attacca.load.workload import choices
 from attacca.policy.balancing import BALANCING
 from attacca.policy.concurrency import CONCURRENCY
+from attacca.policy.dispatch import DISPATCH
 from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.queueing import QUEUEING
 from attacca.policy.slots import SLOTS
@@ -56,7 +57,12 @@ FAMILIES = {  # where each is chosen
     "scaling": "control.scaling",
     "placement": "control.placement",
 }
-CHOICES = (*FAMILIES.values(), "workflows.placement")  # each a policy and its options
+CHOICES = (
+    *FAMILIES.values(),
+    "workflows.placement",
+    "worker.accelerators.queueing",
+    "worker.accelerators.dispatch",
+)  # each a policy and its options
 # They speak to the commands, not to the server.
 NOT_SETTINGS = (
     "ATTACCA_URL", "ATTACCA_TOKEN", "ATTACCA_MIRRORS", "ATTACCA_CONFIG", "ATTACCA_CORES", JOIN_TOKEN, LISTEN_FD,
@@ -148,6 +154,9 @@ def check_policies(
         registry.build(KEEPALIVE, worker.keepalive.policy, worker.keepalive.options, "attacca.policy.keepalive"),
         registry.build(BALANCING, gateway.balancing.policy, gateway.balancing.options, "attacca.policy.balancing"),
     )
+    devices = worker.accelerators
+    registry.build(QUEUEING, devices.queueing.policy, devices.queueing.options, "attacca.policy.queueing")
+    registry.build(DISPATCH, devices.dispatch.policy, devices.dispatch.options, "attacca.policy.dispatch")
     placement(workflows.placement)
     check_of_cluster(
         scaling(control.scaling),

@@ -12,6 +12,7 @@ from attacca.load.report import style
 from attacca.load.report.groups import Group, differing, settings
 from attacca.policy.balancing import BALANCING
 from attacca.policy.concurrency import CONCURRENCY
+from attacca.policy.dispatch import DISPATCH
 from attacca.policy.keepalive import BOUNDS, KEEPALIVE
 from attacca.policy.placement import PLACEMENT
 from attacca.policy.queueing import QUEUEING
@@ -26,6 +27,8 @@ PLACES: Final = {  # by the key of the choice: its policies, in the order in whi
     "system.slots.policy": list(SLOTS),
     "system.scaling.policy": list(SCALING),
     "system.placement.policy": list(PLACEMENT),
+    "system.device_queueing.policy": list(QUEUEING),
+    "system.dispatch.policy": list(DISPATCH),
 }
 
 

@@ -6,7 +6,17 @@
 import json
 from typing import Any, Final, NamedTuple
 
-FAMILIES: Final = ("queueing", "concurrency", "keepalive", "balancing", "slots", "scaling", "placement")
+FAMILIES: Final = (
+    "queueing",
+    "concurrency",
+    "keepalive",
+    "balancing",
+    "slots",
+    "scaling",
+    "placement",
+    "device_queueing",
+    "dispatch",
+)
 
 
 class Chosen(NamedTuple):

@@ -85,6 +85,16 @@ class Body(Part, frozen=True, kw_only=True):
                 return self.busy
 
 
+class Accelerated(Part, frozen=True, kw_only=True):
+    """How a function is on an accelerator. Of a simulation only."""
+
+    share: Annotated[float, msgspec.Meta(ge=0.001, le=64)] = 1.0  # of a device, or whole ones, of one sandbox
+    duration: Distribution = Distribution(mean_ms=10.0)  # of its handler there
+    start: Distribution = Distribution()  # besides a cold start
+    data_mb: NotNegative = 0.0  # of a sandbox, on the device: brought back after others took its place
+    either: bool = True  # it may run without a device too
+
+
 class FunctionPlan(Part, frozen=True, kw_only=True):
     name: Name
     memory_mb: Count = 128
@@ -99,6 +109,7 @@ class FunctionPlan(Part, frozen=True, kw_only=True):
     queue: Count = 1_000_000
     idempotent: bool = False  # it may be run again when its worker or its sandbox is lost
     copies: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1  # so many alike, called NAME-1, NAME-2, ...
+    gpu: Accelerated | UnsetType = UNSET  # unset, here and below: a scenario without has the hash that it had
 
 
 class WorkflowPlan(Part, frozen=True, kw_only=True):
@@ -179,6 +190,17 @@ class Choice(Part, frozen=True, kw_only=True):
     options: dict[str, object] = {}
 
 
+class Accelerators(Part, frozen=True, kw_only=True):
+    """What each worker has, all alike. Sandboxes may have more data than a device holds: what was used longest ago
+    makes place, and is brought back when it runs; with `prefetch`, as soon as somebody waits for it."""
+
+    count: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
+    memory_mb: Count = 24_576
+    at_once: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1  # invocations, for each device
+    transfer_mb_s: Positive = 12_000.0  # to a device
+    prefetch: bool = True
+
+
 class System(Part, frozen=True, kw_only=True):
     workers: Count = 1
     gateways: Count = 1  # of which each has its share of the clients
@@ -201,6 +223,9 @@ class System(Part, frozen=True, kw_only=True):
     outside: str = ""  # who moves instances of workflows: `restless`, or the file of a program; or `nobody`
     outside_every_s: Positive = 5.0
     attempts: Count = ATTEMPTS  # workers that an invocation is sent to, when one after the other is lost
+    accelerators: Accelerators | UnsetType = UNSET
+    device_queueing: Choice | UnsetType = UNSET  # who is next on them; unset: mqfq
+    dispatch: Choice | UnsetType = UNSET  # what runs on them, of what may do without; unset: estimate
 
 
 class Power(Part, frozen=True, kw_only=True):

@@ -9,15 +9,18 @@ from contextlib import contextmanager
 from typing import Final
 
 from attacca.errors import BadConfig
-from attacca.load.workload.scenario import Hardware
+from attacca.load.workload.scenario import Accelerated, Accelerators, Hardware
 from attacca.model.function import Artefact
 from attacca.model.invocation import Ok
 from attacca.model.resources import Resources
 from attacca.sim.engine import Engine
 from attacca.sim.platform.cpu import Cores, Cpu, Shared, Unshared
+from attacca.sim.platform.devices import DeviceMemory, OnDevices, device_of
 from attacca.sim.platform.draws import Duration
 from attacca.sim.record.invocation import SimulatedInvocation
 from attacca.worker.core.events import Listen, Respond
+from attacca.worker.core.phases import Position
+from attacca.worker.core.scheduler import Scheduler
 from attacca.worker.runtime.simulated import Instance, Job, SimulatedRuntime, StartFault, Steps
 
 OK: Final = Ok()
@@ -28,9 +31,15 @@ class Chances:
     """The durations of a scenario's hardware, shared by all of its machines; `starts` counts each function's."""
 
     def __init__(
-        self, hardware: Hardware, seed: int, colds: Mapping[str, Duration], *, all_compute: bool = False
+        self,
+        hardware: Hardware,
+        seed: int,
+        colds: Mapping[str, Duration],
+        accelerated: Mapping[str, Accelerated] | None = None,
+        *,
+        all_compute: bool = False,
     ) -> None:
-        """`all_compute`: there is no function that only sleeps."""
+        """`all_compute`: there is no function that only sleeps. `accelerated`: by function, those that devices run."""
         self.sandbox = Duration(hardware.sandbox, seed, "hardware/sandbox")
         self.template = Duration(hardware.template, seed, "hardware/template")
         self.code = Duration(hardware.code, seed, "hardware/code")
@@ -41,6 +50,7 @@ class Chances:
         self.fetch = Duration(hardware.fetch, seed, "hardware/fetch")
         self.colds = colds  # by function: the whole of its cold start, where it has its own
         self.all_compute = all_compute
+        self.on_devices = OnDevices(seed, accelerated or {})
         self._starts: dict[str, int] = {}
         self._functions: dict[str, int] = {}
 
@@ -65,7 +75,10 @@ class SharedMachine:
         cores: int,
         capacity: Resources,
         invocations: Mapping[str, SimulatedInvocation],
+        accelerators: Accelerators | None = None,
     ) -> None:
+        self.devices = None if accelerators is None else DeviceMemory(accelerators)
+        self._prefetches = accelerators is not None and accelerators.prefetch
         self.cpu = _cpu(engine, hardware, cores)
         self.cores = cores
         self.capacity = capacity
@@ -110,13 +123,35 @@ class SharedMachine:
             overhead_s += self._chances.first.at(flight.idx)
             job.instance.has_run = True
         job.began = self._engine.now + overhead_s
-        if self._is_shared:
+        if self.devices is not None and job.instance.revision.settings.gpu:
+            run_s = self._chances.on_devices.run_s(flight.target.name, flight.idx)
+            self._later(job, overhead_s + self._bring(job.instance) + run_s, self.finish)
+        elif self._is_shared:
             self._later(job, overhead_s, self._arrives)
         else:
             work_s = overhead_s + flight.request_s
             if self._pressure:
                 work_s *= self._slowed()
             job.ticket = self.cpu.begin(work_s, self.finish, job)
+
+    def _bring(self, instance: Instance) -> float:
+        assert self.devices is not None
+        instances = self._runtime.instances
+        self.devices.forget(instances)
+        data_mb = self._chances.on_devices.data_mb(instance.revision.function)
+        busy = [one.id for one in instances.values() if one.running]
+        return self.devices.bring(self._engine.now, instance.id, device_of(instance.revision), data_mb, busy)
+
+    def expect(self, invocation: str, line: Scheduler | None) -> None:
+        """If it waits for a device, one of its sandboxes may have its data brought meanwhile."""
+        item = line.items.get(invocation) if line is not None else None
+        if self.devices is None or not self._prefetches or item is None or item.position is not Position.QUEUED:
+            return
+        for sandbox in item.state.free:
+            instance = self._runtime.instances.get(sandbox.id)
+            if instance is not None and not self.devices.is_there(instance.id, device_of(instance.revision)):
+                self._bring(instance)
+                return
 
     def finish(self, job: Job) -> None:
         flight: SimulatedInvocation = job.work
@@ -203,6 +238,9 @@ class SharedMachine:
             self._made(instance)
             return
         instance.steps = steps = self._steps(instance)
+        if self.devices is not None and instance.revision.settings.gpu:
+            more_s = self._chances.on_devices.start_s(instance.revision.function)
+            instance.steps = steps = Steps(steps.sandbox, steps.code, steps.imports + more_s)
         if self._starts_compute:
             instance.ticket = self.cpu.begin(steps.total, self._made, instance)
         else:

@@ -37,7 +37,7 @@ from attacca.sim.engine import Engine, EngineTimer
 from attacca.sim.platform.control import CONTROL, SimulatedControl
 from attacca.sim.platform.hardware import Chances, SharedMachine
 from attacca.sim.platform.network import Channel
-from attacca.sim.platform.settings import config_of, policies_of
+from attacca.sim.platform.settings import config_of, on_devices_of, policies_of
 from attacca.sim.record.event_log import EventLog, What
 from attacca.sim.record.invocation import SimulatedInvocation
 from attacca.sim.record.ledger import Gauge
@@ -125,7 +125,7 @@ class SimulatedWorker:
         self.to_gateways: dict[str, Channel] = {}
         self.from_gateways: dict[str, Channel] = {}
         self._policies = policies_of(self.config, keepalive)
-        self._hardware = scenario.hardware
+        self._hardware, self._accelerators = scenario.hardware, scenario.system.accelerators or None
         self._engine = engine
         self._event_log = event_log
         self._chances = chances
@@ -152,7 +152,7 @@ class SimulatedWorker:
         return Gauge(
             len(core.pool.sandboxes),
             runtime.busy,
-            core.scheduler.queued,
+            core.lines.queued,
             runtime.running,
             core.pool.used.memory_mb,
             min(1.0, computing / machine.cores),
@@ -163,10 +163,15 @@ class SimulatedWorker:
         queueing, concurrency, keepalive = self._policies
         config = self.config
         chance = Streams(self._seed).stream(f"keepalive/{self.name}/{self.up_count}")
-        self.core = WorkerCore(config, queueing, concurrency, keepalive, self._ids, config.cores, chance=chance)
+        queueing_there, dispatcher = on_devices_of(config, Streams(self._seed).stream(f"dispatch/{self.name}"))
+        self.core = WorkerCore(
+            config, queueing, concurrency, keepalive, self._ids, config.cores, chance=chance,
+            on_devices=queueing_there, dispatcher=dispatcher,
+        )  # fmt: skip
         self.machine = SharedMachine(
-            self._engine, self._hardware, self._chances, config.cores, config.resources, self._invocations
-        )
+            self._engine, self._hardware, self._chances, config.cores, config.resources, self._invocations,
+            self._accelerators,
+        )  # fmt: skip
         self.runtime = SimulatedRuntime(self.machine, self._report)
         self.machine.cpu.set_speed(1.0 / self.slow)
         handle = self.core.handle if self._wrap is None else self._wrap(self, self.core.handle)
@@ -238,10 +243,12 @@ class SimulatedWorker:
             now = self._engine.now
             if flight.key == message.invocation.id:
                 flight.enq = flight.due if message.sandbox else now
-                flight.queue_len = self.core.scheduler.queued
+                flight.queue_len = self.core.lines.queued
             if now != flight.due:
                 self._event_log.note(ENTERED, self.place, flight.idx)
             self.drive.feed(Received(gateway, message))
+            if self._accelerators is not None:
+                self.machine.expect(message.invocation.id, self.core.lines.devices)
         else:
             self.drive.feed(message)  # type: ignore[arg-type]
 
@@ -269,8 +276,8 @@ class SimulatedWorker:
             name=self.name,
             capacity=core.pool.capacity,
             used=core.pool.used,
-            queued=core.scheduler.queued,
-            running=core.scheduler.running,
+            queued=core.lines.queued,
+            running=core.lines.running,
             limit=core.scheduler.limit,
             cores=self.config.cores,
             load=self._machine_load(),

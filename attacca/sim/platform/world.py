@@ -12,6 +12,7 @@ from attacca.kernel.registry import build
 from attacca.load.records.recorder import NullRecorder, RecordSink
 from attacca.load.workload.scenario import Distribution, Scenario
 from attacca.load.workload.schedule import RUN, WARMUP, Due, Schedule, Target
+from attacca.model.accelerators import Compute
 from attacca.model.function import PythonDirectory, Revision, Scheduling, Settings, Signature
 from attacca.model.membership import HEARTBEAT_S
 from attacca.model.messages import Heartbeat, WorkerJoined
@@ -104,7 +105,8 @@ class World:
             if target.plan.cold is not None
         }
         all_compute = all(target.plan.body.computing > 0 for target in targets)
-        chances = Chances(scenario.hardware, scenario.seed, colds, all_compute=all_compute)
+        accelerated = {target.name: target.plan.gpu for target in targets if target.plan.gpu}
+        chances = Chances(scenario.hardware, scenario.seed, colds, accelerated, all_compute=all_compute)
         nodes: list[SimulatedWorker] = []
         called = _called(self._schedule) if scenario.system.templates else set()
         self.control.open(_revision(target, scenario) for target in targets if target.name not in called)
@@ -360,6 +362,8 @@ def _settings(target: Target, scenario: Scenario) -> Settings:
         queue=min(plan.queue, 1_000_000),
         idempotent=plan.idempotent,
         scheduling=Scheduling(scenario.system.mode),
+        gpu=plan.gpu.share if plan.gpu else 0.0,
+        compute=(Compute.CPU, Compute.GPU) if plan.gpu and plan.gpu.either else (),
     )
 
 

@@ -20,7 +20,11 @@ from typing import Final
 
 from attacca.load.workload.scenario import Scenario
 
-FAMILIES: Final = ("queueing", "concurrency", "keepalive", "balancing", "slots", "scaling", "placement")
+FAMILIES: Final = {  # of the choices of a system
+    **{name: name for name in ("queueing", "concurrency", "keepalive", "balancing", "slots", "scaling", "placement")},
+    "device_queueing": "queueing",
+    "dispatch": "dispatch",
+}
 IMPORTING: Final = ("import_module", "__import__")
 NOT_COUNTED: Final = (
     "cli/",
@@ -60,8 +64,11 @@ def deciding(scenario: Scenario, package: Path) -> dict[str, str]:
 def plugins(scenario: Scenario) -> dict[str, str]:
     """By policy that is not attacca's own: the digest of its module and of all that it brings, as it is here."""
     found = {}
-    for family in FAMILIES:
-        choice = getattr(scenario.system, family).policy
+    for field, family in FAMILIES.items():
+        chosen = getattr(scenario.system, field)
+        if not chosen:
+            continue
+        choice = chosen.policy
         module = _module(family, choice)
         if module:
             found[choice] = digest_of(module)

@@ -16,6 +16,7 @@ from attacca.model.reserve import Wish
 from attacca.model.resources import Resources
 from attacca.policy.keepalive.types import Ahead
 from attacca.worker.config import WorkerConfig
+from attacca.worker.core import twins
 from attacca.worker.core.checks import Checks
 from attacca.worker.core.events import Command
 from attacca.worker.core.lines import Lines
@@ -54,7 +55,7 @@ class Catalogue:
         kept = self.granted()
         told = event.by_function
         for name in list(self.functions):
-            if name not in told:
+            if name not in told and not twins.is_one(name):
                 self._delete(now, name, out)
         self._announced = told
         self._outdated.clear()
@@ -100,11 +101,17 @@ class Catalogue:
         if state is not None and revision.is_rescaled(state.revision):
             state.retired = False  # rolled back to while it was still busy, or scaled otherwise
             state.revision = revision
+            twins.renew(state)
         else:
             state = RevisionState(revision, function)
             self.look_at(state)
             function.states.append(state)
-            self.states[revision.id] = state
+            self.states[state.key] = state
+            twin = twins.made(state, self.functions, self._pool.devices)
+            if twin is not None:
+                self.states[twin.key] = twin
+                self.look_at(twin)
+                state.device_twin, state.is_apart = twin, True
         function.current = state
         if old is not None and old is not state:
             self._retire(now, old, out)
@@ -125,7 +132,8 @@ class Catalogue:
         if asked.gpu and pool.devices is not None:
             state.is_accelerated = not state.is_ordered
             state.is_too_large = state.is_too_large or not pool.devices.could(asked)
-        state.is_apart = state.is_ordered or state.is_too_large or state.is_accelerated
+        is_either = state.device_twin is not None
+        state.is_apart = state.is_ordered or state.is_too_large or state.is_accelerated or is_either
 
     def take_template(self, state: RevisionState, template: Template, out: list[Command]) -> None:
         """It is ready. Code that leaves it unfit would do so again, so it is the last one of this revision."""
@@ -187,12 +195,15 @@ class Catalogue:
 
     def _wishes(self) -> list[Wish]:
         told = [one.settings for name, one in self._announced.items() if name not in self._outdated]
-        here = [function.current.revision.settings for function in self.functions.values() if function.current]
+        current = [function.current for function in self.functions.values() if function.current]
+        here = [state.revision.settings for state in current if not twins.is_one(state.function.name)]
         return [reserve.wish(settings) for settings in (*told, *here)]
 
     def _retire(self, now: float, state: RevisionState, out: list[Command]) -> None:
         state.retired = True
         state.wanted = 0
+        if state.device_twin is not None:
+            self._retire(now, state.device_twin, out)
         self._lines.overtake(state)
         self.settle(now, state, out)
 
@@ -211,8 +222,8 @@ class Catalogue:
         function = state.function
         if state in function.states:
             function.states.remove(state)
-        if self.states.get(state.revision.id) is state:
-            del self.states[state.revision.id]
+        if self.states.get(state.key) is state:
+            del self.states[state.key]
         if not function.states:
             self.functions.pop(function.name, None)
 

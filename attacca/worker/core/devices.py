@@ -154,6 +154,11 @@ def with_devices(revision: Revision, devices: Sequence[Device]) -> Revision:
     return msgspec.structs.replace(revision, settings=given)
 
 
+def without_devices(revision: Revision) -> Revision:
+    """As a runtime is told of a sandbox that does without, whatever its environment says of devices."""
+    return msgspec.structs.replace(revision, settings=revision.settings.on(Compute.CPU))
+
+
 def _victims_on(held: Held, part: DevicePart, leaving: Collection[str], ordered: list[str]) -> list[str] | None:
     spared = [one for sandbox, one in held.parts.items() if sandbox in leaving]
     chosen: list[str] = []

@@ -78,7 +78,8 @@ def _reserved(worker: WorkerCore) -> None:
     current = [function.current for function in worker.functions.values() if function.current is not None]
     config = worker.config
     reserved = total(cost(config, state.least, state.resources) for state in current)
-    sizes = [state.resources for state in current if state.resources.fits(config.resources)]
+    own = [state.resources for state in current if not state.is_twin]
+    sizes = [resources for resources in own if resources.fits(config.resources)]
     assert reserved == NOTHING or (reserved + largest([NOTHING, *sizes])).fits(config.resources)
     assert all(state.granted <= state.revision.settings.reserves for state in current)
 
@@ -100,6 +101,8 @@ def _line(worker: WorkerCore, scheduler: Scheduler) -> None:
             assert item.sandbox.running[item.id] is item
     every = [state for function in worker.functions.values() for state in function.states]
     states = [state for state in every if worker.lines.of(state) is scheduler]
+    assert all(name in line.items for name in worker.lines.both for line in worker.lines)
+    assert all(item.position is Position.QUEUED for item in items if item.id in worker.lines.both)
     assert scheduler.claims == sum(state.claim for state in states)
     assert scheduler.running == sum(state.running for state in states if not state.is_ordered)
     assert scheduler.queued == sum(state.waiting + len(state.pending) for state in states)

@@ -5,7 +5,7 @@ Each has a queue and a limit of its own, so neither delays the other; memory the
 
 from collections.abc import Iterator
 
-from attacca.model.invocation import Failed, Outcome
+from attacca.model.invocation import Failed, Invocation, Outcome
 from attacca.policy.concurrency.fixed import Fixed
 from attacca.policy.queueing.types import Queueing
 from attacca.policy.queueing.types import begin as begin_queue
@@ -33,6 +33,7 @@ class Lines:
     def __init__(self, plain: Scheduler, devices: Scheduler | None) -> None:
         self.plain = plain
         self.devices = devices
+        self.both: dict[str, None] = {}  # invocations that wait in both lines
 
     def __repr__(self) -> str:
         return f"<Lines {self.plain!r}, {self.devices!r}>"
@@ -46,6 +47,8 @@ class Lines:
         return self.devices if state.is_accelerated and self.devices is not None else self.plain
 
     def find(self, invocation: str) -> QueuedInvocation | None:
+        """From now on it waits in this line alone."""
+        self._leave_one(invocation)
         for line in self:
             item = line.items.get(invocation)
             if item is not None:
@@ -53,13 +56,63 @@ class Lines:
         return None
 
     def items(self) -> list[QueuedInvocation]:
-        return [item for line in self for item in line.items.values()]
+        """Each once."""
+        plain = list(self.plain.items.values())
+        if self.devices is None:
+            return plain
+        return plain + [item for name, item in self.devices.items.items() if name not in self.both]
+
+    @property
+    def queued(self) -> int:
+        """Not in a sandbox yet."""
+        return sum(line.queued for line in self) - len(self.both)
+
+    @property
+    def running(self) -> int:
+        return sum(line.running for line in self)
+
+    def _leave_one(self, invocation: str) -> None:
+        if invocation in self.both and self.devices is not None:
+            self._forget(self.devices, self.devices.items[invocation])
 
     def drop_waiting(self, now: float, outcome: Outcome, out: list[Command]) -> None:
+        for name in list(self.both):
+            self._leave_one(name)
         for line in self:
             for item in list(line.items.values()):
                 if item.position is not Position.RUNNING:
                     line.drop(now, item, outcome, out)
+
+    def join_both(
+        self, now: float, peer: str, invocation: Invocation, state: RevisionState, out: list[Command]
+    ) -> None:
+        """It runs where its turn comes first, and is then in the other line no more."""
+        twin = state.device_twin
+        assert twin is not None and self.devices is not None  # noqa: PT018 - one thing
+        self.devices.join(now, peer, invocation, twin, out, at_once=False)
+        self.plain.join(now, peer, invocation, state, out, at_once=False)
+        self.both[invocation.id] = None
+        self.sort_out(now)
+
+    def sort_out(self, now: float) -> None:
+        """Somebody may have had a turn."""
+        for name in list(self.both):
+            on_device = self.devices.items.get(name) if self.devices is not None else None
+            plain = self.plain.items.get(name)
+            if on_device is None or plain is None:
+                del self.both[name]
+            elif on_device.position is not Position.QUEUED:
+                self._forget(self.plain, plain)
+            elif plain.position is not Position.QUEUED:
+                self._forget(self.devices, on_device)
+
+    def _forget(self, line: Scheduler | None, item: QueuedInvocation) -> None:
+        """It waits here for a turn, and needs none."""
+        assert line is not None
+        line.queue.remove(item.id)
+        del line.items[item.id]
+        item.state.waiting -= 1
+        self.both.pop(item.id, None)
 
     def overtake(self, state: RevisionState) -> None:
         self.of(state).overtake(state)
@@ -75,8 +128,21 @@ class Lines:
         line = self.devices
         if line is None:
             return False
+        if self.both:
+            self.sort_out(now)
         is_short = bool(line.head_of_line) and line.serve_head_of_line(now, out)
-        return line.serve_queue(now, out, is_short=is_short) or is_short
+        is_short = line.serve_queue(now, out, is_short=is_short) or is_short
+        if self.both:
+            self.sort_out(now)
+        return is_short
+
+    def serve_plain(self, now: float, out: list[Command], *, is_short: bool) -> bool:
+        """True: somebody is short of memory, at the latest now."""
+        if not self.both:
+            return self.plain.serve_queue(now, out, is_short=is_short)
+        is_short = self.plain.serve_queue(now, out, is_short=is_short)
+        self.sort_out(now)
+        return is_short
 
     def is_short_of_memory(self, pool: Pool) -> bool:
         """Who waits for a device waits for memory too: until it has it, nobody else gets any."""

@@ -11,10 +11,11 @@ from attacca.kernel.chance import Chance
 from attacca.kernel.ids import Ids
 from attacca.model.function import Revision
 from attacca.model.invocation import Start
+from attacca.model.messages import Resting, Send
 from attacca.model.resources import NOTHING, Resources, scarcest, total
 from attacca.policy.keepalive.types import Idle, Keepalive, KeepaliveState, begin
 from attacca.worker.config import WorkerConfig
-from attacca.worker.core.devices import Devices, with_devices
+from attacca.worker.core.devices import Devices, with_devices, without_devices
 from attacca.worker.core.events import Command, DropTemplate, Kill, MakeSandbox, MakeTemplate
 from attacca.worker.core.eviction import Plan, plan
 from attacca.worker.core.house import House
@@ -88,6 +89,8 @@ class Pool:
         revision = state.revision
         if sandbox.resources.gpu and self.devices is not None:
             revision = with_devices(revision, self.devices.give(sandbox.id, sandbox.resources))
+        elif revision.settings.is_either:
+            revision = without_devices(revision)
         out.append(MakeSandbox(sandbox.id, revision, None if template is None else template.id, why))
         if self._tell_made is not None and is_demanded:
             self._tell_made(now, state.function.name)
@@ -178,6 +181,13 @@ class Pool:
         if template is not None and template.lose(sandbox.id):
             self._drop(template, "retired, and its last sandbox is gone", out)
         return before is not Phase.DYING
+
+    def tell_news(self, worker: str, watchers: list[str], out: list[Command]) -> None:
+        """Before what has come of it."""
+        news = self.news
+        assert news is not None
+        out[:0] = [Send(peer, Resting(worker, *one)) for peer in watchers for one in news.items()]
+        news.clear()
 
     def _stir(self, sandbox: Sandbox) -> None:
         sandbox.idle = None

@@ -25,6 +25,7 @@ from attacca.worker.core.events import Command, Run
 from attacca.worker.core.phases import Phase, Position, WaitedFor
 from attacca.worker.core.pool import Pool, Room
 from attacca.worker.core.reports import SandboxReady
+from attacca.worker.core.state import AT_ONCE as BEFORE_NOBODY
 from attacca.worker.core.state import Function, Loss, QueuedInvocation, RevisionState, Sandbox
 from attacca.worker.core.timers import Key, Timer, Timers
 
@@ -178,7 +179,7 @@ class Scheduler:
             item.popped = now
             item.was_popped = True
             if item.behind or now != item.arrived:
-                item.turn = chosen.why
+                item.turn = chosen.why if item.turn == BEFORE_NOBODY else f"{item.turn}; {chosen.why}"
             if self._place(now, item, out, may_start=True) is not Placed.YES:
                 item.held = WaitedFor.ROOM
                 item.position = Position.HEAD_OF_LINE

@@ -314,19 +314,22 @@ class RevisionState:
     """All sandboxes of one revision. Who is pending is never passed by: `pending` and `free` are not both filled."""
 
     __slots__ = (
-        "application", "claim", "demanded", "failures", "free", "function", "granted", "is_accelerated", "is_apart",
-        "is_ordered", "is_too_large",
-        "live", "loss", "no_template_reason", "pending", "resources", "retired", "revision", "running", "sandboxes",
-        "starting", "template", "template_failures", "template_retry_at", "trigger", "waiting", "wanted",
+        "application", "claim", "demanded", "device_twin", "failures", "free", "function", "granted",
+        "is_accelerated", "is_apart", "is_ordered", "is_too_large", "is_twin", "key", "live", "loss",
+        "no_template_reason", "pending", "resources", "retired", "revision", "running", "sandboxes", "starting",
+        "template", "template_failures", "template_retry_at", "trigger", "waiting", "wanted",
     )  # fmt: skip
 
     def __init__(self, revision: Revision, function: Function) -> None:
         self.revision = revision
         self.function = function
+        self.key = revision.id  # under which a worker knows it
         self.resources = revision.settings.resources  # of one sandbox
         self.is_ordered = revision.settings.scheduling is Scheduling.CLUSTER  # control has all its sandboxes made
         self.is_too_large = False  # for this worker, whatever else there is
         self.is_accelerated = False  # its invocations wait for a device
+        self.is_twin = False  # of another state, whose `device_twin` it is
+        self.device_twin: RevisionState | None = None  # the same revision with a device, if it may run on both
         self.is_apart = self.is_ordered  # or any of these: not on the road that most invocations take
         self.application = revision.settings.application or function.name
         self.trigger = revision.settings.trigger

@@ -21,12 +21,13 @@ from attacca.model.messages import (
     Ended,
     Evict,
     Prewarm,
-    Resting,
     Send,
     WatchIdle,
     Withdraw,
 )
 from attacca.policy.concurrency.types import Concurrency, checked
+from attacca.policy.dispatch.estimate import ByEstimate
+from attacca.policy.dispatch.types import Dispatcher
 from attacca.policy.keepalive.types import Keepalive
 from attacca.policy.queueing.types import Queueing
 from attacca.policy.queueing.types import begin as begin_queue
@@ -34,6 +35,7 @@ from attacca.worker.config import WorkerConfig
 from attacca.worker.core.accelerators import Accelerators
 from attacca.worker.core.catalogue import Catalogue
 from attacca.worker.core.checks import DRAINING, Checks, never_fits
+from attacca.worker.core.choosing import Choosing
 from attacca.worker.core.events import (
     Asked,
     Command,
@@ -85,6 +87,7 @@ class WorkerCore:
         chance: Chance | None = None,
         shortcut: bool = True,
         on_devices: Queueing | None = None,
+        dispatcher: Dispatcher | None = None,
     ) -> None:
         """`chance`: what a keep-alive policy may draw from. `shortcut`: an invocation that finds a free slot and
         nobody waiting runs without the general search.
@@ -103,6 +106,7 @@ class WorkerCore:
         )
         self.checks = Checks(config, self.pool, self.timers, self.functions)
         self.lines = Lines(self.scheduler, accelerated(config, self.pool, on_devices, self.timers, self.functions))
+        self.choosing = Choosing(dispatcher or ByEstimate(), self.lines, self.functions)
         self.catalogue = Catalogue(config, self.pool, self.lines, self.checks, self.timers, self.functions)
         self.templates = Templates(config, self.pool, self.checks, self.catalogue, self.scheduler)
         self.orders = Orders(config, self.pool, self.catalogue)
@@ -133,7 +137,7 @@ class WorkerCore:
         else:
             self._rest(now, event, out)
         if self.pool.news:
-            self._tell_news(out)
+            self.pool.tell_news(self.config.name, self._watchers, out)
         return out
 
     def _rest(self, now: float, event: Event, out: list[Command]) -> None:
@@ -187,14 +191,6 @@ class WorkerCore:
             case _:
                 self.instances.hear(now, peer, message, out, draining=self.draining)
 
-    def _tell_news(self, out: list[Command]) -> None:
-        """Before what has come of it."""
-        news = self.pool.news
-        assert news is not None
-        name = self.config.name
-        out[:0] = [Send(peer, Resting(name, *one)) for peer in self._watchers for one in news.items()]
-        news.clear()
-
     # Invocations.
 
     def _dispatch(self, now: float, peer: str, message: Dispatch, out: list[Command]) -> None:
@@ -223,7 +219,7 @@ class WorkerCore:
         if state.is_too_large:
             out.append(Send(peer, Ended(message.invocation.id, never_fits(state.revision, self.pool.capacity))))
             return
-        self.lines.of(state).join(now, peer, message.invocation, state, out, at_once=False)
+        self.choosing.join(now, peer, message.invocation, state, out)
         self._move_on(now, out)
 
     def _run_ended(self, now: float, event: RunEnded, out: list[Command]) -> None:
@@ -241,6 +237,7 @@ class WorkerCore:
             self.orders.run_ended(now, item, event, out)
         else:
             self.lines.of(state).run_ended(now, item, event.outcome, event.run_ms, out)
+            self.choosing.ended(now, item, event.run_ms / 1000)
             self._move_on(now, out)
         if state.template is None and self._has_templates and type(event.outcome) is not Failed and not self.draining:
             self.templates.want(now, state, out)
@@ -395,6 +392,6 @@ class WorkerCore:
         is_short = is_short or (bool(self.checks.waiting) and self.checks.serve(now, out))
         is_short = is_short or (bool(self.orders.waiting) and self.orders.serve(now, out))
         is_short = is_short or (bool(self.instances.by_id) and self.instances.serve(now, out))
-        if scheduler.serve_queue(now, out, is_short=is_short) or is_short:
+        if self.lines.serve_plain(now, out, is_short=is_short) or is_short:
             return
         self.catalogue.stock(now, out, no_devices=no_devices)

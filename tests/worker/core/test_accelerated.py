@@ -1,15 +1,18 @@
 """Stories of functions that need an accelerator, on a worker that has some and on one that has none."""
 
+from attacca.model.accelerators import Compute
 from attacca.model.function import Scheduling
 from attacca.model.invocation import Ok, Start
 from attacca.model.machine import Device
+from attacca.policy.dispatch.types import BOTH, CPU, GPU, Asked, Chosen, Forgetful
 from attacca.policy.queueing.mqfq import Mqfq
 from attacca.policy.queueing.types import Queueing
 from attacca.worker.config import AcceleratorsConfig, WorkerConfig
-from attacca.worker.core.events import Kill, MakeSandbox
+from attacca.worker.core import view
+from attacca.worker.core.events import Drain, Kill, MakeSandbox, PeerLost
 from attacca.worker.core.reports import DevicesSeen
 from attacca.worker.runtime.scripted import Times
-from tests.worker.stage import Stage
+from tests.worker.stage import GATEWAY, Stage
 
 
 def equipped(count: int = 1, *, at_once: int = 1, queueing: Queueing | None = None, **settings: object) -> Stage:
@@ -160,3 +163,110 @@ def test_what_control_has_ordered_there_ends_too() -> None:
 def test_a_worker_without_devices_hears_of_them_and_does_nothing() -> None:
     stage = Stage()
     assert stage.tell(DevicesSeen(("0",))) == []
+
+
+# One that may do without.
+
+
+class Told(Forgetful):
+    """Does as it is told."""
+
+    def __init__(self, *on: tuple[Compute, ...]) -> None:
+        self.on, self.asked, self.heard = list(on), list[Asked](), list[tuple[str, Compute]]()
+
+    def choose(self, now: float, asked: Asked) -> Chosen:
+        self.asked.append(asked)
+        return Chosen(self.on.pop(0) if len(self.on) > 1 else self.on[0], "told so")
+
+    def ended(self, now: float, function: str, compute: Compute, exec_s: float, total_s: float) -> None:
+        self.heard.append((function, compute))
+
+
+def told(*on: tuple[Compute, ...], limit: int = 2, count: int = 1) -> tuple[Stage, Told]:
+    devices = tuple(Device(name=str(number), memory_mb=1000) for number in range(count))
+    dispatcher = Told(*on)
+    config = WorkerConfig(memory_mb=1000, templates=False, accelerators=AcceleratorsConfig(devices=devices))
+    times = Times(run_ms=100)
+    return Stage(config, times=times, on_devices=Mqfq(), limit=limit, dispatcher=dispatcher), dispatcher
+
+
+def computed(stage: Stage) -> list[str]:
+    return [made.revision.settings.env.get("CUDA_VISIBLE_DEVICES", "none") for made in stage.all(MakeSandbox)]
+
+
+def test_it_runs_where_the_policy_says_and_the_policy_hears_of_its_end() -> None:
+    stage, dispatcher = told(GPU, CPU, GPU)
+    ant = stage.deploy("ant", gpu=1, compute=BOTH)
+    first, second = stage.send(ant), stage.send(ant)
+    stage.play(5)
+    assert computed(stage) == ["0", "none"]
+    assert [made.revision.settings.gpu for made in stage.all(MakeSandbox)] == [1, 0]
+    assert dispatcher.heard == [("ant", Compute.GPU), ("ant", Compute.CPU)]
+    third = stage.send(ant)
+    stage.play(5)
+    assert stage.start(third) is Start.WARM
+    assert stage.started[third].turn == "on the gpu: told so"
+    assert stage.ended.keys() == {first, second, third}
+    asked = dispatcher.asked[2]
+    assert (asked.function, asked.share, asked.gpu.sandboxes, asked.cpu.slots) == ("ant", 1.0, 1, 2)
+    assert asked.gpu.exec_s == asked.cpu.exec_s == 0.1
+    assert asked.gpu.total_s == asked.gpu.last_s > 0.1
+    assert asked.gpu.start_s == 0.1
+    assert asked.gap_s > 0
+    assert repr(stage.core.choosing).startswith("<Choosing of 3 invocations of 1 functions: ")
+
+
+def test_what_waits_for_both_runs_once_where_its_turn_comes_first() -> None:
+    stage, _ = told(BOTH, limit=1)
+    ant = stage.deploy("ant", gpu=1, compute=BOTH)
+    names = [stage.send(ant) for _ in range(6)]
+    assert view.brief(stage.core).queued == 6
+    stage.withdraw(names[5], running=False)
+    stage.play(5)
+    assert stage.ended.keys() == set(names)
+    assert sorted(computed(stage)) == ["0", "none"]
+    assert not stage.core.lines.both
+    assert {one.function: one.invocations for one in view.of(stage.core, 0.0).functions}.keys() == {"ant", "ant/gpu"}
+
+
+def test_a_drain_and_a_lost_gateway_end_what_waits_for_both_once() -> None:
+    for event in (Drain(), PeerLost(GATEWAY)):
+        stage, _ = told(BOTH, limit=1)
+        ant = stage.deploy("ant", gpu=1, compute=BOTH)
+        for _ in range(5):
+            stage.send(ant)
+        stage.tell(event)
+        stage.play(5)
+        assert len(stage.ended) == 5
+
+
+def test_without_a_device_it_runs_on_a_processor() -> None:
+    stage = Stage()
+    name = stage.send(stage.deploy("ant", gpu=1, compute=BOTH))
+    stage.play(5)
+    assert computed(stage) == ["none"]
+    stage, _ = told(GPU)
+    ant = stage.deploy("ant", gpu=1, compute=BOTH)
+    stage.tell(DevicesSeen(()))
+    name = stage.send(ant)
+    stage.play(5)
+    assert isinstance(stage.ended[name].outcome, Ok)
+    assert computed(stage) == ["none"]
+
+
+def test_a_new_revision_and_a_deletion_take_the_twin_along() -> None:
+    stage, _ = told(GPU)
+    old = stage.deploy("ant", gpu=1, compute=BOTH)
+    running, waiting = stage.send(old), stage.send(old)
+    stage.play(0.15)
+    new = stage.deploy("ant", 2, gpu=1, compute=BOTH)
+    later = stage.send(new)
+    stage.play(5)
+    assert all(isinstance(stage.ended[name].outcome, Ok) for name in (running, waiting, later))
+    assert stage.core.catalogue.states.keys() == {"ant@2", "ant@2/gpu"}
+    stage.deploy("ant", 2, gpu=1, compute=BOTH, max_sandboxes=3)
+    assert stage.core.catalogue.states["ant@2/gpu"].revision.settings.max_sandboxes == 3
+    stage.delete("ant")
+    stage.play(5)
+    assert not stage.core.functions
+    assert not stage.core.catalogue.states

@@ -1,0 +1,102 @@
+"""On what an invocation runs that may run with a device or without one, as a policy decides, and what that is told."""
+
+from collections.abc import Mapping
+
+from attacca.model.accelerators import Compute
+from attacca.model.invocation import Invocation
+from attacca.policy.dispatch.types import Asked, Chosen, Dispatcher, Side
+from attacca.worker.core.events import Command
+from attacca.worker.core.lines import Lines
+from attacca.worker.core.phases import Position
+from attacca.worker.core.scheduler import Scheduler
+from attacca.worker.core.state import Function, QueuedInvocation, RevisionState
+from attacca.worker.core.statistics import Statistics
+
+EWMA = 0.1  # the share of what is new in a mean
+KNOWN_MOST = 10_000
+
+
+class Choosing:
+    def __init__(self, dispatcher: Dispatcher, lines: Lines, functions: Mapping[str, Function]) -> None:
+        self._dispatcher = dispatcher
+        self._lines = lines
+        self._functions = functions
+        self._totals: dict[str, tuple[float, float]] = {}  # by function or twin: mean and latest, until the answer
+        self._arrived: dict[str, Statistics] = {}  # by function, of both together
+        self._arrivals = 0
+
+    def __repr__(self) -> str:
+        return f"<Choosing of {self._arrivals} invocations of {len(self._arrived)} functions: {self._dispatcher!r}>"
+
+    def choose(self, now: float, state: RevisionState) -> Chosen:
+        """There is a twin."""
+        twin = state.device_twin
+        assert twin is not None
+        if state.retired or twin.is_too_large:
+            return Chosen((Compute.CPU,), "no device could take it")
+        name = state.function.name
+        self._arrivals += 1
+        seen = self._arrived.get(name)
+        if seen is None:
+            if len(self._arrived) >= KNOWN_MOST:
+                self._arrived = {one: known for one, known in self._arrived.items() if one in self._functions}
+            seen = self._arrived[name] = Statistics()
+        seen.arrived(now)
+        assert self._lines.devices is not None
+        asked = Asked(
+            function=name, cpu=self._side(state, self._lines.plain), gpu=self._side(twin, self._lines.devices),
+            gap_s=seen.gap_s.ewma, share=seen.invocations / self._arrivals,
+        )  # fmt: skip
+        return self._dispatcher.choose(now, asked)
+
+    def join(self, now: float, peer: str, invocation: Invocation, state: RevisionState, out: list[Command]) -> None:
+        """It has a turn to come, in one line or in both."""
+        if state.device_twin is None:
+            self._lines.of(state).join(now, peer, invocation, state, out, at_once=False)
+            return
+        chosen = self.choose(now, state)
+        if len(chosen.on) > 1:
+            self._lines.join_both(now, peer, invocation, state, out)
+            return
+        on = state.device_twin if chosen.on[0] is Compute.GPU else state
+        assert on is not None
+        line = self._lines.of(on)
+        line.join(now, peer, invocation, on, out, at_once=False)
+        line.items[invocation.id].turn = f"on the {chosen.on[0]}: {chosen.why}"
+
+    def ended(self, now: float, item: QueuedInvocation, exec_s: float) -> None:
+        """It has run, on either; of other functions nobody asks."""
+        state = item.state
+        if state.device_twin is None and not state.is_twin:
+            return
+        name, total_s = state.function.name, now - item.arrived
+        mean_s, _ = self._totals.get(name, (total_s, 0.0))
+        self._totals[name] = (mean_s + EWMA * (total_s - mean_s), total_s)
+        if len(self._totals) > KNOWN_MOST:
+            self._totals = {one: known for one, known in self._totals.items() if one in self._functions}
+        compute = Compute.GPU if state.is_twin else Compute.CPU
+        self._dispatcher.ended(now, state.revision.function, compute, exec_s, total_s)
+
+    def _side(self, state: RevisionState, line: Scheduler) -> Side:
+        known = state.function.statistics
+        slots = max(1, line.limit)
+        waiting = [item for item in line.items.values() if item.position is not Position.RUNNING]
+        wait_s = sum(item.state.function.statistics.exec_s.ewma for item in waiting)
+        mean_s, last_s = self._totals.get(state.function.name, (0.0, 0.0))
+        return Side(
+            exec_s=known.exec_s.ewma, total_s=mean_s, last_s=last_s, start_s=_start_s(state),
+            wait_s=wait_s / slots if len(waiting) + line.running >= slots else 0.0, queued=len(waiting),
+            running=line.running, slots=slots, sandboxes=state.live,
+        )  # fmt: skip
+
+
+def _start_s(state: RevisionState) -> float:
+    """Until the answer, by the best sandbox at hand."""
+    known = state.function.statistics
+    if state.free:
+        if not state.free[-1].served and known.prewarmed_s.count:
+            return known.prewarmed_s.ewma
+        return known.warm_s.ewma or known.exec_s.ewma
+    if state.live:
+        return known.warm_s.ewma or known.exec_s.ewma
+    return known.cold_s.ewma or known.template_s.ewma
