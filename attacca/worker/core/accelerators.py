@@ -1,11 +1,13 @@
 """What becomes of functions when a device disappears or comes back.
 
 Sandboxes on one that is gone are ended, and what ran in them is lost with them. Who waits goes on waiting for those
-that are left, or is refused where none of them could ever take it. Nobody else hears of it.
+that are left; where none of them could ever take it, it goes without if it may, and else is refused. Nobody else hears
+of it.
 """
 
 from attacca.model.invocation import Failed
 from attacca.worker.config import WorkerConfig
+from attacca.worker.core import twins
 from attacca.worker.core.catalogue import Catalogue
 from attacca.worker.core.checks import never_fits
 from attacca.worker.core.events import Command
@@ -42,7 +44,9 @@ class Accelerators:
                 self._end(now, sandbox, out)
         for item in list(line.items.values()):
             if item.state.is_too_large and item.position is not Position.RUNNING:
-                line.drop(now, item, never_fits(item.state.revision, self._pool.capacity), out)
+                plain = twins.original(item.state, self._catalogue.states)
+                if plain is None or not self._lines.go_without(now, item, plain, out):
+                    line.drop(now, item, never_fits(item.state.revision, self._pool.capacity), out)
 
     def _end(self, now: float, sandbox: Sandbox, out: list[Command]) -> None:
         state = sandbox.state

@@ -101,7 +101,7 @@ class Catalogue:
         if state is not None and revision.is_rescaled(state.revision):
             state.retired = False  # rolled back to while it was still busy, or scaled otherwise
             state.revision = revision
-            twins.renew(state)
+            twins.renew(state, self.functions, self.states)
         else:
             state = RevisionState(revision, function)
             self.look_at(state)
@@ -203,6 +203,7 @@ class Catalogue:
         state.retired = True
         state.wanted = 0
         if state.device_twin is not None:
+            twins.part(state.device_twin)
             self._retire(now, state.device_twin, out)
         self._lines.overtake(state)
         self.settle(now, state, out)

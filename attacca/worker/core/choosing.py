@@ -24,6 +24,7 @@ class Choosing:
         self._totals: dict[str, tuple[float, float]] = {}  # by function or twin: mean and latest, until the answer
         self._arrived: dict[str, Statistics] = {}  # by function, of both together
         self._arrivals = 0
+        self._sent: dict[str, tuple[str, Compute]] = {}  # by invocation that was sent to one of both: which function
 
     def __repr__(self) -> str:
         return f"<Choosing of {self._arrivals} invocations of {len(self._arrived)} functions: {self._dispatcher!r}>"
@@ -54,6 +55,7 @@ class Choosing:
         if state.device_twin is None:
             self._lines.of(state).join(now, peer, invocation, state, out, at_once=False)
             return
+        self._forget_the_lost(now)
         chosen = self.choose(now, state)
         if len(chosen.on) > 1:
             self._lines.join_both(now, peer, invocation, state, out)
@@ -62,6 +64,7 @@ class Choosing:
         assert on is not None
         line = self._lines.of(on)
         line.join(now, peer, invocation, on, out, at_once=False)
+        self._sent[invocation.id] = (state.function.name, chosen.on[0])
         line.items[invocation.id].turn = f"on the {chosen.on[0]}: {chosen.why}"
 
     def ended(self, now: float, item: QueuedInvocation, exec_s: float) -> None:
@@ -75,7 +78,15 @@ class Choosing:
         if len(self._totals) > KNOWN_MOST:
             self._totals = {one: known for one, known in self._totals.items() if one in self._functions}
         compute = Compute.GPU if state.is_twin else Compute.CPU
+        self._sent.pop(item.id, None)
         self._dispatcher.ended(now, state.revision.function, compute, exec_s, total_s)
+
+    def _forget_the_lost(self, now: float) -> None:
+        """Of what never ran to its end the policy hears with the next arrival."""
+        for name, (function, compute) in list(self._sent.items()):
+            if not any(name in line.items for line in self._lines):
+                del self._sent[name]
+                self._dispatcher.ended(now, function, compute, 0.0, 0.0)
 
     def _side(self, state: RevisionState, line: Scheduler) -> Side:
         known = state.function.statistics

@@ -114,7 +114,30 @@ class Lines:
         item.state.waiting -= 1
         self.both.pop(item.id, None)
 
+    def go_without(self, now: float, item: QueuedInvocation, plain: RevisionState, out: list[Command]) -> bool:
+        """It waits for a device, and from now on for a processor. False: it waits for a sandbox that is there."""
+        if item.id in self.both:
+            self._leave_one(item.id)
+            return True
+        line = self.of(item.state)
+        if item.position is Position.QUEUED:
+            line.queue.remove(item.id)
+        elif item.position is Position.HEAD_OF_LINE:
+            line.head_of_line.remove(item)
+        else:
+            return False
+        del line.items[item.id]
+        item.state.waiting -= 1
+        if item.was_popped:
+            line.queue.ended(now, item.state.function.name, 0.0)
+        self.plain.join(now, item.peer, item.invocation, plain, out, at_once=False)
+        return True
+
     def overtake(self, state: RevisionState) -> None:
+        """What waits in both lines waits in one of them from then on."""
+        for name in list(self.both):
+            if state in (line.items[name].state for line in self):
+                self._leave_one(name)
         self.of(state).overtake(state)
 
     def recount(self, state: RevisionState) -> None:

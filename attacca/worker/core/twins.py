@@ -4,7 +4,7 @@ Each has sandboxes, a line and figures of its own, since their times have nothin
 the function's name with a mark that no name can have. It comes and goes with its revision.
 """
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 
 from msgspec.structs import replace
 
@@ -39,10 +39,28 @@ def made(
     return twin
 
 
-def renew(state: RevisionState) -> None:
-    """It is current again, or scaled otherwise."""
+def original(twin: RevisionState, states: Mapping[str, RevisionState]) -> RevisionState | None:
+    """Whose twin it is; None: it is none."""
+    return states.get(twin.key.removesuffix(MARK)) if twin.is_twin else None
+
+
+def part(twin: RevisionState) -> None:
+    """It is not current any more; another one may be already."""
+    if twin.function.current is twin:
+        twin.function.current = None
+
+
+def renew(
+    state: RevisionState, functions: MutableMapping[str, Function], states: MutableMapping[str, RevisionState]
+) -> None:
+    """It is current again, or scaled otherwise. The twin may have gone meanwhile, if nothing of it was busy."""
     twin, settings = state.device_twin, state.revision.settings
-    if twin is not None:
-        twin.retired = False
-        twin.revision = replace(state.revision, settings=replace(settings.on(Compute.GPU), min_sandboxes=0))
-        twin.function.current = twin
+    if twin is None:
+        return
+    twin.retired = False
+    twin.revision = replace(state.revision, settings=replace(settings.on(Compute.GPU), min_sandboxes=0))
+    function = functions.setdefault(twin.function.name, twin.function)
+    twin.function = function
+    function.current = states[twin.key] = twin
+    if twin not in function.states:
+        function.states.append(twin)

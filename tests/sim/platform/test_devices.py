@@ -70,7 +70,7 @@ def played(dispatch: str, *, either: bool = True, queueing: str = "mqfq", **gpu:
         shape=Shape(kind="constant", rate=5.0),
         gpu=Accelerated(either=either, **told),
     )
-    there = {"accelerators": Accelerators(memory_mb=1000), "dispatch": Choice(policy=dispatch), "cores": 2}
+    there: Any = {"accelerators": Accelerators(memory_mb=1000), "dispatch": Choice(policy=dispatch), "cores": 2}
     queued = Choice(policy=queueing)
     return play(scenario(plan, length_s=4.0, device_queueing=queued, **there)).totals
 

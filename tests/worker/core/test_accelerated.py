@@ -254,6 +254,21 @@ def test_without_a_device_it_runs_on_a_processor() -> None:
     assert computed(stage) == ["none"]
 
 
+def test_what_waits_for_a_device_that_disappears_goes_without_if_it_may() -> None:
+    for on in (GPU, BOTH):
+        stage, dispatcher = told(on)
+        ant = stage.deploy("ant", gpu=1, compute=BOTH)
+        first, second, third = (stage.send(ant) for _ in range(3))
+        stage.play(0.15)
+        stage.tell(DevicesSeen(()))
+        stage.play(5)
+        lost = [name for name in (first, second, third) if not isinstance(stage.ended[name].outcome, Ok)]
+        assert lost == [first]
+        assert stage.failure(first).code == "sandbox_lost"
+        stage.send(ant)
+        assert dispatcher.heard.count(("ant", Compute.GPU)) == (1 if on is GPU else 0)
+
+
 def test_a_new_revision_and_a_deletion_take_the_twin_along() -> None:
     stage, _ = told(GPU)
     old = stage.deploy("ant", gpu=1, compute=BOTH)
