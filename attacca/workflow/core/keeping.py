@@ -197,6 +197,8 @@ class Keeping:
     def _erase_states(self, workflow: Workflow, out: list[Command]) -> None:
         """Also those that are on their way there."""
         for key in [part.key for part in workflow.parts.values()]:
+            if self._refused.pop(key, "") is None:
+                self._written(key)
             if key in self._versions or key in self._syncs or key in self._unkept:
                 self._versions.pop(key, None)
                 self._unkept.pop(key, None)

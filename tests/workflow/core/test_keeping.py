@@ -201,6 +201,17 @@ def test_a_newer_state_takes_the_place_of_one_that_could_not_be_kept() -> None:
     assert msgspec.json.decode(stage.store[key][0], type=StateRecord).state == b"newest"
 
 
+def test_what_could_not_be_kept_is_not_tried_again_when_its_workflow_is_over() -> None:
+    stage, workflow, key = moving(500.0)
+    stage.play(0.1)
+    stage.tell(StoreFailed(key, GONE))
+    stage.tell(StopAsked("stop", workflow))
+    stage.is_writing = True
+    stage.play(9.0)
+    assert stage.core.workflows == {}
+    assert key not in stage.store
+
+
 def test_who_follows_begins_with_what_could_not_be_kept_and_that_is_tried_until_it_is() -> None:
     stage, workflow, key = moving(1.0)
     stage.play(0.1)
