@@ -192,8 +192,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             which = "scaling" if self.scaling else "placement"
             raise ValueError(f'{which} is decided by control, and so needs scheduling = "cluster"')
         if self.gpu or self.compute or self.gpu_memory_mb:
-            by_control = self.scheduling is Scheduling.CLUSTER
-            accelerators.expect(self.gpu, self.gpu_memory_mb, self.compute, by_control=by_control)
+            accelerators.expect(self)
         if self.env:
             environment.expect(self.env)
         if self.secrets:

@@ -3,7 +3,7 @@
 import pytest
 
 from attacca.model.accelerators import Compute
-from attacca.model.function import Scheduling, Settings
+from attacca.model.function import RuntimeKind, Scheduling, Settings
 from attacca.model.resources import Resources
 from tests.cases import each
 
@@ -18,6 +18,7 @@ EITHER = (Compute.CPU, Compute.GPU)
         ({"compute": (Compute.GPU,)}, "is about a device"),
         ({"gpu": 1, "compute": (Compute.CPU,)}, 'write compute = ["cpu", "gpu"]'),
         ({"gpu": 1, "compute": (Compute.CPU, Compute.CPU)}, "twice"),
+        ({"gpu": 1, "runtime": RuntimeKind.MICROVM}, 'from runtime = "microvm"; leave gpu out'),
         ({"gpu": 1, "compute": EITHER, "scheduling": Scheduling.CLUSTER}, 'scheduling = "worker"'),
     ],
 )
