@@ -72,7 +72,7 @@ sysctl -qe -w kernel.io_uring_disabled=2 # whose mappings crash such a kernel (7
 [ ! -e /mnt/trusted.crt ] || cp /mnt/trusted.crt $trusted
 ($prepare) </mnt/tree.tar && systemctl start dbus systemd-logind user@\$(id -u $as) && {
     export XDG_RUNTIME_DIR=/run/user/\$(id -u $as)
-    systemd-run --scope --quiet runuser -u $as -- bash -c $(printf %q "export WITHOUT=nft; $command")
+    systemd-run --scope --quiet runuser -u $as -- bash -c $(printf %q "export ATTACCA_WITHOUT=nft; $command")
 }
 echo \$? >/mnt/status
 END

@@ -7,7 +7,7 @@ import pytest
 
 from attacca.worker.runtime.container.keeping import PLACES
 
-WITHOUT = "WITHOUT"  # in the environment, names them, with commas between; a setting of servers it must not seem
+WITHOUT = "ATTACCA_WITHOUT"  # names of them, with commas between
 
 
 def is_left_out(program: str) -> bool:

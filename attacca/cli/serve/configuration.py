@@ -66,6 +66,7 @@ CHOICES = (
 # They speak to the commands, not to the server.
 NOT_SETTINGS = (
     "ATTACCA_URL", "ATTACCA_TOKEN", "ATTACCA_MIRRORS", "ATTACCA_CONFIG", "ATTACCA_CORES", JOIN_TOKEN, LISTEN_FD,
+    "ATTACCA_WITHOUT",  # to the tests, which start servers
 )  # fmt: skip
 SHORT = {  # what may be said without its section, in a file, in the environment and with --set
     "state_dir": "control.state_dir",

@@ -109,6 +109,7 @@ def test_what_is_wrong_is_named(environ: dict[str, str], said: list[str], what: 
 
 def test_variables_of_the_client_are_no_settings() -> None:
     load({**HOME, "ATTACCA_URL": "http://x", "ATTACCA_TOKEN": "t", "ATTACCA_MIRRORS": "docker.io=m.example"})
+    load({**HOME, "ATTACCA_WITHOUT": "crun,runc"})
 
 
 def test_what_control_decides_by_is_chosen_there_and_slots_at_the_gateway() -> None:
