@@ -45,7 +45,9 @@ Allow = Annotated[list[str] | None, typer.Option("--allow", metavar="HOST:PORT",
 Bandwidth = Annotated[float | None, typer.Option("--bandwidth", metavar="MBPS", help="Of a sandbox by nat, each way.")]
 Kind = Annotated[
     str | None,
-    typer.Option("--runtime", metavar="KIND", help="process, custom, wasm or container. Default: by what it is."),
+    typer.Option(
+        "--runtime", metavar="KIND", help="process, custom, wasm, container or microvm. Default: by what it is."
+    ),
 ]
 Idempotent = Annotated[
     bool | None, typer.Option("--idempotent/--not-idempotent", help="May run twice: retried when its sandbox is lost.")

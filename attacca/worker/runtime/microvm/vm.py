@@ -16,6 +16,7 @@ from attacca.guest.link import Link
 from attacca.worker.host.cgroups import Group
 from attacca.worker.runtime.microvm import qemu
 from attacca.worker.runtime.microvm.monitor import QmpSocket
+from attacca.worker.runtime.microvm.needs import KVM
 from attacca.worker.runtime.process.child_process import ChildProcess
 from attacca.worker.runtime.process.untrusted import NONSENSE
 
@@ -72,7 +73,7 @@ class Vm:
         """
         monitor, *ports = (one.fileno() for one in self._inner)
         words = qemu.command(str(program), plan, monitor, ports, state)
-        became = () if user is None else ("--reuid", str(user), "--regid", str(user), "--clear-groups")
+        became = () if user is None else ("--reuid", str(user), "--regid", str(user), *_groups(plan))
         shared = [monitor, *ports, *files, *([state] if state is not None else [])]
         try:
             self._popen = subprocess.Popen(
@@ -160,3 +161,8 @@ class Vm:
             self.saved()
         elif told.event == "MIGRATION" and told.data.status == "failed":
             self.process.kill("its memory could not be saved")
+
+
+def _groups(plan: qemu.MachinePlan) -> tuple[str, ...]:
+    """The device is its group's."""
+    return ("--groups", str(KVM.stat().st_gid)) if plan.accelerator == "kvm" else ("--clear-groups",)
