@@ -205,7 +205,7 @@ class MicroVmRuntime:
 
     async def _start(self, one: Housed, parent: Housed | None, user: int) -> None:
         try:
-            await self._order(one, parent, OUTER_ID + user if user else None)
+            await self._order(one, parent, None if os.geteuid() else OUTER_ID + user)
         except Exception as error:  # noqa: BLE001 - logged where it was not foreseen
             why = failure(error, f"no micro-VM was made for {one.revision.id}")
             if isinstance(why, BadFunction):
