@@ -231,14 +231,14 @@ class MicroVmRuntime:
         one.vm.group = await asyncio.to_thread(self._group, size.memory_mb, settings.cpus)
         if parent is None:
             saved = await self._bases.of(common, size)
-            memory = await asyncio.to_thread(self._machines.memory, user, saved.memory)
+            memory = one.memory = await asyncio.to_thread(self._machines.memory, user, saved.memory)
         elif parent.memory is None or parent.state is None:
             one.kill("its template is gone")
             return
         else:
             memory, saved = parent.memory, SavedMachine(BY_MEMORY, Path(f"/proc/self/fd/{parent.state.fileno()}"))
         if one.is_template:
-            one.memory, one.state = memory, await asyncio.to_thread(self._machines.blank)
+            one.state = await asyncio.to_thread(self._machines.blank)
         if one.is_doomed:
             return
         with OpenFiles() as opened:
@@ -248,8 +248,6 @@ class MicroVmRuntime:
                 is_shared=one.is_template, cpus=size.cpus,
             )  # fmt: skip
             one.vm.spawn(common.needs.monitor, planned, opened.descriptors, state, user)
-        if parent is None and not one.is_template:
-            memory.close()
         if one.vm.group is not None:
             await asyncio.to_thread(one.vm.group.add, one.vm.process.pid)
         one.vm.monitor.send(qemu.restore(state))
