@@ -10,10 +10,7 @@ from attacca.worker.runtime import bench
 from attacca.worker.runtime.conformance import NEEDS, check_runtime
 from attacca.worker.runtime.microvm.needs import lacking
 from attacca.worker.runtime.microvm.options import MicroVmOptions
-from tests.live.microvms.subject import MicroVmSubject
-from tests.live.patience import patiently
-
-BOOT_S = patiently(120.0)
+from tests.live.microvms.subject import BOOT_S, MicroVmSubject
 
 
 @pytest.fixture(scope="module")

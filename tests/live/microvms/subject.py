@@ -16,7 +16,8 @@ from attacca.worker.runtime.process.options import ProcessOptions
 from tests.live.patience import patiently
 from tests.live.test_process_conformance import SOURCES
 
-USUAL = MicroVmOptions()
+BOOT_S = patiently(240.0)  # emulated, on a machine that has other work
+USUAL = MicroVmOptions(boot_timeout_s=BOOT_S)
 
 
 class MicroVmSubject:

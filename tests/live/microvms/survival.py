@@ -23,9 +23,8 @@ from attacca.worker.runtime.conformance import Doing
 from attacca.worker.runtime.microvm.needs import lacking
 from attacca.worker.runtime.microvm.options import MicroVmOptions
 from tests.live import patience
-from tests.live.microvms.subject import USUAL, MicroVmSubject
+from tests.live.microvms.subject import BOOT_S, USUAL, MicroVmSubject
 
-BOOT_S = patience.patiently(120.0)
 OWN = """
 import os, random, time, ssl, uuid
 DRAWN = random.random()
@@ -144,7 +143,7 @@ def test_each_is_restored_with_a_time_and_random_numbers_of_its_own(state: Path)
 
 def test_one_that_was_stopped_goes_on_and_knows_what_time_it_is(state: Path) -> None:
     async def main() -> None:
-        async with opened(state, MicroVmOptions(pause_after_s=0.0)) as (subject, seen):
+        async with opened(state, MicroVmOptions(pause_after_s=0.0, boot_timeout_s=BOOT_S)) as (subject, seen):
             own = written(subject, "own", OWN)
             sandbox = await seen.sandbox(own)
             one = subject.runtime._housed[sandbox]
