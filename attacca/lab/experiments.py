@@ -25,6 +25,7 @@ WARMUP_MIN = 10  # of the replay: left out, as there
 WARMUP_SHARE = 1 / 3  # of a shorter one, and of a sweep's step
 DRAIN_S = 900.0
 LONGEST_MS = 60_000.0
+AT_ONCE, AT_ONCE_MOST = 64, 4096  # invocations for each core: that compute, and that mostly wait
 KEEP_S = 60.0  # the last sandbox, in both schools: the stable window of the autoscaler
 KEPT_SHARE = 0.6  # of the time between two calls of a function of the sweep: so each of them is a cold start
 STABLE_SHARE, PANIC_SHARE = 0.4, 0.2  # windows of its autoscaler
@@ -47,15 +48,19 @@ def machines(mode: str, workers: int, cores: int, memory_mb: int) -> System:
         cores=cores,
         memory_mb=memory_mb,
         templates=False,
-        concurrency=Choice(policy="fixed", options={"count": 64 * cores}),
+        concurrency=_at_once(AT_ONCE * cores),
         keepalive=Choice(policy="ttl", options={"idle_s": KEEP_S}),
         scaling=Choice(policy="knative", options={"stable_s": KEEP_S, "grace_s": 0.0, "utilization": 1.0}),
     )
 
 
+def _at_once(count: int) -> Choice:
+    return Choice(policy="fixed", options={"count": count})
+
+
 def azure(trace: Path, system: System, *, functions: int, minutes: int, seed: int, busy: float = 1.0) -> Scenario:
     """The first minutes of so many functions of the trace, the beginning of it not measured. `busy`: the share of its
-    duration for which a function computes; it waits for the rest."""
+    duration for which a function computes; it waits for the rest, and as many more may run at once."""
     return Scenario(
         name="azure",
         about=f"{functions} functions of {trace.name}, {minutes} minutes",
@@ -67,7 +72,7 @@ def azure(trace: Path, system: System, *, functions: int, minutes: int, seed: in
                 path=str(trace), minutes=minutes, sample=functions, duration_most_ms=LONGEST_MS, body=Body(busy=busy)
             ),
         ),
-        system=system,
+        system=replace(system, concurrency=_at_once(ceil(AT_ONCE * system.cores / max(busy, AT_ONCE / AT_ONCE_MOST)))),
         hardware=HARDWARE,
         record=Record(sample_s=5.0),
     )

@@ -43,9 +43,13 @@ def test_ten_minutes_of_a_replay_are_left_out_or_a_third_of_a_short_one() -> Non
 
 
 def test_of_a_replay_functions_may_wait_for_most_of_the_time() -> None:
-    trace = azure(Path("trace"), SYSTEM, functions=5, minutes=3, seed=3, busy=0.002).workload.trace
-    assert trace is not None
-    assert trace.body.computing == 0.002
+    scenario = azure(Path("trace"), SYSTEM, functions=5, minutes=3, seed=3, busy=0.125)
+    assert scenario.workload.trace is not None
+    assert scenario.workload.trace.body.computing == 0.125
+    assert scenario.system.concurrency.options == {"count": 2 * 64 * 8}, "others may run meanwhile"
+    assert azure(Path("trace"), SYSTEM, functions=5, minutes=3, seed=3).system == SYSTEM
+    idle = azure(Path("trace"), SYSTEM, functions=5, minutes=3, seed=3, busy=0.0)
+    assert idle.system.concurrency.options == {"count": 2 * 4096}
 
 
 def test_a_step_is_too_much_when_it_fails_lags_or_is_slow() -> None:
