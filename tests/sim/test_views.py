@@ -46,7 +46,16 @@ class Watched:
         self._workers = workers
         self._inner.among(workers)
 
+    def _begin_anew(self, world: World) -> None:
+        """A gateway that crashed has forgotten what it had measured."""
+        if self._core is not world.fronts[0].core:
+            self._core = world.fronts[0].core
+            self._arrived.clear()
+            self._ran_s.clear()
+
     def ended(self, now: float, done: Done) -> None:
+        if self.world is not None:
+            self._begin_anew(self.world)
         if done.run_s > 0:
             self._ran_s.setdefault(done.function, []).append(done.run_s)
 
@@ -54,10 +63,7 @@ class Watched:
         world = self.world
         assert world is not None
         self.looks += 1
-        if self._core is not world.fronts[0].core:  # a gateway that crashed has forgotten what it had measured
-            self._core = world.fronts[0].core
-            self._arrived.clear()
-            self._ran_s.clear()
+        self._begin_anew(world)
         for worker in self._workers:
             self._look_at(world, now, worker)
         target = next(one for one in world._schedule.functions if one.name == asked.function)
@@ -162,11 +168,12 @@ def test_what_is_idle_elsewhere_is_what_is_idle_there(seed: int) -> None:
 
 
 def test_who_first_looks_late_sees_what_is_so() -> None:
-    """Nobody says what rests before somebody looks."""
+    """Nobody says what rests before somebody looks; the policy is one that does."""
     one = draw(50)
     calm = msgspec.structs.replace(one.hardware, network=Distribution(), network_loss=0.0)
+    lru, pull = Choice(policy="lru"), Choice(policy="pull")
     three = msgspec.structs.replace(
-        one.system, mode="worker", gateways=1, workers=3, memory_mb=2048, keepalive=Choice(policy="lru")
+        one.system, mode="worker", gateways=1, workers=3, memory_mb=2048, keepalive=lru, balancing=pull
     )
     engine, watched = Engine(), Watched(Pull().fresh(Streams(1).stream("x")), is_instant=True)
     plain = msgspec.structs.replace(one, system=three, hardware=calm, faults=())
@@ -185,7 +192,7 @@ def look(world: World, watched: Watched) -> None:
 
 
 def test_what_is_simulated_says_how_it_stands() -> None:
-    one = draw(50)
+    one = msgspec.structs.replace(draw(50), faults=())
     engine = Engine()
     world = World(one, Schedule(one), NullRecorder(one, "simulated", 0.0), engine, EventLog(engine))
     world.run()
