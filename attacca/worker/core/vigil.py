@@ -2,15 +2,16 @@
 
 A processor that sleeps has to be woken, for tens of microseconds on a virtual machine: longer than a short function
 runs. So while one invocation is all there is, its answer is awaited awake, for `watch_s` at most; and where it came in
-time, so is the next invocation. Waits that pay are paid for by their number; others draw on an allowance.
+time, so is the next invocation. Waits that pay are paid for by their number; others draw on an allowance. Where others
+want the processor for more than a share of the time, it is left to them: a sleeper is woken before its turn.
 """
 
 PER_S = 50.0  # the allowance: waits in vain, in the long run, beyond as many as paid
-MOST, LEAST = 32.0, -100.0  # credit, in waits
-STOLEN = 50.0  # the price of a wait during which others had the processor: they need it, and we would queue for it
-STOLEN_FIRST = STOLEN / 8  # of the first; with each the price doubles. A virtual machine loses its own once in a while
-CALM = 400  # waits that paid, with none of those among them: the next of those is a first one again
-STOLEN_AFTER = 2  # times `watch_s` between two looks
+MOST = 32.0  # credit, in waits
+STOLEN_AFTER = 2  # times `watch_s` between two looks: others had the processor
+STOLEN_SHARE = 0.1  # of the time others may have it: who needs it for more is not to find us awake, and in the queue
+STOLEN_MOST_S = 0.02  # so much at once is no more than somebody's turn, or a virtual machine's without its own
+STOLEN_REST_S, STOLEN_LEFT_S = 0.1, 0.015  # it counts for, where it was more; and is too much again soon after that
 REST_S, REST_MOST_S = 0.002, 1.0  # a function whose answer did not come is not awaited for so long, then twice as long
 SLOW_MOST = 1024  # such functions remembered
 
@@ -18,18 +19,18 @@ SLOW_MOST = 1024  # such functions remembered
 class Vigil:
     """Told of each hand-over, it says whether to stay awake; asked again and again meanwhile, when to stop."""
 
-    __slots__ = ("_at", "_awaits", "_calm", "_credit", "_looked", "_price", "_since", "_slow", "_watch_s")
+    __slots__ = ("_at", "_awaits", "_credit", "_is_busy", "_looked", "_since", "_slow", "_stolen_s", "_watch_s")
 
     def __init__(self, watch_s: float) -> None:
         self._watch_s = watch_s
-        self._credit, self._at = MOST, 0.0  # credit as of then
+        self._credit, self._at = MOST, 0.0  # as of then, as is what follows
+        self._stolen_s, self._is_busy = 0.0, False  # what others had, beyond their share; too much of it
         self._awaits: str | None = None  # the function whose answer is awaited; empty: the next invocation
         self._since = self._looked = 0.0
-        self._price, self._calm = STOLEN_FIRST, 0  # of the next that is stolen; waits that paid since the last
         self._slow: dict[str, tuple[float, float]] = {}  # functions that rest: for how long, and until when
 
     def __repr__(self) -> str:
-        state = "asleep" if self._awaits is None else "awake"
+        state = "leaving the processor to others" if self._is_busy else "asleep" if self._awaits is None else "awake"
         return f"<Vigil {state}, credit {self._credit:.0f} of {MOST:.0f}, {len(self._slow)} slow>"
 
     def handed(self, now: float, function: str, busy: int) -> bool:
@@ -54,17 +55,19 @@ class Vigil:
             return True
         self._awaits = None
         if self._is_stolen(now - looked):
-            self._pay_for_stolen()
             return False
-        self._spend(1.0)
+        self._credit -= 1.0
         if awaits:
             self._let_rest(now, awaits)
         return False
 
     def _begin(self, now: float, awaits: str) -> bool:
-        self._credit = min(MOST, self._credit + (now - self._at) * PER_S)
-        self._at = now
-        if self._credit < 1.0:
+        passed_s, self._at = now - self._at, now
+        self._credit = min(MOST, self._credit + passed_s * PER_S)
+        if self._stolen_s:
+            self._stolen_s = max(0.0, self._stolen_s - passed_s * STOLEN_SHARE)
+            self._is_busy = self._is_busy and self._stolen_s > STOLEN_LEFT_S
+        if self._credit < 1.0 or self._is_busy:
             return False
         self._awaits, self._since, self._looked = awaits, now, now
         return True
@@ -76,24 +79,18 @@ class Vigil:
             return False
         if self._slow:
             self._slow.pop(what, None)
-        if self._is_stolen(now - self._looked):
-            self._pay_for_stolen()
-            return True
-        self._calm += 1
-        if self._credit < MOST:
+        if not self._is_stolen(now - self._looked) and self._credit < MOST:
             self._credit += 1.0
         return True
 
     def _is_stolen(self, gap_s: float) -> bool:
-        return gap_s > STOLEN_AFTER * self._watch_s
-
-    def _pay_for_stolen(self) -> None:
-        price = STOLEN_FIRST if self._calm >= CALM else self._price
-        self._spend(price)
-        self._price, self._calm = min(2 * price, STOLEN), 0
-
-    def _spend(self, waits: float) -> None:
-        self._credit = max(LEAST, self._credit - waits)
+        """Between two looks others had the processor; it is counted."""
+        if gap_s <= STOLEN_AFTER * self._watch_s:
+            return False
+        self._stolen_s += gap_s
+        if self._stolen_s > STOLEN_MOST_S:
+            self._stolen_s, self._is_busy = STOLEN_REST_S, True
+        return True
 
     def _is_resting(self, now: float, function: str) -> bool:
         rest = self._slow.get(function)
