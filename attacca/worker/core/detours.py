@@ -46,12 +46,13 @@ class Detours:
         if other is not None and place(other.instance) not in sender.lanes:
             self._give(sender, other, event, out)
             return
-        self._wait(sender, held, event, out)
-
-    def _wait(self, sender: EventInstance, held: str, event: Event, out: list[Command]) -> None:
-        """For who has that place next, and nobody else."""
         lane = sender.lanes.setdefault(held, Lane())
-        if not lane.hold(event):
+        self._waits(sender, held, event, out, has_room=lane.hold(event))
+
+    def _waits(self, sender: EventInstance, held: str, event: Event, out: list[Command], *, has_room: bool) -> None:
+        """For who has that place next, and nobody else."""
+        lane = sender.lanes[held]
+        if not has_room:
             self._drop(sender, event, f"too much waits for {held!r}, which is not there", out)
         elif lane.is_long and not sender.is_behind:
             if not sender.paused_for:
@@ -131,7 +132,7 @@ class Detours:
             at = place(event.target)
             sent = Event(event.target, self._address(instance), event.data, "", event.output, event.created)
             if at in instance.lanes:
-                self._wait(instance, at, sent, out)
+                self._waits(instance, at, sent, out, has_room=instance.lanes[at].inherit(sent))
             elif at in instance.routes.at:
                 self._give(instance, instance.routes.at[at], sent, out)
 

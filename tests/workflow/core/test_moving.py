@@ -68,7 +68,8 @@ def test_a_whole_workflow_moves_and_what_is_held_goes_along() -> None:
     sender = stage.nodes["n1"].core.instances.by_id[stage.at(workflow, "a")[0]]
     for number in range(10):
         sends(stage.nodes["n1"], sender.id, "to", b"%d" % number)
-    assert [repr(lane) for lane in sender.lanes.values()] == ["<Lane 0 came back, 10 held, 0 on their way>"]
+    waits = "<Lane 0 inherited, 0 came back, 10 held, 0 on their way>"
+    assert [repr(lane) for lane in sender.lanes.values()] == [waits]
     assert repr(stage.nodes["n1"].core.instances.exchange.detours) == "<Detours 1 lanes, 0 on their way>"
     assert repr(stage.core.placing) == f"<Placing {stage.core.placing.due!r}>"
     assert repr(stage.core.keeping) == "<Keeping 1 keys, 0 being written>"
