@@ -110,6 +110,12 @@ def say_api(body: bytes) -> str:
     return f"added item {item['id']}, {item['name'].split(',')[0]} at {item['price']:.2f}"
 
 
+def say_gpu(body: bytes) -> str:
+    answer = json.loads(body)
+    where = "the processor" if answer["where"] == "cpu" else f"device {answer['where']}"
+    return f"{sum(answer['explained']):.0%} of flowers in {len(answer['components'])} components, on {where}"
+
+
 EXAMPLES = (
     Example(
         "thumbnail", "thumbnail?width=320&height=320", HERE / "thumbnail/input/lake.jpg", "image/jpeg", say_thumbnail
@@ -119,6 +125,7 @@ EXAMPLES = (
     Example("page", "page", HERE / "page/input/invoice.json", JSON, say_page),
     Example("compress", "compress", HERE / "compress/input/opticks.txt", BYTES, say_compress),
     Example("api", "api/items", HERE / "api/input/item.json", JSON, say_api),
+    Example("gpu", "gpu", HERE / "gpu/input/flowers.json", JSON, say_gpu),
 )
 
 

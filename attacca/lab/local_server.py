@@ -131,7 +131,7 @@ def differences(system: System, there: Mapping[str, Any], keys: Collection[str])
     """`there` is `system` of the server's /api/info; of a server that does not tell, everything differs."""
     differing = []
     for key in System.__struct_fields__:
-        if key in ELSEWHERE or key not in keys:
+        if key in ELSEWHERE or key not in keys or getattr(system, key) is msgspec.UNSET:
             continue
         wanted, given = msgspec.to_builtins(getattr(system, key)), there.get(key)
         if key in FAMILIES:
