@@ -350,6 +350,9 @@ class FederationCore:
             self._forget(workflow, Cancelled("it was stopped before all of it was up"), out)
             return
         self._keeping.take(workflow, event, out)
+        for share in self.known.shares(workflow):  # they were to leave, and their domain had not been told so
+            if self.known.is_current(event.domain, share.id, event.epoch):
+                self._keeping.inherit(workflow, share, out)
         self._placing.free(workflow)
         workflow.given_up = ""
         why = f"moved from {event.domain}" if workflow.stage is Stage.LEAVING else f"it ended in {event.domain}"
