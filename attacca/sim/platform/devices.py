@@ -71,7 +71,7 @@ class DeviceMemory:
                 del held[sandbox], self._ready_at[sandbox]
 
     def _make_place(self, held: dict[str, float], data_mb: float, busy: Container[str]) -> None:
-        free_mb = self._whole_mb - sum(held.values())
+        free_mb = self._whole_mb - sum(held.values(), 0.0)
         for sandbox in [one for one in held if one not in busy]:
             if free_mb >= data_mb:
                 return
