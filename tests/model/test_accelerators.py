@@ -24,7 +24,7 @@ EITHER = (Compute.CPU, Compute.GPU)
 )
 def test_what_makes_no_sense_is_refused(asked: dict[str, object], why: str) -> None:
     with pytest.raises(ValueError, match=why.replace("[", r"\[")):
-        Settings(name="f", **asked)  # type: ignore[arg-type]
+        Settings(name="f", **asked)  # type: ignore[arg-type]  # of its fields
 
 
 def test_one_that_may_do_without_holds_no_device_where_it_does() -> None:

@@ -31,7 +31,7 @@ def knee(groups: Sequence["Group"], mode: str) -> Knee:
     """Of what was tried, in its order."""
     most = 0.0
     for group in groups:
-        if group.first.info.scenario["system"]["mode"] != mode:  # type: ignore[index]
+        if group.first.info.scenario["system"]["mode"] != mode:  # type: ignore[index]  # a scenario is plain JSON
             continue
         rate = float(group.first.info.name.removeprefix("rps-"))
         why = next((why for digest in group.digests if (why := too_much(digest, rate))), "")
@@ -58,7 +58,7 @@ def steps(groups: Sequence["Group"]) -> "Table":
     rows = [
         [
             group.first.info.name.removeprefix("rps-"),
-            str(group.first.info.scenario["system"]["mode"]),  # type: ignore[index]
+            str(group.first.info.scenario["system"]["mode"]),  # type: ignore[index]  # a scenario is plain JSON
             *(with_interval(name, group.metric(name)) for name in names),
         ]
         for group in groups

@@ -49,11 +49,11 @@ class Fixed:
 
 
 def fresh(policy: Dispatching, chance: float = 0.5) -> Dispatcher:
-    return begin(policy, Fixed(chance))  # type: ignore[arg-type]
+    return begin(policy, Fixed(chance))  # type: ignore[arg-type]  # drawn, or wrong on purpose
 
 
 def side(exec_s: float = 0.0, **facts: float) -> Side:
-    return Side(exec_s=exec_s, **facts)  # type: ignore[arg-type]
+    return Side(exec_s=exec_s, **facts)  # type: ignore[arg-type]  # of its fields
 
 
 def asked(cpu: Side = Side(), gpu: Side = Side(), function: str = "a", **facts: float) -> Asked:  # noqa: B008 - frozen
@@ -183,7 +183,7 @@ def test_those_that_save_the_most_go_to_devices() -> None:
 
 
 def landlord(chance: float = 0.9, **options: object) -> Residents:
-    found = fresh(Landlord(**options), chance)  # type: ignore[arg-type]
+    found = fresh(Landlord(**options), chance)  # type: ignore[arg-type]  # of its fields
     assert isinstance(found, Residents)
     return found
 
@@ -267,4 +267,4 @@ class Half:
 
 def test_one_that_lacks_something_is_refused() -> None:
     with pytest.raises(BadConfig, match="dispatch policy Half: object lacks choose"):
-        fresh(Half())  # type: ignore[arg-type]
+        fresh(Half())  # type: ignore[arg-type]  # drawn, or wrong on purpose

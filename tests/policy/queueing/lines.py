@@ -31,7 +31,7 @@ def check_alike(queue: Queue, dumb: Dumb, steps: Sequence[tuple[str, str, int]])
             queue.push(now, item)
             dumb.items.append(item)
         elif step == "pop":
-            answer = queue.pop(now, lambda function, word=word: function not in word)  # type: ignore[misc]
+            answer = queue.pop(now, lambda function, word=word: function not in word)  # type: ignore[misc]  # of a default
             assert (answer.item if answer else None) == dumb.pop(word)
             assert answer is None or answer.why
         elif dumb.items:

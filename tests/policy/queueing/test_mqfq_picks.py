@@ -20,7 +20,7 @@ from tests.policy.queueing.lines import FUNCTIONS, order
     ],
 )  # fmt: skip
 def test_how_mqfq_picks(pick: str, taken: str) -> None:
-    queue = Mqfq(pick=pick, allowed_overrun_s=100.0).fresh()  # type: ignore[arg-type]
+    queue = Mqfq(pick=pick, allowed_overrun_s=100.0).fresh()  # type: ignore[arg-type]  # of its fields
     assert order(queue, *"abcabcabb", exec_s={"a": 1.0, "b": 1.0, "c": 2.5}) == taken
 
 
@@ -29,7 +29,7 @@ def test_how_mqfq_picks(pick: str, taken: str) -> None:
 def test_however_it_picks_backlogged_functions_never_drift_apart(
     pick: str, among: int, overrun: int, exec_s: tuple[int, int, int]
 ) -> None:
-    queue = Mqfq(pick=pick, among=among, allowed_overrun_s=overrun).fresh()  # type: ignore[arg-type]
+    queue = Mqfq(pick=pick, among=among, allowed_overrun_s=overrun).fresh()  # type: ignore[arg-type]  # of its fields
     takes_s = dict(zip(FUNCTIONS, map(float, exec_s), strict=True))
     for number, name in product(range(40), FUNCTIONS):
         queue.push(0.0, Waiting(f"{name}{number}", name, 0.0, exec_s=takes_s[name]))

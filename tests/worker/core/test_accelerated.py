@@ -18,7 +18,7 @@ from tests.worker.stage import GATEWAY, Stage
 def equipped(count: int = 1, *, at_once: int = 1, queueing: Queueing | None = None, **settings: object) -> Stage:
     devices = tuple(Device(name=str(number), memory_mb=1000) for number in range(count))
     accelerators = AcceleratorsConfig(devices=devices, at_once=at_once)
-    config = WorkerConfig(memory_mb=1000, accelerators=accelerators, **settings)  # type: ignore[arg-type]
+    config = WorkerConfig(memory_mb=1000, accelerators=accelerators, **settings)  # type: ignore[arg-type]  # of its fields
     return Stage(config, times=Times(run_ms=100), on_devices=queueing or Mqfq(), limit=1)
 
 
