@@ -6,7 +6,7 @@ nothing.
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -17,6 +17,8 @@ DEPTH = 3  # of directories: an experiment has its runs in one of its own
 LOOKED_AT = 20_000  # entries
 RUNS_MOST, REPORTS_MOST = 1_000, 200
 RUN_MOST, REPORT_MOST = 1 << 20, 64 << 20  # bytes
+Moment = Annotated[float, msgspec.Meta(ge=0, le=253_402_300_799)]  # seconds since 1970; a calendar has four digits
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 HINT = "GET /api/runs lists what there is in control.runs_dir"
 
 
@@ -26,8 +28,8 @@ class RunFile(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     kind: str
     seed: int
-    started_at: float
-    wall_s: float
+    started_at: Moment
+    wall_s: Seconds
     scenario: dict[str, Any] = msgspec.field(default_factory=dict)
     versions: dict[str, str] = msgspec.field(default_factory=dict)
     totals: dict[str, float | str] = msgspec.field(default_factory=dict)

@@ -42,7 +42,22 @@ def test_where_there_is_no_directory_there_are_no_runs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", ".", "..", "../one", "one/../one", "/one", "one/run.json", "link", "o\0ne", "large", "odd", "list", "half"],
+    [
+        "",
+        ".",
+        "..",
+        "../one",
+        "one/../one",
+        "/one",
+        "one/run.json",
+        "link",
+        "o\0ne",
+        "large",
+        "odd",
+        "late",
+        "list",
+        "half",
+    ],
 )
 def test_what_is_no_run_in_there_is_not_found(tmp_path: Path, name: str) -> None:
     inside = tmp_path / "runs"
@@ -51,9 +66,9 @@ def test_what_is_no_run_in_there_is_not_found(tmp_path: Path, name: str) -> None
     (inside / "link").symlink_to(tmp_path / "one")
     put(inside / "large", totals={"more": "x" * RUN_MOST})
     put(inside / "odd", seed="three")
-    for kind, text in (("list", "[]"), ("half", '{"name": ')):
-        (inside / kind).mkdir()
-        (inside / kind / "run.json").write_text(text)
+    put(inside / "late", started_at=1e300)
+    (inside / "half").mkdir()
+    (inside / "half" / "run.json").write_text('{"name": ')
     runs = Runs(inside)
     assert [one.id for one in runs.all().runs] == ["one"]
     with pytest.raises(NotFound):
