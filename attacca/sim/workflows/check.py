@@ -83,8 +83,8 @@ class WorkflowCheck:
         world = self._world
         if world.doubled and not self.has_lost_nodes:
             raise Broken(f"{world.doubled} events were handled twice")
-        if world.disorderly and not self.has_lost_nodes:
-            raise Broken(f"{world.disorderly} events were handled before others that one had sent before them")
+        if world.turns.broken and not self.has_lost_nodes:
+            raise Broken(f"{world.turns.broken} events were handled before others that one had sent before them")
         if world.roads.intruders:
             raise Broken(f"{world.roads.intruders} events of instances that others had followed were taken")
         if world.forgotten and not world.orchestrator.has_given_up:

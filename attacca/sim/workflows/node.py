@@ -81,6 +81,9 @@ class Around(Protocol):
     def handled(self, node: "SimulatedNode", instance: str, source: str, data: str) -> str:
         """It has; the output that it sends it on by, or none."""
 
+    def fell(self, instance: str) -> None:
+        """It crashed."""
+
     def calls(self, instance: str) -> float:
         """It calls whom it sends on to, and waits for so many seconds; 0: it does not."""
 
@@ -232,6 +235,7 @@ class SimulatedNode:
     def lose(self, instance: str) -> None:
         """Its sandbox dies."""
         self._cuts_short(instance)
+        self._around.fell(instance)
         self.runtime.lose(instance, "sandbox_lost", "killed by signal 9")
 
     def misbehave(self, instance: str, share: float) -> None:

@@ -28,6 +28,7 @@ from attacca.sim.workflows.node import SimulatedNode
 from attacca.sim.workflows.orchestrator import Orchestrator
 from attacca.sim.workflows.outside import RESTLESS, outside
 from attacca.sim.workflows.roads import Roads
+from attacca.sim.workflows.turns import Turns
 
 UNAVAILABLE: Final = 503
 CALL_FAILED: Final = 502
@@ -83,9 +84,9 @@ class WorkflowWorld:
         self._schedule = schedule
         self._coming: Iterator[Due] = iter(schedule)
         self._moments = Draws(scenario.seed, "samples")
-        self.doubled = self.disorderly = self.blocked = self._sent = self._turns = 0
+        self.doubled = self.blocked = self._sent = self._turns = 0
         self.forgotten = ""  # whose successor did not begin with the state that was kept
-        self._latest: dict[tuple[str, str], int] = {}  # by who handled and who sent it: the last event
+        self.turns = Turns()
         self._offered: dict[str, int] = {}  # by place: how many states
         self._states: dict[str, int] = {}  # by place: the last that is known to be kept
         self._outside = outside(scenario.system.outside, Streams(scenario.seed).stream("outside"))
@@ -213,15 +214,15 @@ class WorkflowWorld:
         if step in crossing.seen:
             self.doubled += 1
         crossing.seen.add(step)
-        between = place(instance), place(sender)
-        turn = crossing.turns.get(between[1], int(data))
-        self.disorderly += self._latest.get(between, -1) >= turn
-        self._latest[between] = turn
+        self.turns.handled(instance, sender, crossing.turns.get(place(sender), int(data)))
         self._turns += 1
-        crossing.turns[between[0]] = self._turns
+        crossing.turns[place(instance)] = self._turns
         if lived.plan.template == "calls":
             return OUT if component != lived.parts[-1] else self._passed(node, crossing, int(len(lived.parts) == 1))
         return OUT if component != lived.last else self._passed(node, crossing, 1)
+
+    def fell(self, instance: str) -> None:
+        self.turns.fell(instance)
 
     def _passed(self, node: SimulatedNode, crossing: Crossing, steps: int) -> str:
         crossing.waits -= steps
