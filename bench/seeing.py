@@ -13,10 +13,14 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 
+import msgspec
+
 from attacca.cli.serve.running import COLLECT
+from attacca.control.looking import Looking
+from attacca.control.watching import event
 from attacca.gateway.config import GatewayConfig
 from attacca.gateway.core.history import History
 from attacca.gateway.driver import Gateway
@@ -30,7 +34,9 @@ from attacca.kernel.clock import SystemClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
 from attacca.model.function import PythonDirectory, Revision, Settings, Signature
+from attacca.model.history import FunctionNow, HistoryTold
 from attacca.model.messages import Catalogue
+from attacca.model.overview import Overview, changed
 from bench.client import Client
 from bench.result import Result, Round
 from bench.server import HERE, Attacca, attacca, free_port, wait_until_open
@@ -138,17 +144,19 @@ def sink() -> Iterator[str]:
 
 def pages(rounds: int, functions: int) -> Iterator[Result]:
     """The metrics page of many functions, written in another thread: processor time of the loop's own; and the longest
-    turn of a step of the history."""
+    turn of a step of the history, and of a look for those who watch."""
     gate = _many(functions)
     gc.collect()
     gc.freeze()  # as a server does that has begun
     gc.set_threshold(*COLLECT)
-    loops, turns = [], []
+    loops, turns, looks = [], [], []
     for _ in range(rounds):
         loops.append(Round(asyncio.run(_loop_ms(gate)), 1.0))
         turns.append(Round(_longest_turn_ms(gate), 1.0))
+        looks.append(Round(_longest_look_ms(gate), 1.0))
     yield Result(f"metrics page of {functions:,} functions, time of the loop", "ms", "", 50.0, loops)
     yield Result(f"step of the history of {functions:,} functions, longest turn of the loop", "ms", "", 50.0, turns)
+    yield Result(f"look at {functions:,} functions for dashboards, longest turn of the loop", "ms", "", 10.0, looks)
 
 
 def _many(functions: int) -> Gateway:
@@ -194,6 +202,40 @@ def _longest_turn_ms(gate: Gateway) -> float:
             if is_over:
                 break
     return longest * 1e3
+
+
+def _longest_look_ms(gate: Gateway) -> float:
+    """All of them have been called since the look before; each turn is one of the gateway, of control, or the event."""
+    looking, history, before, longest = Looking(), History(), Overview(), 0.0
+    for _ in range(3):
+        for one in gate.functions.by_name.values():
+            one.statistics.ended["warm"] += 5
+        rows: list[FunctionNow] = []
+        for parts in (
+            history.rows(gate.functions.by_name.values(), rows),
+            _turns(_seen(looking, rows, before)),
+        ):
+            while True:
+                began = time.thread_time()
+                is_over = next(parts, parts) is parts
+                longest = max(longest, time.thread_time() - began)
+                if is_over:
+                    break
+    return longest * 1e3
+
+
+async def _seen(looking: Looking, rows: list[FunctionNow], before: Overview) -> bytes:
+    now = await looking.look([HistoryTold("", functions=tuple(rows))], [], ["g1"])
+    return event(b"change", msgspec.json.encode(changed(before, now)))
+
+
+def _turns(made: Coroutine[object, None, bytes]) -> Iterator[None]:
+    while True:
+        try:
+            made.send(None)
+        except StopIteration:
+            return
+        yield
 
 
 def series(rounds: int, points: int) -> Iterator[Result]:

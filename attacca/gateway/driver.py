@@ -222,7 +222,7 @@ class Gateway:
             case AskCalls():
                 self._to_control(CallsTold(message.id, tuple(self.calls(message.function or None, message.limit))))
             case AskHistory():
-                self._to_control(self.remembering.tell(message))
+                self.remembering.tell(message, self._to_control)
             case AskStory():
                 self._to_control(StoryTold(message.id, self.story(message.subject)))
             case Access():

@@ -1,12 +1,12 @@
 """Takes the steps of a gateway's history, each over several turns of the loop, and tells control of them."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from attacca.gateway.core.gateway import GatewayCore
 from attacca.gateway.core.history import History
 from attacca.kernel.clock import Clock
-from attacca.model.history import STEP_S, AskHistory, HistoryTold
+from attacca.model.history import STEP_S, AskHistory, FunctionNow, HistoryTold
 
 
 class Remembering:
@@ -28,12 +28,24 @@ class Remembering:
             self._timer.cancel()
             self._timer = None
 
-    def tell(self, asked: AskHistory) -> HistoryTold:
-        steps = self.history.of(asked.function)
+    def tell(self, asked: AskHistory, say: Callable[[HistoryTold], None]) -> None:
+        """At once where it is little, and else over several turns of the loop."""
         if asked.function:
-            return HistoryTold(asked.id, steps)
-        workers = [one.view for one in self._core.workers.by_name.values() if one.view is not None]
-        return HistoryTold(asked.id, steps, self.history.now(self._core.functions.by_name.values()), tuple(workers))
+            say(HistoryTold(asked.id, self.history.of(asked.function)))
+            return
+        rows: list[FunctionNow] = []
+        self._tell(self.history.rows(self._core.functions.by_name.values(), rows), asked, rows, say)
+
+    def _tell(
+        self, parts: Iterator[None], asked: AskHistory, rows: list[FunctionNow], say: Callable[[HistoryTold], None]
+    ) -> None:
+        try:
+            next(parts)
+        except StopIteration:
+            workers = [one.view for one in self._core.workers.by_name.values() if one.view is not None]
+            say(HistoryTold(asked.id, self.history.of(""), tuple(rows), tuple(workers)))
+        else:
+            asyncio.get_running_loop().call_soon(self._tell, parts, asked, rows, say)
 
     def _again(self) -> None:
         loop = asyncio.get_running_loop()

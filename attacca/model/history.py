@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from math import log
+from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -116,6 +117,9 @@ def _sum(a: Step, b: Step) -> Step:
 
 def summed(told: Iterable[Sequence[FunctionNow]]) -> list[FunctionNow]:
     """Of several gateways, by name."""
+    told = list(told)
+    if len(told) == 1:
+        return sorted(told[0], key=attrgetter("function"))
     known: dict[str, FunctionNow] = {}
     for one in (row for rows in told for row in rows):
         before = known.get(one.function)

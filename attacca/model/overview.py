@@ -89,11 +89,15 @@ class HistoryRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def overview(
-    told: Sequence[HistoryTold], workers: Iterable[tuple[str, bool, bool]], gateways: Iterable[str]
+    told: Sequence[HistoryTold],
+    workers: Iterable[tuple[str, bool, bool]],
+    gateways: Iterable[str],
+    loads: tuple[FunctionLoad, ...] | None = None,
 ) -> Overview:
-    """`workers`: the name of each that control knows, and whether it is silent or draining."""
+    """`workers`: the name of each that control knows, and whether it is silent or draining. `loads`: of all functions
+    that are told of, by name, where somebody has them already."""
     views = {view.name: view for one in told for view in one.workers}
-    functions = tuple(_function(one) for one in summed(one.functions for one in told))
+    functions = tuple(map(load_of, summed(one.functions for one in told))) if loads is None else loads
     return Overview(
         functions=functions,
         workers=tuple(_worker(*worker, views.get(worker[0])) for worker in workers),
@@ -107,11 +111,15 @@ def changed(before: Overview, now: Overview) -> Change | None:
     """None: nothing is otherwise."""
     if before == now:
         return None
-    known = {one.function: one for one in before.functions}
-    names = {one.function for one in now.functions}
+    gone = {one.function: one for one in before.functions}
+    others = []
+    for one in now.functions:
+        known = gone.pop(one.function, None)
+        if known is not one and known != one:
+            others.append(one)
     return Change(
-        functions=tuple(one for one in now.functions if known.get(one.function) != one),
-        gone=tuple(name for name in known if name not in names),
+        functions=tuple(others),
+        gone=tuple(gone),
         workers=None if before.workers == now.workers else now.workers,
         gateways=None if before.gateways == now.gateways else now.gateways,
         waiting=None if before.waiting == now.waiting else now.waiting,
@@ -139,7 +147,7 @@ def _point(step: Step) -> HistoryPoint:
     )  # fmt: skip
 
 
-def _function(one: FunctionNow) -> FunctionLoad:
+def load_of(one: FunctionNow) -> FunctionLoad:
     return FunctionLoad(
         function=one.function, revision=one.revision, waiting=one.waiting, running=one.running, ended=one.ended,
         cold=one.cold, failed=one.failed, p50_ms=_rounded(percentile(one.took, 0.5)),

@@ -4,7 +4,7 @@ from litestar import get
 from litestar.params import FromQuery
 from litestar.response import Stream
 
-from attacca.control.http.context import TheContext, look
+from attacca.control.http.context import TheContext
 from attacca.control.http.document import refusals
 from attacca.errors import Overloaded
 from attacca.model.history import FUNCTION_STEP_S, STEP_S
@@ -16,7 +16,7 @@ EVENTS = "text/event-stream"
 @get("/api/overview", responses=refusals())
 async def show_overview(context: TheContext) -> Overview:
     """What all planes do now, in few words."""
-    return await look(context.control)
+    return await context.look()
 
 
 @get("/api/history", responses=refusals(404))

@@ -76,6 +76,7 @@ class History:
     def __init__(self) -> None:
         self.steps: deque[Step] = deque(maxlen=int(HOUR_S / STEP_S))
         self._seen: dict[str, Seen] = {}
+        self._rows: dict[str, FunctionNow] = {}  # as they were told, until their hour is otherwise
         self._count = 0
 
     def __repr__(self) -> str:
@@ -110,6 +111,7 @@ class History:
             seen.tally.add(tally)
             self._seen.pop(name, None)
             self._seen[name] = seen  # behind those that were called before
+            self._rows.pop(name, None)
         self.steps.append(whole.step(wall, waiting, running))
         self._count += 1
         if self._count % int(FUNCTION_STEP_S / STEP_S) == 0:
@@ -124,16 +126,29 @@ class History:
         return () if seen is None else tuple(seen.steps)
 
     def now(self, functions: Iterable[Function]) -> tuple[FunctionNow, ...]:
-        rows = []
-        for one in functions:
-            statistics, seen = one.statistics, self._seen.get(one.name)
-            ended = statistics.ended
-            rows.append(FunctionNow(
-                function=one.name, revision=one.number, waiting=one.waiting, running=one.running,
-                ended=sum(ended.values()), cold=ended[COLD] + ended[TEMPLATE], failed=sum(statistics.errors.values()),
-                took=() if seen is None else _took(seen),
-            ))  # fmt: skip
+        rows: list[FunctionNow] = []
+        for _ in self.rows(functions, rows):
+            pass
         return tuple(rows)
+
+    def rows(self, functions: Iterable[Function], rows: list[FunctionNow]) -> Iterator[None]:
+        """The same, with others' turns in between. Who is as before has the row that it had."""
+        for number, one in enumerate(list(functions)):
+            if number % TURN == TURN - 1:
+                yield
+            statistics, row = one.statistics, self._rows.get(one.name)
+            ended, failed = sum(statistics.ended.values()), sum(statistics.errors.values())
+            if (
+                row is None or row.ended != ended or row.failed != failed or row.running != one.running
+                or row.waiting != one.waiting or row.revision != one.number
+            ):  # fmt: skip
+                seen = self._seen.get(one.name)
+                row = self._rows[one.name] = FunctionNow(
+                    function=one.name, revision=one.number, waiting=one.waiting, running=one.running, ended=ended,
+                    cold=statistics.ended[COLD] + statistics.ended[TEMPLATE], failed=failed,
+                    took=() if seen is None else _took(seen),
+                )  # fmt: skip
+            rows.append(row)
 
     def _step_functions(self, wall: float, functions: dict[str, Function]) -> Iterator[None]:
         for number, (name, seen) in enumerate(list(self._seen.items())):
@@ -143,16 +158,22 @@ class History:
             if seen.tally is not None and function is not None:
                 seen.steps.append(seen.tally.step(wall, function.waiting, function.running))
                 seen.tally = None
+                self._rows.pop(name, None)  # the deque may have let go of its oldest
             while seen.steps and seen.steps[0].at <= wall - HOUR_S:
                 seen.steps.popleft()
+                self._rows.pop(name, None)
 
     def _forget(self, functions: dict[str, Function]) -> None:
         """The hour of who was called long ago; not its counters, by which the next step is told apart."""
         for name in [name for name in self._seen if name not in functions]:
             del self._seen[name]
-        for seen in islice(self._seen.values(), max(len(self._seen) - FUNCTIONS_MOST, 0)):
-            seen.steps.clear()
-            seen.tally = None
+        for name in [name for name in self._rows if name not in functions]:
+            del self._rows[name]
+        for name, seen in islice(self._seen.items(), max(len(self._seen) - FUNCTIONS_MOST, 0)):
+            if seen.steps or seen.tally is not None:
+                seen.steps.clear()
+                seen.tally = None
+                self._rows.pop(name, None)
 
 
 def _took(seen: Seen) -> tuple[tuple[int, int], ...]:

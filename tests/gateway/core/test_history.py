@@ -94,6 +94,36 @@ def test_what_functions_are_now_has_the_percentiles_of_their_hour() -> None:
     assert percentile(now.took, 0.5) is not None
 
 
+def test_who_is_as_before_has_the_row_that_it_had() -> None:
+    place = Place()
+    place.end("f")
+    place.end("g")
+    place.step()
+    f, g = place.history.now(place.functions.values())
+    place.end("g")
+    again = place.history.now(place.functions.values())
+    assert again[0] is f
+    assert (again[1].ended, again[1].took) == (2, g.took)
+    place.step()
+    assert [row.took for row in place.history.now(place.functions.values())] == [f.took, ((bucket(1.0), 2),)]
+    place.functions["f"].waiting = 1
+    assert place.history.now(place.functions.values())[0].waiting == 1
+    place.step(int((HOUR_S + FUNCTION_STEP_S) / STEP_S))
+    assert [row.took for row in place.history.now(place.functions.values())] == [(), ()]
+    del place.functions["f"]
+    place.step()
+    place.end("f", count=0)
+    assert place.history.now(place.functions.values())[1].waiting == 0
+
+
+def test_rows_of_many_functions_come_in_parts() -> None:
+    place, rows = Place(), list[FunctionNow]()
+    for number in range(2 * TURN):
+        place.end(f"f{number}", count=0)
+    assert len(list(place.history.rows(place.functions.values(), rows))) == 2
+    assert tuple(rows) == place.history.now(place.functions.values())
+
+
 def test_who_is_deleted_is_forgotten_and_who_is_deployed_anew_begins_anew() -> None:
     place = Place()
     place.end("f", count=5)
