@@ -79,11 +79,11 @@ class Views:
         ours = self.recent.tell(subject, "control", self._clock.wall() - self._clock.now())
         return sorted((*ours, *moments), key=_at)
 
-    async def calls(self, function: str | None, limit: int) -> list[Call]:
-        """Invocations that have ended, the latest first."""
+    async def calls(self, function: str | None, limit: int, call: str = "") -> list[Call]:
+        """Invocations that have ended, the latest first; or the one of that name, with its trace."""
 
         def question(name: str) -> AskCalls:
-            return AskCalls(name, function or "", limit)
+            return AskCalls(name, function or "", limit, call)
 
         gateways = list(self._gateways)
         answers = await asyncio.gather(*[self._ask(gateway, question) for gateway in gateways])

@@ -38,7 +38,7 @@ from attacca.gateway.core.inflight import Client, Function, Inflight
 from attacca.gateway.core.recent import remembering
 from attacca.gateway.core.workers import Charted
 from attacca.gateway.remembering import Remembering
-from attacca.gateway.tracing import NoTracing, Tracing
+from attacca.gateway.tracing import NoTracing, Tracing, ended
 from attacca.io.exposition import Form
 from attacca.io.wire.pressure import Pressure
 from attacca.kernel.access import admits
@@ -220,7 +220,7 @@ class Gateway:
         """Of control."""
         match message:
             case AskCalls():
-                self._to_control(CallsTold(message.id, tuple(self.calls(message.function or None, message.limit))))
+                self._to_control(CallsTold(message.id, ended(self.core.functions, self.tracing, message)))
             case AskHistory():
                 self.remembering.tell(message, self._to_control)
             case AskStory():
@@ -374,10 +374,6 @@ class Gateway:
     def busy(self) -> int:
         """Invocations that were admitted and are not over."""
         return len(self.core.inflight)
-
-    def calls(self, function: str | None, limit: int) -> list[Call]:
-        """The latest first."""
-        return self.core.functions.calls(function, limit)
 
     def metrics(self, form: Form) -> Callable[[], bytes]:
         """What writes the page, in another thread."""

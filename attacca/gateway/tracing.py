@@ -11,9 +11,11 @@ from typing import Protocol
 import msgspec
 from msgspec.structs import replace
 
+from attacca.gateway.core.catalogue import Functions
 from attacca.gateway.core.inflight import Inflight
 from attacca.gateway.core.statistics import BOUNDS_S
-from attacca.model.invocation import Request, Start, Timing
+from attacca.model.invocation import Call, Request, Start, Timing, Traced
+from attacca.model.messages import AskCalls
 from attacca.model.trace import (
     FIELD,
     RUN,
@@ -30,6 +32,7 @@ from attacca.model.trace import (
 
 PHASES = ("queued", "placed", "sandbox", "code", "imports", RUN)
 PARENTS = 50_000  # of invocations that are not over, as far as their clients trace them
+TRACED = 20_000  # that are over, and were sent or have a client's trace
 FUNCTIONS = 50_000  # of which is known how slow the slow are
 STEP = 0.05  # by which that is corrected, of itself
 
@@ -40,6 +43,9 @@ class Tracing(Protocol):
 
     def ended(self, inflight: Inflight) -> None: ...
 
+    def told(self, invocation: str) -> Traced | None:
+        """The trace of one that is over. None: it has none, or it is forgotten."""
+
     @property
     def exemplars(self) -> Mapping[str, Sequence[Exemplar | None]]:
         """Of each function the latest that was traced in each bucket of durations."""
@@ -48,15 +54,25 @@ class Tracing(Protocol):
 class NoTracing:
     """What clients send passes through."""
 
+    def __init__(self) -> None:
+        self._traced: dict[str, Traced] = {}
+
     def __repr__(self) -> str:
-        return "<NoTracing>"
+        return f"<NoTracing, {len(self._traced)} have a client's trace>"
 
     def begun(self, invocation: str, request: Request) -> Request:
         if not request.trace:
             return request
-        return replace(request, trace=str(parsed(request.trace) or ""))
+        parent = parsed(request.trace)
+        if parent is None:
+            return replace(request, trace="")
+        _keep(self._traced, invocation, Traced(trace=parent.trace, span=parent.span))
+        return replace(request, trace=str(parent))
 
     def ended(self, inflight: Inflight) -> None: ...
+
+    def told(self, invocation: str) -> Traced | None:
+        return self._traced.get(invocation)
 
     @property
     def exemplars(self) -> Mapping[str, Sequence[Exemplar | None]]:
@@ -88,10 +104,14 @@ class Slowest:
 
 
 class Sampling:
-    """A `Tracing`. `put` takes the spans of an invocation that is over."""
+    """A `Tracing`. `put` takes the spans of an invocation that is over. `page`: where a person can look at a trace,
+    with TRACE where its name is to stand; empty: nowhere."""
 
-    def __init__(self, rate: float, slow_share: float, put: Callable[[Span], None], gateway: str = "") -> None:
-        self._rate, self._put, self._gateway = rate, put, gateway
+    def __init__(
+        self, rate: float, slow_share: float, put: Callable[[Span], None], gateway: str = "", page: str = ""
+    ) -> None:
+        self._rate, self._put, self._gateway, self._page = rate, put, gateway, page
+        self._traced: dict[str, Traced] = {}  # what was sent, and what has a client's trace
         self._slowest = Slowest(slow_share) if slow_share else None
         self._parents: dict[str, TraceParent] = {}
         self._exemplars: dict[str, list[Exemplar | None]] = {}
@@ -134,6 +154,14 @@ class Sampling:
             for span in spans(inflight, trace, "" if parent is None else parent.span, self._gateway):
                 self._put(span)
             self._stand_for(inflight, trace)
+            page = self._page.replace("TRACE", trace)
+            _keep(self._traced, inflight.id, Traced(trace=trace, span=span_of(inflight.id), is_sent=True, page=page))
+        elif parent is not None:
+            _keep(self._traced, inflight.id, Traced(trace=trace, span=span_of(inflight.id)))
+
+    def told(self, invocation: str) -> Traced | None:
+        known = self._traced.get(invocation)
+        return known or Traced(trace=trace_of(invocation), span=span_of(invocation))
 
     def _stand_for(self, inflight: Inflight, trace: str) -> None:
         name, seconds = inflight.function.name, inflight.total_ms / 1e3
@@ -143,6 +171,20 @@ class Sampling:
                 del self._exemplars[next(iter(self._exemplars))]
             known = self._exemplars[name] = [None] * (len(BOUNDS_S) + 1)
         known[bisect_left(BOUNDS_S, seconds)] = Exemplar(trace, seconds, inflight.at + seconds)
+
+
+def ended(functions: Functions, tracing: Tracing, asked: AskCalls) -> tuple[Call, ...]:
+    """What control asks for."""
+    if not asked.call:
+        return tuple(functions.calls(asked.function or None, asked.limit))
+    found = functions.call(asked.call)
+    return () if found is None else (replace(found, traced=tracing.told(found.id)),)
+
+
+def _keep(traced: dict[str, Traced], invocation: str, one: Traced) -> None:
+    if len(traced) >= TRACED:
+        del traced[next(iter(traced))]
+    traced[invocation] = one
 
 
 def spans(inflight: Inflight, trace: str, parent: str, gateway: str) -> list[Span]:

@@ -93,6 +93,17 @@ class Why(msgspec.Struct, frozen=True, gc=False):
     place: str = ""  # why on this worker: balancing
 
 
+class Traced(msgspec.Struct, frozen=True, kw_only=True):
+    """The trace that an invocation belongs to, by its names in W3C Trace Context. `span`: of ours the one of all of it,
+    or the client's where ours are not told to anybody. `is_sent`: handed on for the collector. `page`: where a person can look at
+    it; empty: nobody has said."""
+
+    trace: str
+    span: str
+    is_sent: bool = False
+    page: str = ""
+
+
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """What is remembered of an ended invocation; a line of `attacca calls`."""
 
@@ -112,3 +123,4 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     gateway: str = ""  # by name, where there are several processes
     energy_j: float | None = None  # that it took; None: nobody measures it, or it is not known yet
     energy_error_j: float | None = None  # so far off that may be
+    traced: Traced | None = None  # told where it is asked for alone; None: it has no trace

@@ -120,11 +120,13 @@ class Access(msgspec.Struct, frozen=True, tag=True):
 
 
 class AskCalls(msgspec.Struct, frozen=True, tag=True):
-    """What has ended lately? At most `limit`; `function` empty: of all of them."""
+    """What has ended lately? At most `limit`; `function` empty: of all of them. `call`: that one alone, with its
+    trace."""
 
     id: str
     function: str
     limit: int
+    call: str = ""
 
 
 class CallsTold(msgspec.Struct, frozen=True, tag=True):

@@ -103,7 +103,7 @@ class Seen:
     async def story(self, subject: str) -> list[Any]:
         return []
 
-    async def calls(self, function: str | None, limit: int) -> list[Any]:
+    async def calls(self, function: str | None, limit: int, call: str = "") -> list[Any]:
         assert 1 <= limit <= 10_000, "a limit comes through that is none"
         return []
 

@@ -49,7 +49,7 @@ def test_a_worker_that_answers_at_once() -> None:
         assert made.invoke("echo", BODY, waiter) is None
         assert waiter.told == ["ended ok 200"]
         assert [call.outcome for call in calls] == ["ok"]
-        assert made.calls("echo", 5) == calls
+        assert made.core.functions.calls("echo", 5) == calls
         assert made.busy() == 0
 
     asyncio.run(story())

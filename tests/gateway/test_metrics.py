@@ -60,7 +60,7 @@ def test_a_bucket_has_the_trace_that_stands_for_it_where_the_format_has_such() -
     made, spans = traced()
     page = whole(made.metrics(Form.OPEN)(), Form.OPEN).decode()
     found = [one.exemplar for family in parsed(page) for one in family.samples if one.exemplar is not None]
-    latest = made.calls("echo", 1)[0]
+    latest = made.core.functions.calls("echo", 1)[0]
     assert [one.labels for one in found] == [{"trace_id": trace_of(latest.id)}]
     assert spans[-1].trace == trace_of(latest.id)
     assert repr(made.tracing.exemplars["echo"][0]) == repr(Exemplar(trace_of(latest.id), 0.0, latest.at))

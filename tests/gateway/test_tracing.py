@@ -1,10 +1,12 @@
 import pytest
 
+from attacca.gateway.core.catalogue import Functions
 from attacca.gateway.core.inflight import Function, Inflight
 from attacca.gateway.core.workers import WorkerHandle
 from attacca.gateway.http.request import Head
-from attacca.gateway.tracing import NoTracing, Sampling, Slowest, phases
-from attacca.model.invocation import Request, Start, Timing
+from attacca.gateway.tracing import TRACED, NoTracing, Sampling, Slowest, ended, phases
+from attacca.model.invocation import Request, Start, Timing, Traced
+from attacca.model.messages import AskCalls
 from attacca.model.trace import FIELD, RUN, Span, TraceParent, parsed, span_of, trace_of
 from tests.worker.stage import revision
 
@@ -17,7 +19,7 @@ class Desk:
 
     def __init__(self, rate: float = 0.0, slow_share: float = 0.0) -> None:
         self.put: list[Span] = []
-        self.sampling = Sampling(rate, slow_share, self.put.append, "g1")
+        self.sampling = Sampling(rate, slow_share, self.put.append, "g1", "http://traces/TRACE")
         self.function = Function(revision("echo"), 1)
 
     def run(self, name: str, request: Request | None = None, outcome: str = "ok", total_ms: float = 10.0) -> Request:
@@ -123,7 +125,41 @@ def test_without_tracing_what_the_client_sends_passes_through_if_it_is_right() -
     assert plain.begun("i", Request(trace="nonsense with spaces")).trace == ""
     same = Request()
     assert plain.begun("i", same) is same
-    assert repr(plain) == "<NoTracing>"
+    assert repr(plain) == "<NoTracing, 1 have a client's trace>"
+    assert (plain.told("i"), plain.told("other")) == (Traced(trace=TRACE, span=SPAN), None)
+
+
+def test_of_one_that_is_over_its_trace_is_told_and_whether_it_was_sent() -> None:
+    desk = Desk()
+    desk.run("9f-1")
+    desk.run("9f-2", outcome="timeout")
+    desk.run("9f-3", Request(trace=SENT[:-1] + "0"))
+    assert desk.sampling.told("9f-1") == Traced(trace=trace_of("9f-1"), span=span_of("9f-1"))
+    page = f"http://traces/{trace_of('9f-2')}"
+    assert desk.sampling.told("9f-2") == Traced(trace=trace_of("9f-2"), span=span_of("9f-2"), is_sent=True, page=page)
+    assert desk.sampling.told("9f-3") == Traced(trace=TRACE, span=span_of("9f-3"))
+    assert desk.put[0].span == span_of("9f-2")
+
+
+@pytest.mark.long
+def test_of_so_many_traces_the_latest_are_told() -> None:
+    plain = NoTracing()
+    for number in range(TRACED + 1):
+        plain.begun(f"i-{number}", Request(trace=SENT))
+    assert repr(plain) == f"<NoTracing, {TRACED} have a client's trace>"
+    assert plain.told("i-0") is None
+
+
+def test_one_that_is_asked_for_alone_has_its_trace() -> None:
+    functions, plain = Functions(1), NoTracing()
+    functions.by_name["echo"] = function = Function(revision("echo"), 3)
+    for name in ("9f-1", "9f-2"):
+        seen = plain.begun(name, Request(trace=SENT))
+        function.recent.append(Inflight(name, function, seen, NOBODY, WorkerHandle("w1", 0.0), "", 5.0, 1000.0))
+    alone = ended(functions, plain, AskCalls("1", "", 1, "9f-1"))
+    assert [(call.id, call.traced) for call in alone] == [("9f-1", Traced(trace=TRACE, span=SPAN))]
+    assert [(call.id, call.traced) for call in ended(functions, plain, AskCalls("1", "", 1))] == [("9f-2", None)]
+    assert ended(functions, plain, AskCalls("1", "", 1, "9f-3")) == ()
 
 
 def test_phases_that_took_no_time_have_no_span() -> None:

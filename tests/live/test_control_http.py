@@ -56,7 +56,7 @@ class Watched:
     async def story(self, subject: str) -> Sequence[Moment]:
         return [Moment(5.0, "gateway", "arrived at the gateway", "hello")] if subject == CALL.id else []
 
-    async def calls(self, function: str | None, limit: int) -> Sequence[Call]:
+    async def calls(self, function: str | None, limit: int, call: str = "") -> Sequence[Call]:
         self.asked.append((function, limit))
         return [CALL]
 

@@ -39,7 +39,14 @@ def server(tmp_path_factory: pytest.TempPathFactory, taker: Taker) -> Iterator[W
     state = tmp_path_factory.mktemp("state")
     fields = state.with_name("fields")
     fields.write_text("authorization: Bearer sesame\n")
-    settings = ("rate=0", "slow_share=0", "metrics_s=0.2", f"fields_file={fields}", f"url={taker.url}")
+    settings = (
+        "rate=0",
+        "slow_share=0",
+        "metrics_s=0.2",
+        f"fields_file={fields}",
+        f"url={taker.url}",
+        "page=http://traces/TRACE",
+    )
     options = [word for one in settings for word in ("--set", f"otlp.{one}")]
     whole = Whole(state, *options, "--set", 'otlp.signals=["traces","metrics","logs"]')
     whole.deploy("echo", ECHO)
@@ -67,6 +74,8 @@ def test_a_clients_trace_goes_through_to_the_function_and_to_the_collector(serve
     assert (whole["name"], whole["parentSpanId"], whole["kind"]) == ("echo", SPAN, 2)
     assert RUN in {part["name"] for part in parts}
     assert {part["parentSpanId"] for part in parts} == {whole["spanId"]}
+    told = server.get(f"/api/explain/{invocation}")["call"]["traced"]
+    assert told == {"trace": TRACE, "span": whole["spanId"], "is_sent": True, "page": f"http://traces/{TRACE}"}
 
 
 def test_an_application_has_it_as_a_header_and_what_is_none_is_replaced(server: Whole) -> None:

@@ -326,8 +326,8 @@ class Server:
     async def story(self, subject: str) -> list[Moment]:
         return await self.control.views.story(subject)
 
-    async def calls(self, function: str | None, limit: int) -> list[Call]:
-        return await self.control.views.calls(function, limit)
+    async def calls(self, function: str | None, limit: int, call: str = "") -> list[Call]:
+        return await self.control.views.calls(function, limit, call)
 
     def logs(self, function: str, since_s: float | None, follow: bool) -> AsyncIterator[LogLine]:  # noqa: FBT001 - Observe
         return self.logbook.follow(function, since_s) if follow else self.logbook.read(function, since_s)

@@ -45,6 +45,11 @@ def lines(story: dict[str, Any]) -> list[str]:
         f"{visible(moment['what']):<28} {visible(moment['about'])}".rstrip()
         for moment in moments
     ]
-    reasons = (story["call"] or {}).get("reasons", {})
+    call = story["call"] or {}
+    reasons, traced = call.get("reasons", {}), call.get("traced")
     why = [f"{f'why this {part}':>15}  {visible(reason)}" for part, reason in reasons.items() if reason]
+    if traced:
+        why.append(f"{'trace':>15}  {visible(traced['trace'])}{', handed on for the collector' if traced['is_sent'] else ''}")
+    if traced and traced["page"]:
+        why.append(f"{'':>15}  {visible(traced['page'])}")
     return [*shown, *([""] if shown and why else []), *why]

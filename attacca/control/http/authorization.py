@@ -27,8 +27,8 @@ class Observe(Protocol):
     async def story(self, subject: str) -> Sequence[Moment]:
         """What has happened lately to an invocation or a sandbox, in the order of time."""
 
-    async def calls(self, function: str | None, limit: int) -> Sequence[Call]:
-        """The newest ended invocations, at most `limit`."""
+    async def calls(self, function: str | None, limit: int, call: str = "") -> Sequence[Call]:
+        """The newest ended invocations, at most `limit`; or the one of that name, with its trace."""
 
     def logs(self, function: str, since_s: float | None, follow: bool) -> AsyncIterator[LogLine]:  # noqa: FBT001 - mirrors Observe
         """`since_s`: how many seconds back; None: all that is kept."""

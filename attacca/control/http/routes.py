@@ -195,7 +195,7 @@ async def cordon_worker(name: FromPath[str], data: JSONBody[CordonRequest], cont
 async def explain(context: TheContext, subject: FromPath[str]) -> Explanation:
     """What has happened lately to an invocation or a sandbox, and why, as far as it is remembered."""
     moments = tuple(await context.observe.story(subject))
-    call = next((one for one in await context.observe.calls(None, 10_000) if one.id == subject), None)
+    call = next((one for one in await context.observe.calls(None, 1, subject) if one.id == subject), None)
     if not moments and call is None:
         raise NotFound(
             f"nothing is remembered of {subject!r}",

@@ -99,6 +99,14 @@ class Functions:
             latest = nlargest(limit, every, key=attrgetter("at"))
         return [self.spending.shown(one.key, one.call()) for one in latest]
 
+    def call(self, name: str) -> Call | None:
+        """None: it has not ended, or is forgotten."""
+        for known in self.by_name.values():
+            for one in reversed(known.recent):
+                if one.id == name:
+                    return self.spending.shown(one.key, one.call())
+        return None
+
     def unknown(self, name: str) -> NotFound | StateUnavailable:
         if self.generation is None:
             what = "this gateway has not heard yet which functions there are"

@@ -26,6 +26,7 @@ class OtlpConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     url: str = ""  # http://HOST:4318 of a collector; empty: nothing is sent, and nothing is sampled
     fields_file: str = ""  # of lines `NAME: VALUE` that each request has, such as a token; empty: none
+    page: str = ""  # where a person looks at a trace, TRACE for its name: http://HOST:16686/trace/TRACE; empty: nowhere
     signals: tuple[Literal["traces", "metrics", "logs"], ...] = ("traces", "metrics")
     rate: Share = 0.01  # of invocations that are traced, besides those that their client traces, and those that failed
     slow_share: Share = 0.01  # of each function's invocations, the slowest, which are traced too
@@ -36,8 +37,9 @@ class OtlpConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     timeout_s: Positive = 10.0  # of one request
 
     def __post_init__(self) -> None:
-        if self.url:
-            checked(self.url)
+        for url in (self.url, self.page):
+            if url:
+                checked(url)
 
 
 Metrics = Callable[[], Iterable[Sum | Buckets]]

@@ -25,6 +25,15 @@ def test_a_story_with_its_reasons() -> None:
     ]
 
 
+def test_its_trace_and_where_a_person_can_look_at_it() -> None:
+    traced = {"trace": "4bf9", "span": "00f0", "is_sent": True, "page": "http://traces/4bf9"}
+    assert told([], {"traced": traced}) == [
+        "          trace  4bf9, handed on for the collector",
+        "                 http://traces/4bf9",
+    ]
+    assert told([], {"traced": traced | {"is_sent": False, "page": ""}}) == ["          trace  4bf9"]
+
+
 def test_what_is_not_there_is_left_out() -> None:
     assert told(MOMENTS, None)[-1].startswith("     250.000 ms")
     assert told([], {"reasons": REASONS})[0] == " why this start  a slot was free"

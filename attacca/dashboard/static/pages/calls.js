@@ -2,7 +2,7 @@
 
 import { api, lines, named, now, repeat, watch } from "../api.js";
 import { card, crumb, empty, field, h, problem, startKind, swap, table, tile, top, visible } from "../dom.js";
-import { ago, clock, ms, msParts, when } from "../format.js";
+import { ago, clock, joules, ms, msParts, when } from "../format.js";
 
 const PARTS = [
   ["queued", "waited for its turn", "waits"], ["placed", "where it runs was decided", "waits"], ["sandbox", "a sandbox was made", "makes"],
@@ -65,11 +65,21 @@ async function one(main, id, signal) {
     crumb("#/calls", "Invocations"),
     top(visible(id), h("span", {}, "of ", h("a", { href: "#/functions/" + named(call.function) }, visible(call.function)), ` revision ${call.revision}, ${when(call.at)}`)),
     h("div", { class: "tiles" }, Object.values(tiles).map((one) => one.element)),
-    card("Where the time went", null, waterfall(call)),
+    card("Where the time went", (call.energy_j ?? null) === null ? null : `${joules(call.energy_j).join(" ")} ± ${joules(call.energy_error_j).join(" ")}`, waterfall(call)),
+    card("Its trace", "as other programs have it, in W3C Trace Context", trace(call.traced)),
     card("Why so", "in the words of the policies that decided", why.length ? h("dl", { class: "facts" }, why.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, visible(text))])) : empty("Nothing had to be decided.")),
     moments,
     card("What it wrote", null, log));
   wrote(call, signal).then((rows) => swap(log, rows.length ? h("div", { class: "log short", tabindex: "0", role: "log", "aria-label": "What it wrote" }, rows) : empty("Nothing, or it is not kept any more.")), (error) => { if (!signal.aborted) swap(log, problem(error)); });
+}
+
+function trace(traced) {
+  if (!traced) return empty("It belongs to none: its client sent no traceparent, and no collector is told of any.");
+  const page = /^https?:/.test(traced.page) && h("a", { href: traced.page, target: "_blank", rel: "noopener noreferrer" }, "look at it");
+  return h("dl", { class: "facts" },
+    h("dt", {}, "Trace"), h("dd", { class: "mono" }, traced.trace),
+    h("dt", {}, "Span"), h("dd", { class: "mono" }, traced.span),
+    h("dt", {}, "Collector"), h("dd", {}, traced.is_sent ? "is sent it" : "is not sent it", page && " · ", page));
 }
 
 function waterfall(call) {
