@@ -95,8 +95,8 @@ class Why(msgspec.Struct, frozen=True, gc=False):
 
 class Traced(msgspec.Struct, frozen=True, kw_only=True):
     """The trace that an invocation belongs to, by its names in W3C Trace Context. `span`: of ours the one of all of it,
-    or the client's where ours are not told to anybody. `is_sent`: handed on for the collector. `page`: where a person can look at
-    it; empty: nobody has said."""
+    or the client's where ours are not told to anybody. `is_sent`: handed on for the collector. `page`: where a person
+    can look at it; empty: nobody has said."""
 
     trace: str
     span: str

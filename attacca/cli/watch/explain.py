@@ -49,7 +49,8 @@ def lines(story: dict[str, Any]) -> list[str]:
     reasons, traced = call.get("reasons", {}), call.get("traced")
     why = [f"{f'why this {part}':>15}  {visible(reason)}" for part, reason in reasons.items() if reason]
     if traced:
-        why.append(f"{'trace':>15}  {visible(traced['trace'])}{', handed on for the collector' if traced['is_sent'] else ''}")
+        sent = ", handed on for the collector" if traced["is_sent"] else ""
+        why.append(f"{'trace':>15}  {visible(traced['trace'])}{sent}")
     if traced and traced["page"]:
         why.append(f"{'':>15}  {visible(traced['page'])}")
     return [*shown, *([""] if shown and why else []), *why]
