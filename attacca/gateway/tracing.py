@@ -6,7 +6,7 @@ when they are over, all that failed and the slowest of each function.
 
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -31,9 +31,10 @@ from attacca.model.trace import (
 )  # fmt: skip
 
 PHASES = ("queued", "placed", "sandbox", "code", "imports", RUN)
-PARENTS = 50_000  # of invocations that are not over, as far as their clients trace them
+MOST = 50_000  # invocations that are not over, of those that clients trace, and of those that are chosen
 TRACED = 20_000  # that are over, and were sent or have a client's trace
 FUNCTIONS = 50_000  # of which is known how slow the slow are
+Kept = TypeVar("Kept")
 STEP = 0.05  # by which that is corrected, of itself
 
 
@@ -66,7 +67,7 @@ class NoTracing:
         parent = parsed(request.trace)
         if parent is None:
             return replace(request, trace="")
-        _keep(self._traced, invocation, Traced(trace=parent.trace, span=parent.span))
+        _keep(self._traced, invocation, Traced(trace=parent.trace, span=parent.span), TRACED)
         return replace(request, trace=str(parent))
 
     def ended(self, inflight: Inflight) -> None: ...
@@ -114,6 +115,7 @@ class Sampling:
         self._traced: dict[str, Traced] = {}  # what was sent, and what has a client's trace
         self._slowest = Slowest(slow_share) if slow_share else None
         self._parents: dict[str, TraceParent] = {}
+        self._chosen: dict[str, None] = {}  # by rate, of those that are not over
         self._exemplars: dict[str, list[Exemplar | None]] = {}
 
     def __repr__(self) -> str:
@@ -135,10 +137,10 @@ class Sampling:
             headers = tuple(field for field in headers if field[0] != FIELD)
         if parent is None:
             flags = SAMPLED if is_chosen(trace, self._rate) else 0
+            if flags:
+                _keep(self._chosen, invocation, None)
         else:
-            if len(self._parents) >= PARENTS:
-                del self._parents[next(iter(self._parents))]
-            self._parents[invocation] = parent
+            _keep(self._parents, invocation, parent)
             trace, flags = parent.trace, parent.flags & SAMPLED
         told = f"00-{trace}-{span}-0{flags}"
         if not request.headers:
@@ -146,18 +148,22 @@ class Sampling:
         return replace(request, trace=told, headers=(*headers, (FIELD, told.encode())))
 
     def ended(self, inflight: Inflight) -> None:
-        parent = self._parents.pop(inflight.id, None) if self._parents else None
+        name = inflight.id
+        parent = self._parents.pop(name, None) if self._parents else None
         is_slow = self._slowest is not None and self._slowest.is_slow(inflight.function.name, inflight.total_ms)
-        trace = trace_of(inflight.id) if parent is None else parent.trace
-        is_wanted = is_chosen(trace, self._rate) if parent is None else parent.is_sampled
+        is_wanted = parent is not None and parent.is_sampled
+        if name in self._chosen:
+            del self._chosen[name]
+            is_wanted = True
         if is_wanted or is_slow or inflight.outcome != "ok":
+            trace = trace_of(name) if parent is None else parent.trace
             for span in spans(inflight, trace, "" if parent is None else parent.span, self._gateway):
                 self._put(span)
             self._stand_for(inflight, trace)
             page = self._page.replace("TRACE", trace)
-            _keep(self._traced, inflight.id, Traced(trace=trace, span=span_of(inflight.id), is_sent=True, page=page))
+            _keep(self._traced, name, Traced(trace=trace, span=span_of(name), is_sent=True, page=page), TRACED)
         elif parent is not None:
-            _keep(self._traced, inflight.id, Traced(trace=trace, span=span_of(inflight.id)))
+            _keep(self._traced, name, Traced(trace=parent.trace, span=span_of(name)), TRACED)
 
     def told(self, invocation: str) -> Traced | None:
         known = self._traced.get(invocation)
@@ -181,10 +187,10 @@ def ended(functions: Functions, tracing: Tracing, asked: AskCalls) -> tuple[Call
     return () if found is None else (replace(found, traced=tracing.told(found.id)),)
 
 
-def _keep(traced: dict[str, Traced], invocation: str, one: Traced) -> None:
-    if len(traced) >= TRACED:
-        del traced[next(iter(traced))]
-    traced[invocation] = one
+def _keep(among: dict[str, Kept], invocation: str, what: Kept, most: int = MOST) -> None:
+    if len(among) >= most:
+        del among[next(iter(among))]
+    among[invocation] = what
 
 
 def spans(inflight: Inflight, trace: str, parent: str, gateway: str) -> list[Span]:
