@@ -12,6 +12,7 @@ from attacca.kernel.clock import SystemClock
 from attacca.lab.bench import read, run_ms
 from attacca.lab.bodies import map_to_examples, mapping_error
 from attacca.lab.environment import Environment, Tick, perform, with_examples
+from attacca.lab.joules import Joules, looked
 from attacca.lab.local_server import differences, not_applied, said
 from attacca.lab.runner import Ended
 from attacca.lab.standing import Shown
@@ -83,12 +84,15 @@ def live(order: Order, url: str, token: str, watcher: Watcher, *, is_ours: bool 
                                                            if plan.body.kind == "example"},
         }  # fmt: skip
         directory = Path(order.directory) if order.directory else free_directory(scenario.name)
+        joules = Joules(lambda: looked(client))
+        facts["energy"] = joules.source
         recorder = Recorder(directory, scenario, "live", SystemClock().wall(), live=facts)
         with watcher.running() as show:
             ended = perform(
                 scenario, environment, recorder,
                 schedule=schedule, calls=calls, processes=order.processes, ahead_s=ahead_s, show=show,
             )  # fmt: skip
+        ended.totals.update(joules.totals())
         recorder.close(ended.totals, ended.wall_s)
     return Recorded(directory, ended)
 

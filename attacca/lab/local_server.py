@@ -96,6 +96,7 @@ def words(system: System) -> list[str]:
     line = ["up", "--port", "0", "--json", "--memory", str(system.memory_mb), "--cores", str(system.cores)]
     line += ["--memory-limits", "watch"]  # whoever measures as an ordinary user does so on a machine of their own
     line += ["--set", f"worker.templates={json.dumps(system.templates)}"]
+    line += ["--set", "energy.source=auto"]  # where there is no meter it does without
     line += ["--set", f"gateway.silent_s={system.silent_s}", "--set", f"gateway.attempts={system.attempts}"]
     for family in FAMILIES:
         choice: Choice = getattr(system, family)

@@ -15,6 +15,16 @@ from tests.live.stand_ins import CORE_W, IDLE_W, counter, programs
 from tests.live.whole import ENVIRON, Whole, until
 
 BURNS_S, MEMORY_MB, SERVER_MB = 0.6, 128, 2048  # see `command` of whole
+SCENARIO = """
+name = "burning"
+[workload]
+duration_s = 1.0
+[[functions]]
+name = "short"
+memory_mb = 64
+duration = { mean_ms = 20.0 }
+shape = { kind = "constant", rate = 10 }
+"""
 BURN = """
 import time
 
@@ -83,6 +93,28 @@ def test_the_table_of_calls_shows_it(server: Whole) -> None:
     told = subprocess.run(command, capture_output=True, text=True, env=ENVIRON, timeout=30, check=True)
     assert "joules" in told.stdout
     assert "±" in told.stdout
+
+
+def test_a_live_run_says_what_an_invocation_took(server: Whole, tmp_path: Path) -> None:
+    scenario = tmp_path / "scenario.toml"
+    scenario.write_text(SCENARIO)
+    command = [sys.executable, "-m", "attacca.cli.app", "load", "run", str(scenario), "--target", server.info["url"]]
+    command += ["--as-it-is", "--json", "--out", str(tmp_path / "run")]
+    told = subprocess.run(command, capture_output=True, text=True, env=ENVIRON, timeout=60, check=True)
+    totals = json.loads(told.stdout)
+    assert 0 < totals["invocation_j"] < totals["energy_j"]
+    run = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert run["live"]["energy"] == "powercap"
+    assert run["totals"]["invocation_j"] == totals["invocation_j"]
+
+
+def test_the_machine_s_stats_have_its_energy(server: Whole) -> None:
+    command = [sys.executable, "-m", "attacca.cli.app", "worker", "stats", "--json", "--url", server.info["url"]]
+    told = subprocess.run(command, capture_output=True, text=True, env=ENVIRON, timeout=30, check=True)
+    ((*earlier, last),) = json.loads(told.stdout).values()
+    assert last["energy"]["watts"] > 0
+    assert last["devices"] == []
+    assert not any("energy" in look for look in earlier)
 
 
 def test_one_who_does_not_answer_delays_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

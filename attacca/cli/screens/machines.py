@@ -34,7 +34,30 @@ def lines(name: str, loads: list[dict[str, Any]]) -> list[str]:
     told += [_disk(one) for one in now["disks"]] + [_network(one) for one in now["networks"]]
     heat = [f"{now['mhz']:,.0f} MHz"] if now["mhz"] else []
     heat += [f"{now['celsius']:.0f} °C"] if now["celsius"] else []
-    return [*told, *([f"  machine     {' · '.join(heat)}"] if heat else [])]
+    told += [f"  machine     {' · '.join(heat)}"] if heat else []
+    told += [_energy(energy)] if (energy := loads[-1].get("energy")) else []
+    return told + [_device(one) for one in loads[-1].get("devices") or ()]
+
+
+def _energy(energy: dict[str, Any]) -> str:
+    total_j = energy["total_j"]
+    of_functions = f", {energy['functions_j'] / total_j:.0%} for functions" if total_j else ""
+    accelerators = "".join(f" · {watts:.0f} W an accelerator" for watts in energy["accelerators_w"])
+    return (
+        f"  energy      {energy['watts']:.1f} W · {energy['idle_w']:.1f} W at rest"
+        f" · {total_j:,.0f} J so far{of_functions}{accelerators} · by {visible(energy['source'])}"
+    )
+
+
+def _device(device: dict[str, Any]) -> str:
+    """What has its default is left out of what is told of a device."""
+    if device.get("is_gone"):
+        return f"  {visible(device['name']):<11} gone"
+    memory_mb = device.get("memory_mb", 0)
+    memory = f" · {device.get('held_mb', 0):,.0f} of {memory_mb:,} MB" if memory_mb else ""
+    model = f"{visible(device['model'])} · " if device.get("model") else ""
+    holders = device.get("sandboxes", 0)
+    return f"  {visible(device['name']):<11} {model}{device.get('share', 0):.0%} held by {holders} sandboxes{memory}"
 
 
 def _disk(rates: dict[str, Any]) -> str:

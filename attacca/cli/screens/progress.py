@@ -160,6 +160,9 @@ def show_totals(totals: Mapping[str, float | str], directory: str, width: int | 
         f"late by p50 {milliseconds(number['late_p50_ms'])}  p99 {milliseconds(number['late_p99_ms'])} ms; "
         f"{number['late_share']:.1%} too late",
     )
+    joules = number.get("invocation_j")
+    spent = "not measured" if joules is None else f"{number['energy_j']:,.1f} J, {joules:.3g} J of an invocation"
+    table.add_row("energy", spent)
     if directory:
         table.add_row("recorded", directory)
     screen.print(table)

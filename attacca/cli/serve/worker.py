@@ -38,6 +38,7 @@ attacca worker drain w1 --wait 300
 STATS = """
 attacca worker stats
 attacca worker stats w1 --json | jq '.w1[-1].load.pressure'
+attacca worker stats w1 --json | jq '.w1[-1] | .energy.watts, .devices[].share'
 """
 CLEAN = """
 attacca worker clean
@@ -151,13 +152,18 @@ def stats(
     token: Token = "",
     as_json: Json = False,
 ) -> None:
-    """Show how busy the machines of workers are, and have been in the last minute."""
+    """Show how busy the machines of workers are, and have been in the last minute; and what they are now: their
+    accelerators, and what they spend, where that is measured. With --json both are in the last look."""
     from attacca.cli.screens.machines import lines
     from attacca.client.http import Client, quoted
 
     with Client(url, token) as client:
-        names = [name] if name else [view["name"] for view in client.json("GET", "/api/workers")]
+        views = {view["name"]: view for view in client.json("GET", "/api/workers")}
+        names = [name] if name else list(views)
         loads = {one: client.json("GET", f"/api/workers/{quoted(one)}/loads") for one in names}
+    for one in names:
+        if loads[one]:
+            loads[one][-1] |= {key: views.get(one, {}).get(key) for key in ("devices", "energy")}
     if as_json:
         show_json(loads)
     else:

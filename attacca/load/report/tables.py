@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from attacca.load.records.info import RunInfo
 from attacca.load.report import groups as of
 from attacca.load.report.digest import PART_NAMES, PARTS, STARTS, FunctionDigest
 from attacca.load.report.groups import Group, measured, paired
@@ -244,9 +245,10 @@ def _span(value_s: float | None) -> str:
 
 
 def runs(groups: Sequence[Group]) -> Table:
-    """With what an invocation took of energy, where any run says that."""
+    """With what an invocation took of energy, where any run says that, or that nobody measured it."""
     rows = []
-    has_energy = any("invocation_j" in digest.info.totals for group in groups for digest in group.digests)
+    infos = [digest.info for group in groups for digest in group.digests]
+    has_energy = any("invocation_j" in info.totals or "energy" in info.live for info in infos)
     for group in groups:
         for digest in group.digests:
             info, late = digest.info, digest.late
@@ -254,15 +256,16 @@ def runs(groups: Sequence[Group]) -> Table:
             events = info.totals.get("hash") or info.totals.get("event_hash") or info.hash
             rows.append([
                 group.label, info.kind, str(info.seed), f"{sum(digest.phases.values()):,}", span(info.wall_s), behind,
-                str(events)[:12], *([_joules(info.totals.get("invocation_j"))] if has_energy else []),
+                str(events)[:12], *([_joules(info)] if has_energy else []),
             ])  # fmt: skip
     head = ["", "kind", "seed", "invocations", "took", f"late: p50, p99, over {LATE_S * 1e3:g} ms", "hash"]
     head += ["J of an invocation"] if has_energy else []
     return Table("each run", head, rows[:60], f"{len(rows) - 60} more are not shown" if len(rows) > 60 else "")
 
 
-def _joules(value: float | str | None) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else "–"
+def _joules(info: RunInfo) -> str:
+    value = info.totals.get("invocation_j")
+    return f"{value:.3g}" if isinstance(value, float) else "not measured" if "energy" in info.live else "–"
 
 
 def settings(groups: Sequence[Group]) -> Table:

@@ -1,8 +1,9 @@
 import msgspec
 
 from attacca.cli.screens.machines import curve, lines
+from attacca.model.energy import EnergyView
 from attacca.model.monitor import DiskRates, NetworkRates, Pressure
-from attacca.model.sandbox import LoadSeen, MachineLoad
+from attacca.model.sandbox import DeviceView, LoadSeen, MachineLoad
 
 
 def test_a_curve_is_as_high_as_it_may_be() -> None:
@@ -24,4 +25,20 @@ def test_what_a_machine_does_is_told_in_lines() -> None:
     assert told[4].startswith("  sda         1.0 MB/s read")
     assert "\x1b" not in told[5]
     assert told[6] == "  machine     2,400 MHz · 50 °C"
+    seen = msgspec.to_builtins(LoadSeen(ago_s=0.0, load=load))
+    seen["energy"] = msgspec.to_builtins(
+        EnergyView(
+            source="powercap", watts=52.34, idle_w=40.0, total_j=2000.0, functions_j=500.0, accelerators_w=(61.0,)
+        )
+    )
+    devices = (DeviceView(name="GPU-1", model="A30", memory_mb=24576, share=0.5, held_mb=12288, sandboxes=2),
+               DeviceView(name="1"), DeviceView(name="2", is_gone=True))  # fmt: skip
+    seen["devices"] = msgspec.to_builtins(devices)
+    assert lines("w1", [seen])[7:] == [
+        "  energy      52.3 W · 40.0 W at rest · 2,000 J so far, 25% for functions · 61 W an accelerator · by powercap",
+        "  GPU-1       A30 · 50% held by 2 sandboxes · 12,288 of 24,576 MB",
+        "  1           0% held by 0 sandboxes",
+        "  2           gone",
+    ]
+    assert lines("w1", [seen | {"energy": None, "devices": []}])[7:] == []
     assert lines("w2", []) == ["w2: nobody measures its machine"]
