@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from attacca.worker.host.cdi import DIRECTORIES, KIND
+
 
 class ContainerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The rest, such as how long a start may take and how many processes one may have, is as for processes."""
@@ -14,4 +16,7 @@ class ContainerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     docker: str = "/run/docker.sock"  # where dockerd does
     # An idle one is frozen after so long, and thawed by the next invocation; unset: never. It keeps its memory.
     pause_after_s: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    # Which kind of device the files of the Container Device Interface call accelerators; empty: they are not read.
+    cdi: Annotated[str, msgspec.Meta(pattern=rf"{KIND}|^(?!\n)$")] = "nvidia.com/gpu"
+    cdi_dirs: Annotated[tuple[str, ...], msgspec.Meta(max_length=16)] = DIRECTORIES  # of them; the later one wins
     networks: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 4  # that are made ahead of need

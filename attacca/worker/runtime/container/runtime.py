@@ -30,6 +30,7 @@ from attacca.worker.host.network import Networks
 from attacca.worker.runtime.container import contracts
 from attacca.worker.runtime.container.engine import Engine, Word
 from attacca.worker.runtime.container.engines import engine
+from attacca.worker.runtime.container.equipping import equipped
 from attacca.worker.runtime.container.keeping import clean
 from attacca.worker.runtime.container.options import ContainerOptions
 from attacca.worker.runtime.container.people import whom
@@ -208,6 +209,8 @@ class ContainerRuntime:
             open_files=self._shared.open_files,
             space_mb=self._shared.space_mb,
         )
+        if settings.gpu:
+            told = await asyncio.to_thread(equipped, told, settings, self._options.cdi, self._options.cdi_dirs)
         secrets = files(revision, self._secret, has_files=True)
         placed = {path: text for name, text in secrets.items() for path in contracts.secret_paths(contract, name)}
         placed |= {"/etc/hosts": HOSTS, "/etc/hostname": settings.name + "\n"}

@@ -173,7 +173,7 @@ class Docker:
 
 
 def body(spec: dict[str, Any], image: str, group: str, bundle: str, files: tuple[str, ...]) -> dict[str, Any]:
-    """A specification of the OCI's, in docker's words."""
+    """A specification of the OCI's, in docker's words, which have none for hooks."""
     process, linux = spec["process"], spec["linux"]
     memory, cpu = linux["resources"]["memory"], linux["resources"]["cpu"]
     space = {one["destination"]: ",".join(one["options"]) for one in spec["mounts"] if one["destination"] == "/tmp"}
@@ -207,11 +207,22 @@ def body(spec: dict[str, Any], image: str, group: str, bundle: str, files: tuple
             "PidsLimit": linux["resources"]["pids"]["limit"],
             "Ulimits": limits,
             "Tmpfs": space,
-            "Binds": [f"{bundle}/upper{path}:{path}:ro" for path in placed],
+            "Binds": [*(f"{bundle}/upper{path}:{path}:ro" for path in placed), *_binds(spec["mounts"])],
+            "Devices": [
+                {"PathOnHost": one["path"], "PathInContainer": one["path"], "CgroupPermissions": "rwm"}
+                for one in linux.get("devices", ())
+            ],
+            "GroupAdd": [str(gid) for gid in process["user"].get("additionalGids", ())],
             "CgroupParent": f"/{group}",
             "LogConfig": {"Type": "none"},
         },
     }
+
+
+def _binds(mounts: list[dict[str, Any]]) -> list[str]:
+    """Of what lies elsewhere on the machine."""
+    bound = [one for one in mounts if one["type"] == "bind"]
+    return [f"{one['source']}:{one['destination']}:{'ro' if 'ro' in one['options'] else 'rw'}" for one in bound]
 
 
 def _filter(profile: dict[str, Any]) -> dict[str, Any]:

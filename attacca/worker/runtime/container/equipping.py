@@ -1,0 +1,44 @@
+"""A container's specification with the devices that it was given, as files of the Container Device Interface say it."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from attacca.errors import StartFailed
+from attacca.model.function import Settings
+from attacca.worker.host.cdi import DIRECTORIES, Edits, File, applied, edits_of, read
+
+HINT = "look into /etc/cdi and /var/run/cdi; for NVIDIA's, nvidia-ctk cdi generate writes them anew"
+
+
+def equipped(
+    spec: dict[str, Any],
+    settings: Settings,
+    kind: str,
+    directories: Sequence[str] = DIRECTORIES,
+    file: File = os.stat,
+) -> dict[str, Any]:
+    """The same where no file tells of devices of that kind. Blocking, for a moment.
+
+    Raises:
+        StartFailed: a device is in none of them, or not as it says.
+    """
+    names = _listed(settings, "CUDA_VISIBLE_DEVICES")
+    described = read(directories) if names and kind else []
+    if not any(one.kind == kind for one in described):
+        return spec
+    numbers = _listed(settings, "NVIDIA_VISIBLE_DEVICES")
+    edits: list[Edits] = []
+    for name, number in zip(names, numbers, strict=True):
+        found = edits_of(described, kind, (name, number))
+        if not found:
+            raise StartFailed(f"no file of CDI has a device {kind}={name}, nor {kind}={number}", HINT)
+        edits += found
+    try:
+        return applied(spec, edits, file)
+    except (OSError, ValueError) as error:
+        raise StartFailed(f"a device of {kind} is not as its file of CDI says: {error}", HINT) from None
+
+
+def _listed(settings: Settings, variable: str) -> list[str]:
+    return [one for one in settings.env.get(variable, "").split(",") if one] if settings.gpu else []
