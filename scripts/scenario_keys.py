@@ -183,6 +183,8 @@ MEANING = {
     "Hardware.network_loss": "the share of messages that is lost",
     "Hardware.image_cache": "a worker that has not run a function yet must fetch it",
     "Hardware.fetch": "fetching one",
+    "Hardware.wiring": "making a new sandbox's network; unset: it takes no time",
+    "Hardware.readiness": "until a new sandbox takes invocations, after its imports; unset: it takes no time",
     "Hardware.memory_pressure": "how much everything slows down as memory fills",
     "Hardware.power": "what the machines take; unset: nothing is said of energy",
     "Power.idle_w": "watts of a machine that does nothing",

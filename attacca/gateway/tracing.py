@@ -30,7 +30,7 @@ from attacca.model.trace import (
     trace_of,
 )  # fmt: skip
 
-PHASES = ("queued", "placed", "sandbox", "code", "imports", RUN)
+PHASES = ("queued", "placed", "sandbox", "network", "image", "code", "imports", "readiness", RUN)
 MOST = 50_000  # invocations that are not over, of those that clients trace, and of those that are chosen
 TRACED = 20_000  # that are over, and were sent or have a client's trace
 FUNCTIONS = 50_000  # of which is known how slow the slow are

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from attacca.load.sending.frames import Sent
 from attacca.load.workload.schedule import RUN, WARMUP, Target
 
-PARTS = ("queued", "placed", "sandbox", "code", "imports", "run")
+MADE = ("sandbox", "network", "image", "code", "imports", "readiness")
+PARTS = ("queued", "placed", *MADE, "run")
 HEADER = re.compile(rb"\r\n(x-attacca-\w+|server-timing):[ \t]*([^\r]*)", re.IGNORECASE)
 PART = re.compile(rb"(\w+);dur=([0-9.]+)")
 CODE = re.compile(rb'"code":\s*"(\w+)"')
@@ -29,7 +30,7 @@ class Told(NamedTuple):
     attempts: int = 1
     queued: float = 0.0
     placed: float = 0.0
-    made: tuple[float, float, float] = (0.0, 0.0, 0.0)  # sandbox, code, imports
+    made: tuple[float, ...] = (0.0,) * len(MADE)
     run: float | None = None  # not known yet when a streamed answer begins
     total: float | None = None  # from its arrival to its answer
 
@@ -55,7 +56,7 @@ def told_by(head: bytes) -> Told:
         attempts=int(said.get(b"x-attacca-attempts", b"1")),
         queued=ms.get(b"queued", 0.0),
         placed=ms.get(b"placed", 0.0),
-        made=(ms.get(b"sandbox", 0.0), ms.get(b"code", 0.0), ms.get(b"imports", 0.0)),
+        made=tuple(ms.get(name.encode(), 0.0) for name in MADE),
         run=ms.get(b"run"),
         total=ms.get(b"total"),
     )

@@ -39,19 +39,80 @@ class Invocation(msgspec.Struct, frozen=True, gc=False):
     request: Request
 
 
+class Making(msgspec.Struct, frozen=True, gc=False):
+    """Where the making of a sandbox or a template went, in milliseconds, in the order in which it passes. Each runtime
+    says what it can tell apart; `sandbox` has the rest, so that the sum is the whole.
+
+    sandbox: making the isolated process. network: its network. image: bringing what an image or a machine is made of,
+    and unpacking it. code: bringing the code. imports: running the module's top level. readiness: from then on, or
+    since its program was started, until it takes invocations.
+    """
+
+    sandbox: float = 0.0
+    network: float = 0.0
+    image: float = 0.0
+    code: float = 0.0
+    imports: float = 0.0
+    readiness: float = 0.0
+
+    @property
+    def whole(self) -> float:
+        return self.sandbox + self.network + self.image + self.code + self.imports + self.readiness
+
+    def knowing(self, network: float = 0.0, image: float = 0.0, code: float = 0.0, readiness: float = 0.0) -> "Making":
+        """What these took besides is known now, and was part of `sandbox`, as far as that goes."""
+        network = min(network, left := self.sandbox)
+        image = min(image, left := left - network)
+        code = min(code, left := left - image)
+        readiness = min(readiness, left := left - code)
+        return Making(
+            left - readiness, self.network + network, self.image + image, self.code + code, self.imports,
+            self.readiness + readiness,
+        )  # fmt: skip
+
+    def after(self, before: "Making") -> "Making":
+        """With what passed before it."""
+        return Making(
+            before.sandbox + self.sandbox, before.network + self.network, before.image + self.image,
+            before.code + self.code, before.imports + self.imports, before.readiness + self.readiness,
+        )  # fmt: skip
+
+    def within(self, left_ms: float) -> "Making":
+        """Its last so many milliseconds: what came earlier is cut."""
+        readiness = min(self.readiness, left_ms)
+        imports = min(self.imports, left := left_ms - readiness)
+        code = min(self.code, left := left - imports)
+        image = min(self.image, left := left - code)
+        network = min(self.network, left := left - image)
+        return Making(min(self.sandbox, left - network), network, image, code, imports, readiness)
+
+
 class Timing(msgspec.Struct, frozen=True, gc=False):
     """Where an invocation's time went, in milliseconds, in the order in which it passes.
 
-    queued: waiting for its turn. placed: deciding where it runs. sandbox: making the isolated process.
-    code: bringing the code into it. imports: running the module's top level. run: the handler itself.
+    queued: waiting for its turn. placed: deciding where it runs. Then what the making of its sandbox took, in the parts
+    of a `Making`. run: the handler itself.
     """
 
     queued: float = 0.0
     placed: float = 0.0
     sandbox: float = 0.0
+    network: float = 0.0
+    image: float = 0.0
     code: float = 0.0
     imports: float = 0.0
+    readiness: float = 0.0
     run: float = 0.0
+
+    @property
+    def making(self) -> Making:
+        return Making(self.sandbox, self.network, self.image, self.code, self.imports, self.readiness)
+
+
+def timed(made: Making, queued: float = 0.0, placed: float = 0.0, run: float = 0.0) -> Timing:
+    return Timing(
+        queued, placed, made.sandbox, made.network, made.image, made.code, made.imports, made.readiness, run
+    )  # fmt: skip
 
 
 class Ok(msgspec.Struct, frozen=True, tag="ok", tag_field="outcome", gc=False):

@@ -14,6 +14,8 @@ from attacca.sim.measured import Machine, Measured, of_run
 
 VALUES_MOST: Final = 100  # of an empirical distribution
 SAMPLES_LEAST: Final = 5  # below which nothing is said
+SELDOM: Final = {"wiring": "network", "fetch": "image", "readiness": "readiness"}  # what a timed start calls them
+STEPS: Final = ("sandbox", "code", "imports", *SELDOM)
 BUSY_LEAST: Final = 4  # times as many invocations: then there were not too few of them
 
 
@@ -40,7 +42,7 @@ def calibrate(sources: Sequence[Path], *, fit: bool = False) -> Hardware:
     for machine in machines:
         enough = {name: values for name, values in machine.times.items() if len(values) >= SAMPLES_LEAST}
         if "imports" in known:  # the parts of a start are told by one source, or they do not belong together
-            enough = {name: values for name, values in enough.items() if name not in ("sandbox", "code")}
+            enough = {name: values for name, values in enough.items() if name not in STEPS}
         known = enough | known
     if not known or any(_is_crowded(one) for one in machines):
         raise _too_few(", ".join(map(str, sources)), machines)
@@ -138,12 +140,12 @@ def _of_bench(path: Path) -> Machine:
         bench = msgspec.json.decode(path.read_bytes(), type=Bench)
     except (OSError, msgspec.MsgspecError) as error:
         raise BadConfig(f"{path}: {error}", "give what `attacca load bench --out FILE` wrote") from None
-    found: Measured = {"sandbox": [], "code": [], "imports": [], "template": [], "overhead": []}
+    found: Measured = {name: [] for name in ("sandbox", "code", "imports", *SELDOM, "template", "overhead")}
     for timed in bench.functions.values():
         cold, template, warm = (timed.starts.get(kind, {}) for kind in ("cold", "template", "warm"))
-        for part in ("sandbox", "code", "imports"):
-            found[part] += cold.get(part, [])
-        parts = [template.get(part, []) for part in ("sandbox", "code", "imports")]
+        for part in STEPS:
+            found[part] += cold.get(SELDOM.get(part, part), [])
+        parts = [values for part in STEPS if (values := template.get(SELDOM.get(part, part)))]
         found["template"] += [sum(values) for values in zip(*parts, strict=True)]
         found["overhead"] += warm.get("overhead", [])
-    return Machine(times=found)
+    return Machine(times={part: values for part, values in found.items() if part not in SELDOM or any(values)})

@@ -31,10 +31,18 @@ def row(
 
 def test_the_headers_say_what_the_server_knows() -> None:
     told = told_by(COLD)
-    assert told == Told("cold", "s-1", 1000002.0015, 3, 1, 1.0, 0.0, (5.0, 2.0, 3.0), 10.5, 22.0)
+    assert told == Told("cold", "s-1", 1000002.0015, 3, 1, 1.0, 0.0, (5.0, 0.0, 0.0, 2.0, 3.0, 0.0), 10.5, 22.0)
     assert (told.setup, sum(told.parts().values())) == (10.0, 21.5)
     assert told_by(COLD.replace(b"x-attacca-start", b"X-Attacca-Start")).start == "cold"
     assert told_by(b"HTTP/1.1 404 Not Found\r\n\r\n") == Told()
+
+
+def test_a_start_has_six_parts() -> None:
+    six = COLD.replace(b"code;", b"network;dur=0.5, image;dur=1.5, code;").replace(
+        b", run;", b", readiness;dur=4, run;"
+    )
+    assert told_by(six).made == (5.0, 0.5, 1.5, 2.0, 3.0, 4.0)
+    assert told_by(six).parts()["readiness"] == 4.0
 
 
 def test_a_cold_one_has_all_its_times() -> None:

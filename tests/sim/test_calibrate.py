@@ -33,8 +33,20 @@ def test_timed_functions_become_hardware(tmp_path: Path) -> None:
     found = calibrate([tmp_path / "bench.json"])
     assert found.imports.values_ms == (50.0,) * 6
     assert found.template.values_ms == (6.0,) * 6
+    assert (found.wiring, found.readiness) == (msgspec.UNSET, msgspec.UNSET)
     text = 'name = "x"\n[workload]\nduration_s = 1.0\n[[functions]]\nname = "f"\n' + toml(found)
     assert msgspec.toml.decode(text.encode(), type=Scenario).hardware == found
+
+
+def test_parts_that_some_starts_have_become_hardware_too(tmp_path: Path) -> None:
+    names = ("sandbox", "network", "image", "code", "imports", "readiness")
+    cold = {name: [float(place + 1)] * 6 for place, name in enumerate(names)}
+    starts = {"cold": cold, "template": cold, "warm": {"overhead": [0.5] * 6}}
+    (tmp_path / "bench.json").write_bytes(msgspec.json.encode({"functions": {"f": {"starts": starts}}}))
+    found = calibrate([tmp_path / "bench.json"])
+    hardware = (found.sandbox, found.wiring, found.fetch, found.code, found.imports, found.readiness)
+    values = [part.values_ms[0] for part in hardware if isinstance(part, Distribution)]
+    assert (values, found.template.values_ms[0]) == ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 21.0)
 
 
 def test_a_recorded_run_gives_back_the_hardware_it_ran_on(tmp_path: Path) -> None:

@@ -120,6 +120,16 @@ def test_contended_starts_are_slowed_by_what_runs() -> None:
     assert first_ms("none") < first_ms("sharing") < first_ms("contended")
 
 
+def test_a_start_takes_as_long_as_its_six_parts() -> None:
+    parts = ("sandbox", "wiring", "fetch", "code", "imports", "readiness")
+    took = {part: Distribution(mean_ms=10.0 * 2**place) for place, part in enumerate(parts)}
+    hardware = msgspec.convert(msgspec.to_builtins(INSTANT) | msgspec.to_builtins(took), Hardware)
+    one = scenario(function(rate=1.0), length_s=30.0, hardware=hardware, idle_s=0.0)
+    assert play(one).totals.p50_ms == pytest.approx(630.0)
+    own = scenario(function(rate=1.0, cold=Distribution(mean_ms=500.0)), length_s=30.0, hardware=hardware, idle_s=0.0)
+    assert play(own).totals.p50_ms == pytest.approx(500.0)
+
+
 def test_an_image_is_fetched_once_where_it_is_cached() -> None:
     def p50_ms(*, is_cached: bool) -> float:
         hardware = msgspec.structs.replace(INSTANT, fetch=Distribution(mean_ms=100.0), image_cache=is_cached)

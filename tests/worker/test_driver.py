@@ -10,7 +10,7 @@ from attacca.kernel.clock import SystemClock
 from attacca.kernel.rand import Streams
 from attacca.kernel.registry import Choice
 from attacca.model.function import Revision
-from attacca.model.invocation import Failed, Invocation, Ok, Request, Start
+from attacca.model.invocation import Failed, Invocation, Making, Ok, Request, Start
 from attacca.model.messages import (
     AskHeld,
     AskView,
@@ -280,7 +280,7 @@ def test_a_protocol_bug_is_seen_and_survived() -> None:
 
     async def play(house: House) -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: seen.append(context["message"]))
-        house.report(SandboxReady("never-was", 1, 1, 1))
+        house.report(SandboxReady("never-was", Making()))
         house.send("i1")
         await house.ended("i1")
 

@@ -1,9 +1,10 @@
 """What `attacca bench runtimes` shows: medians of each runtime, and where its cold start goes."""
 
 from attacca.cli.screens.terminal import console, marked, milliseconds
+from attacca.lab.answers import MADE
 from attacca.lab.runtimes import Costs
 
-PARTS = {"sandbox": "sandbox", "code": "code", "imports": "imports", "run": "run", "overhead": "rest"}
+PARTS = {part: part for part in (*MADE, "run")} | {"overhead": "rest"}
 
 
 def show(costs: Costs, width: int | None = None) -> None:

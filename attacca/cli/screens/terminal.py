@@ -19,12 +19,14 @@ UNUSUAL = re.compile(r"[^\n\t -~]+")
 INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")  # of Unicode's categories: controls, formats, halves of signs, line ends
 CODES = {
     "bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "magenta": "35", "cyan": "36",
-    "bright_black": "90",
+    "bright_black": "90", "bright_red": "91", "bright_blue": "94", "bright_magenta": "95",
     "bold red": "1;31", "bold green": "1;32", "bold cyan": "1;36",
 }  # fmt: skip
 PARTS = {  # of an invocation's timing, in the order in which they pass; the colour of each
-    "queued": "yellow", "placed": "magenta", "sandbox": "blue", "code": "cyan", "imports": "red", "run": "green",
+    "queued": "yellow", "placed": "magenta", "sandbox": "blue", "network": "bright_blue", "image": "bright_magenta",
+    "code": "cyan", "imports": "red", "readiness": "bright_red", "run": "green",
 }  # fmt: skip
+SELDOM = ("network", "image", "readiness")  # parts of some starts only: shown where one has them
 REST = "rest"  # what passed between the parts
 PARTS_AND_REST = {**PARTS, REST: "bright_black"}
 STARTS = {"cold": "red", "template": "yellow", "prewarmed": "cyan", "warm": "green"}

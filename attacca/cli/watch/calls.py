@@ -10,6 +10,7 @@ from attacca.cli.screens.terminal import (
     PARTS,
     PARTS_AND_REST,
     REST,
+    SELDOM,
     STARTS,
     bar,
     console,
@@ -47,8 +48,8 @@ def run(
 
     Where the worker measures energy, with the joules that each took, a second or two after it has ended.
 
-    Times are in milliseconds: waiting in the queue, choosing a place, making the sandbox, bringing the code, importing
-    it, running the handler.
+    Times are in milliseconds: waiting in the queue, choosing a place, making the sandbox, its network, bringing an
+    image, bringing the code, importing it, waiting until it takes invocations, running the handler.
     """
     query = urllib.parse.urlencode({**({"function": name} if name else {}), "limit": limit})
     with Client(url, token) as client:
@@ -72,7 +73,7 @@ def show(rows: list[dict[str, Any]], now: float, *, with_function: bool = False,
     screen = console(width=width)
     has_room = screen.width >= WIDE
     screen.print(table(rows, now, with_function=with_function, with_parts=has_room))
-    screen.print(legend())
+    screen.print(legend([split(row["timing"]) for row in rows]))
     if not has_room:
         screen.print(marked("[dim]The numbers of each part need a wider terminal, or --json.[/]"))
 
@@ -105,7 +106,7 @@ def table(rows: list[dict[str, Any]], now: float, *, with_function: bool, with_p
         columns.append(cells)
     columns[-2] = [_status(row) for row in rows]
     columns[-1] = [_start(row) for row in rows]
-    for part, colour in PARTS.items() if with_parts else ():
+    for part, colour in told(timings).items() if with_parts else ():
         columns.append([milliseconds(timing[part]) for timing in timings])
         column(part, columns[-1], header_style=f"bold {colour}", right=True)
     columns.append([milliseconds(row["total_ms"]) for row in rows])
@@ -134,11 +135,20 @@ def stacked(timing: dict[str, float], total_ms: float, width: int) -> Any:
     return text
 
 
-def legend() -> Any:
+def told(timings: list[dict[str, float]]) -> dict[str, str]:
+    """Of the parts those that have a column: what only some starts have, where one of these has it."""
+    return {
+        part: colour
+        for part, colour in PARTS.items()
+        if part not in SELDOM or any(timing[part] > 0 for timing in timings)
+    }  # fmt: skip
+
+
+def legend(timings: list[dict[str, float]]) -> Any:
     from rich.text import Text
 
     text = Text("ms; ", style="dim")
-    for part, colour in PARTS.items():
+    for part, colour in told(timings).items():
         text.append("━ ", style=colour)
         text.append(f"{part} ", style="dim")
     text.append("─ on the way", style="dim")

@@ -246,7 +246,7 @@ class GatewayCore:
         if clocks.first_byte is not None:
             self.deadlines.add(now, clocks.first_byte, inflight)
         if start is not WARM and start is not PREWARMED:  # it was made for this one
-            function.statistics.init.add((timing.sandbox + timing.code + timing.imports) / 1e3)
+            function.statistics.init.add(timing.making.whole / 1e3)
         if not function.is_idempotent:
             inflight.request = NO_REQUEST
         if inflight.more:

@@ -5,6 +5,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from msgspec import structs
+
 from attacca.errors import AttaccaError, QueueFull
 from attacca.gateway.core.deadlines import Clocks
 from attacca.gateway.core.slots import SandboxHandle, Slots
@@ -192,7 +194,6 @@ class Inflight:
 
     def call(self) -> Call:
         """What is remembered of it, once it is done."""
-        spent = self.timing
         return Call(
             id=self.id,
             function=self.function.name,
@@ -203,7 +204,7 @@ class Inflight:
             start=self.start,
             why=self.why,
             sandbox=self.sandbox,
-            timing=Timing(spent.queued, spent.placed, spent.sandbox, spent.code, spent.imports, self.run_ms),
+            timing=structs.replace(self.timing, run=self.run_ms),
             total_ms=self.total_ms,
             reasons=self._reasons(),
             worker=self.worker,

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from attacca.gateway.core.workers import WorkerHandle
 from attacca.model.endpoints import Endpoint
-from attacca.model.invocation import Timing
+from attacca.model.invocation import Timing, timed
 from attacca.policy.slots.types import Free
 
 Slotter = Callable[[], Free]  # what it makes chooses among those that have a free slot
@@ -108,7 +108,5 @@ class Slots(Generic[T]):
 def waited(waited_ms: float, made: Timing) -> Timing:
     """Of one that is the first in a new sandbox: what its making took is cut from the front where it came later; what
     is left went by until control had decided, and its order and its answer had come."""
-    imports = min(made.imports, waited_ms)
-    code = min(made.code, waited_ms - imports)
-    sandbox = min(made.sandbox, waited_ms - imports - code)
-    return Timing(0.0, waited_ms - imports - code - sandbox, sandbox, code, imports)
+    cut = made.making.within(waited_ms)
+    return timed(cut, 0.0, waited_ms - cut.whole)

@@ -8,7 +8,7 @@ import msgspec
 
 from attacca.errors import AttaccaError, BadResponse, MethodNotAllowed, QueueFull, Unauthorized, envelope
 from attacca.gateway.core.inflight import STATUS, Inflight
-from attacca.model.invocation import Failed, FunctionError, Ok, Outcome
+from attacca.model.invocation import Failed, FunctionError, Ok, Outcome, Timing
 
 Fields = list[tuple[bytes, bytes]]
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -146,17 +146,21 @@ def trace(taken: Inflight) -> Fields:
     spent = taken.timing
     if taken.start is None:
         return [*fields, (b"server-timing", b"queued;dur=%.3f, total;dur=%.3f" % (taken.total_ms, taken.total_ms))]
-    timing = b"queued;dur=%.3f, placed;dur=%.3f, sandbox;dur=%.3f, code;dur=%.3f, imports;dur=%.3f" % (
-        spent.queued,
-        spent.placed,
-        spent.sandbox,
-        spent.code,
-        spent.imports,
-    )
+    timing = b"queued;dur=%.3f, placed;dur=%.3f, " % (spent.queued, spent.placed) + made(spent)
     if taken.is_done:
         timing += b", run;dur=%.3f, total;dur=%.3f" % (taken.run_ms, taken.total_ms)
     sandbox = (b"x-attacca-sandbox", taken.sandbox.encode())
     return [*fields, (b"x-attacca-start", taken.start.encode()), sandbox, (b"server-timing", timing)]
+
+
+def made(spent: Timing) -> bytes:
+    """Of `server-timing`: sandbox, code and imports always, the other parts of a start where they took something."""
+    network, image, readiness = (
+        b"" if not took else b"%b;dur=%.3f" % (name, took)
+        for name, took in ((b"network", spent.network), (b"image", spent.image), (b"readiness", spent.readiness))
+    )
+    sandbox, code = b"sandbox;dur=%.3f" % spent.sandbox, b"code;dur=%.3f" % spent.code
+    return b", ".join(filter(None, (sandbox, network, image, code, b"imports;dur=%.3f" % spent.imports, readiness)))
 
 
 class Whole(msgspec.Struct, frozen=True):

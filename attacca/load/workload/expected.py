@@ -94,7 +94,8 @@ def _cold_ms(scenario: Scenario, target: Target) -> float:
     hardware = scenario.hardware
     if target.plan.cold is not None:
         return mean_ms(target.plan.cold)
-    return mean_ms(hardware.sandbox) + mean_ms(hardware.code) + mean_ms(hardware.imports)
+    more = [one for one in (hardware.wiring, hardware.readiness) if one]
+    return sum(map(mean_ms, (hardware.sandbox, hardware.code, hardware.imports, *more)))
 
 
 def _part(target: Target, many: float, total_ms: float, length_s: float) -> FunctionLoad:

@@ -257,6 +257,8 @@ class Hardware(Part, frozen=True, kw_only=True):
     store: Distribution = Distribution()  # control to the store, one way
     image_cache: bool = False
     fetch: Distribution = Distribution()  # of an image that is not cached
+    wiring: Distribution | UnsetType = UNSET  # of a new sandbox's network; unset: it takes no time
+    readiness: Distribution | UnsetType = UNSET  # until a new sandbox takes invocations; unset: the same
     memory_pressure: Share = 0.0  # slow-down of everything when memory is full
     power: Power | UnsetType = UNSET  # unset: energy is not spoken of, and the scenario has the hash that it had
 

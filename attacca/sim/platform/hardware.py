@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import Final
 
 from attacca.errors import BadConfig
-from attacca.load.workload.scenario import Accelerated, Accelerators, Hardware
+from attacca.load.workload.scenario import Accelerated, Accelerators, Distribution, Hardware
 from attacca.model.function import Artefact
-from attacca.model.invocation import Ok
+from attacca.model.invocation import Making, Ok
 from attacca.model.resources import Resources
 from attacca.sim.engine import Engine
 from attacca.sim.platform.cpu import Cores, Cpu, Shared, Unshared
@@ -48,6 +48,8 @@ class Chances:
         self.first = Duration(hardware.first, seed, "hardware/first")
         self.wakeup = Duration(hardware.wakeup, seed, "hardware/wakeup")
         self.fetch = Duration(hardware.fetch, seed, "hardware/fetch")
+        self.wiring = Duration(hardware.wiring or Distribution(), seed, "hardware/wiring")
+        self.readiness = Duration(hardware.readiness or Distribution(), seed, "hardware/readiness")
         self.colds = colds  # by function: the whole of its cold start, where it has its own
         self.all_compute = all_compute
         self.on_devices = OnDevices(seed, accelerated or {})
@@ -240,7 +242,7 @@ class SharedMachine:
         instance.steps = steps = self._steps(instance)
         if self.devices is not None and instance.revision.settings.gpu:
             more_s = self._chances.on_devices.start_s(instance.revision.function)
-            instance.steps = steps = Steps(steps.sandbox, steps.code, steps.imports + more_s)
+            instance.steps = steps = steps._replace(imports=steps.imports + more_s)
         if self._starts_compute:
             instance.ticket = self.cpu.begin(steps.total, self._made, instance)
         else:
@@ -262,24 +264,22 @@ class SharedMachine:
         if instance.template is not None:
             return Steps(chances.template.at(number) * slowed)
         own = chances.colds.get(function)
-        sandbox_s = chances.sandbox.at(number)
-        code_s = chances.code.at(number)
+        image_s = 0.0
         if self._images is None or instance.revision.artefact not in self._images:
-            code_s += chances.fetch.at(number)
+            image_s = chances.fetch.at(number)
             if self._images is not None:
                 self._images[instance.revision.artefact] = None
-        if own is not None:
-            total_s = own.at(number)
-            sandbox_s = min(sandbox_s, total_s)
-            code_s = min(code_s, total_s - sandbox_s)
-            return Steps(sandbox_s * slowed, code_s * slowed, (total_s - sandbox_s - code_s) * slowed)
-        return Steps(sandbox_s * slowed, code_s * slowed, chances.imports.at(number) * slowed)
+        steps = Steps(
+            chances.sandbox.at(number), chances.wiring.at(number), image_s, chances.code.at(number),
+            0.0 if own is not None else chances.imports.at(number), chances.readiness.at(number),
+        )  # fmt: skip
+        return (steps if own is None else steps.within(own.at(number))).longer(slowed)
 
     def _made(self, instance: Instance) -> None:
         """Whoever shares cores took longer than planned: all of its steps in proportion."""
         took_s, steps = self._engine.now - instance.made_at, instance.steps
         longer = took_s / steps.total * 1e3 if steps.total > 0 else 0.0
-        self._runtime.made(instance, (steps.sandbox * longer, steps.code * longer, steps.imports * longer))
+        self._runtime.made(instance, Making(*steps.longer(longer)))
 
     def _slowed(self) -> float:
         """By how much the memory in use slows down what begins now: not at all up to half, fully when it is full."""

@@ -74,7 +74,7 @@ class Ledger:
         if said is not None:
             timing = said.timing if flight.timing is None else flight.timing
             deq = flight.enq + timing.queued / 1e3
-            made_s = (timing.sandbox + timing.code + timing.imports) / 1e3
+            made_s = timing.making.whole / 1e3
             if made_s:
                 cold_begin, ready = flight.handed - made_s, flight.handed
             if flight.exec_end >= 0.0:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from attacca.errors import AttaccaError
 from attacca.model.function import Revision
-from attacca.model.invocation import Failed, Timing
+from attacca.model.invocation import Failed, timed
 from attacca.model.messages import Check, Checked, Send
 from attacca.model.resources import KINDS, Resources, amount
 from attacca.worker.config import WorkerConfig
@@ -95,10 +95,9 @@ class Checks:
 
     def ready(self, now: float, template: Template, event: TemplateReady, out: list[Command]) -> None:
         asked = self.making.pop(template.id)
-        timing = Timing(sandbox=event.sandbox_ms, code=event.code_ms, imports=event.imports_ms)
         found = replace(asked.revision, handler=event.handler, signature=event.signature, event=event.event)
         notes = event.notes if not event.unfit else (*event.notes, f"{event.unfit}: {COLD}")
-        out.append(Send(asked.peer, Checked(asked.id, found, None, event.logs, timing, notes)))
+        out.append(Send(asked.peer, Checked(asked.id, found, None, event.logs, timed(event.made), notes)))
         if self._config.templates:
             self._timers.set((Timer.KEPT, template.id), now + self._config.template_kept_s)
         else:

@@ -7,6 +7,8 @@ Each handles one event at a time, in the order in which they came (`exchange`). 
 resources as all others do.
 """
 
+from msgspec import structs
+
 from attacca.kernel.chance import Chance
 from attacca.kernel.ids import Ids
 from attacca.model.events import (
@@ -30,7 +32,7 @@ from attacca.model.events import (
 )
 from attacca.model.events import Instances as Told
 from attacca.model.function import PythonDirectory
-from attacca.model.invocation import Failed, Ok, Outcome, Timing
+from attacca.model.invocation import Failed, Ok, Outcome, timed
 from attacca.model.messages import Logged, Send
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import inheriting, syncs
@@ -249,11 +251,10 @@ class Instances:
         instance = self.by_id[sandbox.id]
         if not self._pool.ready(now, sandbox):
             return
-        queued_ms = (now - instance.since) * 1e3 - ready.sandbox_ms - ready.code_ms - ready.imports_ms
-        instance.timing = Timing(max(queued_ms, 0.0), 0.0, ready.sandbox_ms, ready.code_ms, ready.imports_ms)
+        made_ms = ready.made.whole
+        instance.timing = timed(ready.made, max((now - instance.since) * 1e3 - made_ms, 0.0))
         if self.telemetry is not None:
-            made_s = (ready.sandbox_ms + ready.code_ms + ready.imports_ms) / 1e3
-            self.telemetry.instantiated(now, instance, made_s, out)
+            self.telemetry.instantiated(now, instance, made_ms / 1e3, out)
         if instance.start.is_standby:
             instance.stage = Stage.STANDBY
             out.append(Send(self.control, InstanceUp(self._worker, instance.id, instance.timing, is_standby=True)))
@@ -309,8 +310,7 @@ class Instances:
             self._kill(now, instance, out)
             return
         instance.stage = Stage.UP
-        timing = instance.timing
-        took = Timing(timing.queued, timing.placed, timing.sandbox, timing.code, timing.imports, run_ms)
+        took = structs.replace(instance.timing, run=run_ms)
         out.append(Send(self.control, InstanceUp(self._worker, instance.id, took)))
         self._templates.want(now, instance.state, out)
         self._next(instance, out)

@@ -24,7 +24,7 @@ from attacca.model.endpoints import (
     StartSandbox,
     StopSandbox,
 )
-from attacca.model.invocation import Failed, Ok, Outcome, Start, Timing
+from attacca.model.invocation import Failed, Ok, Outcome, Start, Timing, timed
 from attacca.model.messages import Dispatch, Ended, Send, Started
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.catalogue import Catalogue
@@ -158,7 +158,7 @@ class Orders:
     def ready(self, now: float, sandbox: Sandbox, ready: SandboxReady, out: list[Command]) -> None:
         queued = self._waited_ms.pop(sandbox.id, 0.0)
         if self._pool.ready(now, sandbox):
-            self.up[sandbox.id] = Timing(queued, 0.0, ready.sandbox_ms, ready.code_ms, ready.imports_ms)
+            self.up[sandbox.id] = timed(ready.made, queued)
             self._say_up(sandbox.id, out)
 
     def ended(self, sandbox: Sandbox, error: Failed, out: list[Command]) -> None:

@@ -1,6 +1,6 @@
 """Why an invocation had its turn when it had it, in words and in milliseconds, for those who look at it afterwards."""
 
-from attacca.model.invocation import Timing
+from attacca.model.invocation import Timing, timed
 from attacca.worker.core.phases import WaitedFor
 from attacca.worker.core.reports import SandboxReady
 from attacca.worker.core.state import QueuedInvocation, RevisionState, Sandbox
@@ -26,11 +26,8 @@ def waited(now: float, item: QueuedInvocation, sandbox: Sandbox, ready: SandboxR
     """Who came when the start was under way has waited for its end only: its times are cut from the front."""
     queued = (item.popped - item.arrived) * 1000
     if item.popped <= sandbox.made_at:
-        return Timing(queued, 0.0, ready.sandbox_ms, ready.code_ms, ready.imports_ms)
-    left = (now - item.popped) * 1000
-    imports = min(ready.imports_ms, left)
-    code = min(ready.code_ms, left - imports)
-    return Timing(queued, 0.0, min(ready.sandbox_ms, left - imports - code), code, imports)
+        return timed(ready.made, queued)
+    return timed(ready.made.within((now - item.popped) * 1000), queued)
 
 
 def start(state: RevisionState, now: float, *, templates: bool) -> str:

@@ -5,22 +5,20 @@ from collections.abc import Callable
 import msgspec
 
 from attacca.model.function import EventShape, Signature
-from attacca.model.invocation import Outcome
+from attacca.model.invocation import Making, Outcome
 from attacca.model.messages import Logged
 
 # What a runtime reports. Every order ends in exactly one of its reports, also when its process dies.
 
 
 class TemplateReady(msgspec.Struct, frozen=True):
-    """The code is imported. `handler`, `signature` and `event` are what was found in it. Times in ms."""
+    """The code is imported. `handler`, `signature` and `event` are what was found in it."""
 
     template: str
     handler: str
     signature: Signature
     memory_mb: int  # what the paused template holds
-    sandbox_ms: float
-    code_ms: float
-    imports_ms: float
+    made: Making
     event: EventShape = EventShape.PLAIN
     logs: str = ""  # what the import printed
     unfit: str = ""  # why nothing can be forked from it, although the code was imported; it should be dropped
@@ -46,12 +44,10 @@ class TemplateGone(msgspec.Struct, frozen=True):
 
 
 class SandboxReady(msgspec.Struct, frozen=True, gc=False):
-    """It can take invocations. Times in ms."""
+    """It can take invocations."""
 
     sandbox: str
-    sandbox_ms: float
-    code_ms: float
-    imports_ms: float
+    made: Making
 
 
 class SandboxFailed(msgspec.Struct, frozen=True):

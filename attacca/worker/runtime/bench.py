@@ -4,6 +4,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 
+import msgspec
+
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation, Ok, Request
 from attacca.model.messages import Logged
@@ -65,8 +67,9 @@ class Witness:
         assert not self.is_telling, f"inside the call that ordered it: {report}"
         assert not self.is_closed, f"after it was closed: {report}"
         match report:
-            case SandboxReady(sandbox=name) | TemplateReady(template=name):
+            case SandboxReady(sandbox=name, made=made) | TemplateReady(template=name, made=made):
                 self._moves(name, "ordered", "ready", report)
+                assert min(msgspec.structs.astuple(made)) >= 0, f"a part took less than nothing: {report}"
             case SandboxFailed(sandbox=name) | TemplateFailed(template=name):
                 self._moves(name, "ordered", "ended", report)
             case SandboxGone(sandbox=name) | TemplateGone(template=name):

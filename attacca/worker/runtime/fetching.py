@@ -7,7 +7,8 @@ import msgspec
 
 from attacca.errors import StartFailed
 from attacca.kernel.clock import Clock
-from attacca.model.function import Revision
+from attacca.model.function import Image, Revision
+from attacca.model.invocation import Making
 from attacca.worker.core.reports import (
     Report,
     SandboxFailed,
@@ -24,12 +25,12 @@ from attacca.worker.runtime.unforeseen import failure
 
 class Fetching(Around):
     """It is a `types.Runtime`. `held`: the digests of what the worker has sandboxes and templates of. How long the
-    code took to come is part of the start's `code` time."""
+    code took to come is part of the start's `code` time, and of an image, of its `image` time."""
 
     def __init__(self, inner: Runtime, supplies: Supplies, clock: Clock, held: Callable[[], Collection[str]]) -> None:
         self._inner, self._supplies, self._clock, self._held = inner, supplies, clock, held
         self._waiting: dict[str, tuple[Revision, asyncio.Task[None]]] = {}  # starts whose code has not come
-        self._came_ms: dict[str, float] = {}  # of starts whose code has just come
+        self._came: dict[str, Making] = {}  # of starts whose code has just come: how long that took
         self._sink: Sink
 
     def __repr__(self) -> str:
@@ -92,7 +93,8 @@ class Fetching(Around):
             self._sink(failed(why.code, why.message, why.hint))
         else:
             del self._waiting[name]
-            self._came_ms[name] = (self._clock.now() - since) * 1e3
+            came_ms = (self._clock.now() - since) * 1e3
+            self._came[name] = Making(image=came_ms) if isinstance(revision.artefact, Image) else Making(code=came_ms)
             self._supplies.use(revision)
             begin()
 
@@ -106,7 +108,7 @@ class Fetching(Around):
         return digests(revision for revision, _ in self._waiting.values()).union(self._held())
 
     def _report(self, report: Report) -> None:
-        if self._came_ms and isinstance(report, SandboxReady | SandboxFailed | TemplateReady | TemplateFailed):
+        if self._came and isinstance(report, SandboxReady | SandboxFailed | TemplateReady | TemplateFailed):
             report = self._with_code(report)
         self._sink(report)
 
@@ -114,9 +116,7 @@ class Fetching(Around):
         self, report: SandboxReady | SandboxFailed | TemplateReady | TemplateFailed
     ) -> SandboxReady | SandboxFailed | TemplateReady | TemplateFailed:
         name = report.sandbox if isinstance(report, SandboxReady | SandboxFailed) else report.template
-        came_ms = self._came_ms.pop(name, 0.0)
-        if isinstance(report, SandboxReady):
-            return msgspec.structs.replace(report, code_ms=report.code_ms + came_ms)
-        if isinstance(report, TemplateReady):
-            return msgspec.structs.replace(report, code_ms=report.code_ms + came_ms)
-        return report
+        came = self._came.pop(name, None)
+        if came is None or isinstance(report, SandboxFailed | TemplateFailed):
+            return report
+        return msgspec.structs.replace(report, made=report.made.after(came))

@@ -12,7 +12,7 @@ import msgspec
 
 from attacca.kernel.clock import Clock
 from attacca.model.function import Revision
-from attacca.model.invocation import Invocation, Ok, Outcome
+from attacca.model.invocation import Invocation, Making, Ok, Outcome
 from attacca.model.messages import Logged
 from attacca.worker.core.events import Listen, Respond
 from attacca.worker.core.reports import RunBody, RunHead
@@ -108,14 +108,14 @@ class ScriptedMachine:
         template = self._runtime.instances.get(instance.template or "")
         assert template is None or (template.is_ready and not template.is_told_to_end), f"{template} cannot be forked"
         times = self.times
-        steps_ms = (times.sandbox_ms, times.code_ms, times.imports_ms)
+        made = Making(times.sandbox_ms, code=times.code_ms, imports=times.imports_ms)
         if instance.template is not None:
-            steps_ms = (times.fork_ms, 0.0, 0.0)
-        self._later(sum(steps_ms), partial(self._made, instance, steps_ms))
+            made = Making(times.fork_ms)
+        self._later(made.whole, partial(self._made, instance, made))
 
-    def _made(self, instance: Instance, steps_ms: tuple[float, float, float]) -> None:
+    def _made(self, instance: Instance, made: Making) -> None:
         if self._runtime.instances.get(instance.id) is instance:
-            self._runtime.made(instance, steps_ms)
+            self._runtime.made(instance, made)
 
     def abandon(self, instance: Instance) -> None: ...
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from attacca.model.function import Revision, Signature
-from attacca.model.invocation import Failed, Invocation, Outcome, Request
+from attacca.model.invocation import Failed, Invocation, Making, Outcome, Request
 from attacca.model.resources import NOTHING, Resources
 from attacca.worker.core.events import Deliver, Listen, OfEvent, Respond
 from attacca.worker.core.reports import (
@@ -29,15 +29,30 @@ GIVEN_UP = Failed("cancelled", "it was given up")
 
 
 class Steps(NamedTuple):
-    """What a start takes, in seconds."""
+    """What a start takes, in seconds; a `Making`'s parts."""
 
     sandbox: float
+    network: float = 0.0
+    image: float = 0.0
     code: float = 0.0
     imports: float = 0.0
+    readiness: float = 0.0
 
     @property
     def total(self) -> float:
-        return self.sandbox + self.code + self.imports
+        return self.sandbox + self.network + self.image + self.code + self.imports + self.readiness
+
+    def longer(self, factor: float) -> "Steps":
+        return Steps(*(one * factor for one in self))
+
+    def within(self, total: float) -> "Steps":
+        """Of one that takes so long in all: `imports` are what the others leave of it."""
+        left, parts = total, []
+        for one in (self.sandbox, self.network, self.image, self.code, self.readiness):
+            parts.append(min(one, left))
+            left -= parts[-1]
+        sandbox, network, image, code, readiness = parts
+        return Steps(sandbox, network, image, code, left, readiness)
 
 
 class StartFault(NamedTuple):
@@ -268,7 +283,7 @@ class SimulatedRuntime:
 
     # What its machine says.
 
-    def made(self, instance: Instance, steps_ms: tuple[float, float, float]) -> None:
+    def made(self, instance: Instance, made: Making) -> None:
         fault = self.machine.fault(instance)
         if instance.template is not None and instance.template not in self.instances:
             fault = StartFault("sandbox_lost", "its template died")
@@ -283,9 +298,9 @@ class SimulatedRuntime:
             instance.resources = kept
             self.held += kept
             handler = instance.revision.handler or "main:handler"
-            self._report(TemplateReady(instance.id, handler, Signature.EVENT_CONTEXT, kept.memory_mb, *steps_ms))
+            self._report(TemplateReady(instance.id, handler, Signature.EVENT_CONTEXT, kept.memory_mb, made))
         else:
-            self._report(SandboxReady(instance.id, *steps_ms))
+            self._report(SandboxReady(instance.id, made))
 
     def ran(self, job: Job, outcome: Outcome, run_ms: float) -> None:
         instance = job.instance

@@ -14,7 +14,7 @@ from attacca.errors import AttaccaError, Cancelled, FunctionFailed, Internal, Ti
 from attacca.kernel.clock import Clock
 from attacca.model.events import Delivery, EventKind, ReplyKind
 from attacca.model.function import ResourceClass, Revision
-from attacca.model.invocation import Failed, Invocation, Ok, Outcome
+from attacca.model.invocation import Failed, Invocation, Making, Ok, Outcome
 from attacca.worker.core.events import Deliver, OfEvent, Respond
 from attacca.worker.core.reports import (
     EventAsked,
@@ -89,7 +89,7 @@ class ResourceRuntime:
             self._sink(SandboxFailed(sandbox, "bad_function", f"{error.message} ({error.hint})"))
             return
         self._places[sandbox] = Place(resource, revision.settings.timeout_s)
-        self._sink(SandboxReady(sandbox, 0.0, 0.0, 0.0))
+        self._sink(SandboxReady(sandbox, Making()))
 
     def kill(self, sandbox: str) -> None:
         place = self._places.pop(sandbox, None)

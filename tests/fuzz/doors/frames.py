@@ -6,6 +6,8 @@ import os
 from collections import Counter
 from random import Random
 
+import msgspec
+
 from attacca.guest import channel as wire
 from attacca.guest.channel import FIELDS_MOST
 from attacca.guest.link import LAST_FRAMES, LAST_READS, STALL_S
@@ -231,7 +233,7 @@ def coherent(reports: list[Report], runs: list[str]) -> None:
                 assert 0 <= one.run_ms < FOREVER_MS, "a time that cannot be"
                 sensible(one.outcome)
             case SandboxReady():
-                spent = (one.sandbox_ms, one.code_ms, one.imports_ms)
+                spent = msgspec.structs.astuple(one.made)
                 assert all(math.isfinite(value) and 0 <= value < FOREVER_MS for value in spent), "a time that cannot be"
             case Logged():
                 assert len(one.stream) <= STREAM_MOST, "a stream with an endless name"

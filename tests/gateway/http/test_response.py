@@ -133,6 +133,15 @@ def test_where_the_time_went() -> None:
     }
 
 
+def test_parts_of_a_start_that_only_some_have_stand_where_they_pass() -> None:
+    spent = Timing(sandbox=2.0, network=0.5, image=8.0, code=0.25, imports=30, readiness=1.5)
+    assert response.made(spent) == (
+        b"sandbox;dur=2.000, network;dur=0.500, image;dur=8.000, code;dur=0.250, imports;dur=30.000, "
+        b"readiness;dur=1.500"
+    )
+    assert response.made(Timing(image=8.0)) == b"sandbox;dur=0.000, image;dur=8.000, code;dur=0.000, imports;dur=0.000"
+
+
 def test_content_types_are_remembered_only_when_harmless() -> None:
     assert response.content_type("a/b") == b"a/b"
     for _ in range(2):

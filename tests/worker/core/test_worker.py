@@ -3,7 +3,7 @@
 import pytest
 
 from attacca.errors import IllegalTransition
-from attacca.model.invocation import Failed, Invocation, Ok, Request, Start
+from attacca.model.invocation import Failed, Invocation, Making, Ok, Request, Start
 from attacca.model.messages import Dispatch, Ended, Resting, Send, Started, WatchIdle
 from attacca.policy.keepalive.hybrid_histogram import HybridHistogram
 from attacca.worker.config import WorkerConfig
@@ -114,7 +114,7 @@ def test_reports_about_what_was_killed_are_ignored_but_not_about_what_never_was(
     with pytest.raises(IllegalTransition):
         stage.tell(SandboxGone(sandbox, "sandbox_lost", "again"))
     with pytest.raises(IllegalTransition):
-        stage.tell(SandboxReady("never-was", 1, 1, 1))
+        stage.tell(SandboxReady("never-was", Making()))
     with pytest.raises(IllegalTransition):
         stage.tell(TemplateGone("never-was", "again"))
 

@@ -8,7 +8,7 @@ import pytest
 
 from attacca.kernel.clock import SystemClock
 from attacca.model.function import Network, PythonDirectory, Revision, Signature
-from attacca.model.invocation import FunctionError, Invocation, Ok
+from attacca.model.invocation import FunctionError, Invocation, Making, Ok
 from attacca.worker.core.reports import Report, RunEnded, SandboxGone, SandboxReady, Sink
 from attacca.worker.runtime.bench import Bench, Witness
 from attacca.worker.runtime.conformance import NEEDS, Doing, check_runtime
@@ -149,7 +149,7 @@ def test_bench_and_witness_say_how_they_are() -> None:
     assert repr(bench) == "<Bench 0 ordered, <Witness 0 heard, 0 ready, 0 running>>"
     witness = Witness()
     witness.ordered("s1")
-    witness.hear(SandboxReady("s1", 0.0, 0.0, 0.0))
+    witness.hear(SandboxReady("s1", Making()))
     witness.began("s1", "i1")
     assert repr(witness) == "<Witness 1 heard, 1 ready, 1 running>"
     witness.hear(SandboxGone("s2", "sandbox_lost", ""))

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from attacca.kernel.clock import ManualClock, SystemClock
-from attacca.model.invocation import Invocation, Ok, Request
+from attacca.model.invocation import Invocation, Making, Ok, Request
 from attacca.worker.core.reports import (
     Report,
     RunEnded,
@@ -17,7 +17,7 @@ from attacca.worker.core.reports import (
     TemplateReady,
 )
 from attacca.worker.runtime.scripted import Fault, ScriptedMachine, Times
-from attacca.worker.runtime.simulated import SimulatedRuntime
+from attacca.worker.runtime.simulated import SimulatedRuntime, Steps
 from attacca.worker.runtime.types import Runtime
 from tests.worker.stage import revision
 
@@ -177,3 +177,11 @@ def test_who_is_stuck_goes_on_when_it_is_loosened() -> None:
     ear.runtime.loosen(stuck)
     ear.runtime.loosen(stuck)
     assert ear.listen() == [RunEnded]
+
+
+def test_of_a_start_of_known_length_imports_are_the_rest() -> None:
+    steps = Steps(5.0, 1.0, 2.0, 1.0, 0.0, 3.0)
+    assert steps.within(20.0) == Steps(5.0, 1.0, 2.0, 1.0, 8.0, 3.0)
+    assert steps.within(7.0) == Steps(5.0, 1.0, 1.0, 0.0, 0.0, 0.0)
+    assert steps.longer(2.0).total == 2 * steps.total == 24.0
+    assert Steps._fields == Making.__struct_fields__

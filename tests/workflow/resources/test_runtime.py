@@ -12,7 +12,7 @@ from attacca.errors import BadConfig, StateUnavailable
 from attacca.kernel.clock import ManualClock
 from attacca.model.events import Delivery, EventKind
 from attacca.model.function import ResourceClass, Signature
-from attacca.model.invocation import Failed, Ok
+from attacca.model.invocation import Failed, Making, Ok
 from attacca.worker.core.events import Deliver
 from attacca.worker.core.reports import Report, RunEnded, SandboxFailed, SandboxGone, SandboxReady
 from attacca.workflow.resources.file_log import FileLog
@@ -53,7 +53,7 @@ def play(directory: Path, story: Any) -> None:
 def test_a_file_log_has_a_line_for_each_event(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
         bench.runtime.make_sandbox("r", resource("file-log", filename="sub/my.log"), None)
-        assert await bench.reports.get() == SandboxReady("r", 0.0, 0.0, 0.0)
+        assert await bench.reports.get() == SandboxReady("r", Making())
         for kind, data in ((EventKind.INIT, b""), (EventKind.CAST, b"one"), (EventKind.CALL, b"two")):
             ended = await bench.handle(kind, data)
             status = 200 if kind is EventKind.CALL else 204

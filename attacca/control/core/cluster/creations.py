@@ -13,7 +13,7 @@ class Creation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One, whether it came about or not. `at` on control's clock; times in ms, in the order in which they pass.
 
     decision: from the demand until a worker was chosen. order: on the way there and back. room: until the worker had
-    room. sandbox, code, imports: as in an invocation's timing. propagation: from then on until the last gateway apart
+    room. sandbox to readiness: as in an invocation's timing. propagation: from then on until the last gateway apart
     had said that it sends to it; None: it has not, or there is no sandbox.
     """
 
@@ -28,8 +28,11 @@ class Creation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     order: float = 0.0
     room: float = 0.0
     sandbox_ms: float = 0.0
+    network: float = 0.0
+    image: float = 0.0
     code: float = 0.0
     imports: float = 0.0
+    readiness: float = 0.0
     propagation: float | None = None
 
 

@@ -216,7 +216,7 @@ def slow_s(function: ScaledFunction) -> float:
 
 def _creation(now: float, instance: Instance, outcome: str, timing: Timing, propagation: float | None) -> Creation:
     spent_ms = (now - instance.ordered_at) * 1e3
-    on_worker = timing.queued + timing.sandbox + timing.code + timing.imports
+    on_worker = timing.queued + timing.making.whole
     return Creation(
         at=now,
         function=instance.function.name,
@@ -229,7 +229,10 @@ def _creation(now: float, instance: Instance, outcome: str, timing: Timing, prop
         order=max(0.0, spent_ms - on_worker),
         room=timing.queued,
         sandbox_ms=timing.sandbox,
+        network=timing.network,
+        image=timing.image,
         code=timing.code,
         imports=timing.imports,
+        readiness=timing.readiness,
         propagation=propagation,
     )

@@ -6,7 +6,8 @@ import { ago, clock, joules, ms, msParts, when } from "../format.js";
 
 const PARTS = [
   ["queued", "waited for its turn", "waits"], ["placed", "where it runs was decided", "waits"], ["sandbox", "a sandbox was made", "makes"],
-  ["code", "the code was brought into it", "makes"], ["imports", "the code was imported", "makes"], ["run", "the handler ran", ""],
+  ["network", "its network was made", "makes"], ["image", "its image was brought", "makes"], ["code", "the code was brought into it", "makes"],
+  ["imports", "the code was imported", "makes"], ["readiness", "it began to take invocations", "makes"], ["run", "the handler ran", ""],
 ];
 const LINES_READ = 20000;
 

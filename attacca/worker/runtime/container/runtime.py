@@ -11,7 +11,7 @@ from attacca.errors import AttaccaError, BadFunction, StartFailed
 from attacca.kernel.clock import Clock
 from attacca.model.function import HANDLER_MOST, Network, Revision, Settings
 from attacca.model.image import Contract, UnpackedImage
-from attacca.model.invocation import Invocation
+from attacca.model.invocation import Invocation, Making
 from attacca.worker.core.events import OfEvent
 from attacca.worker.core.reports import (
     SandboxFailed,
@@ -181,7 +181,8 @@ class ContainerRuntime:
         keeping = await self._keeper()
         began = self._clock.now()
         image = await self._images.rootfs(*revision.artefact.digests)
-        container.code_ms = (self._clock.now() - began) * 1e3
+        unpacked = self._clock.now()
+        container.image_ms = (unpacked - began) * 1e3
         contract = container.contract = image.config.contract
         config = contracts.configured(image.config, contract)
         container.program, container.most = named(config.command), self._shared.max_response_mb << 20
@@ -197,6 +198,7 @@ class ContainerRuntime:
                 container.network, container.line = await self._outlets.take(settings, container.told)
             else:
                 container.network = await self._networks.take()
+        container.network_ms = (self._clock.now() - unpacked) * 1e3
         await container.listen()
         address = {} if container.api is None else {"AWS_LAMBDA_RUNTIME_API": container.api.address}
         besides = contracts.variables(contract, config, revision, container.port)
@@ -263,17 +265,18 @@ class ContainerRuntime:
         program_ms = (
             (now - container.started_at) * 1e3 if container.started_at else 0.0
         )  # it was quicker than its engine
-        made_ms = max((now - container.ordered_at) * 1e3 - program_ms - container.code_ms, 0.0)
+        whole = Making((now - container.ordered_at) * 1e3)
+        made = whole.knowing(network=container.network_ms, image=container.image_ms, readiness=program_ms)
         if container.is_template:
             settings, found = container.revision.settings, container.signature
             self._sink(
                 TemplateReady(
                     container.name, settings.handler or container.program, found, settings.memory_mb,
-                    made_ms, container.code_ms, program_ms, contracts.event(found, settings.event), unfit=UNFIT,
+                    made, contracts.event(found, settings.event), unfit=UNFIT,
                 )
             )  # fmt: skip
         else:
-            self._sink(SandboxReady(container.name, made_ms, container.code_ms, program_ms))
+            self._sink(SandboxReady(container.name, made))
             container.rest()
 
     # ends

@@ -60,7 +60,7 @@ class Container:
         self.line: Cable | None = None  # out of it
         self.port, self.program = 0, ""
         self.task: asyncio.Task[None] | None = None  # that makes it
-        self.ordered_at, self.started_at, self.code_ms = clock.now(), 0.0, 0.0
+        self.ordered_at, self.started_at, self.image_ms, self.network_ms = clock.now(), 0.0, 0.0, 0.0
         self.contract: Contract | None = None  # None: whichever it begins
         self.most = 0  # bytes of an answer that comes in one piece
         self.api: LambdaApi | None = None

@@ -25,6 +25,8 @@ class Housed:
 
     def __init__(self, vm: Vm, revision: Revision, resting: Sleeping, ordered_at: float) -> None:
         self.vm, self.revision, self.resting, self.ordered_at = vm, revision, resting, ordered_at
+        self.image_ms = 0.0  # until what it is made from was there
+        self.woken_at = 0.0  # from here on it has only to say that it is ready
         self.sandbox: SandboxProcess | None = None
         self.task: asyncio.Task[None] | None = None
         self.timer: asyncio.TimerHandle | None = None

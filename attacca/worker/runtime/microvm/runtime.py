@@ -226,7 +226,7 @@ class MicroVmRuntime:
             raise BadFunction(f'a micro-VM cannot have network = "{settings.network}"', OWN_NETWORK)
         if settings.gpu:
             raise BadFunction("a micro-VM has no accelerators", 'leave out gpu, or write runtime = "process"')
-        common, disks = await self._machines.common(), await self._machines.disks(artefact)
+        began, common, disks = self._clock.now(), await self._machines.common(), await self._machines.disks(artefact)
         size = MachineSize(settings.memory_mb + GUEST_MB, math.ceil(settings.cpus or 1.0))
         one.vm.group = await asyncio.to_thread(self._group, size.memory_mb, settings.cpus)
         if parent is None:
@@ -239,6 +239,7 @@ class MicroVmRuntime:
             memory, saved = parent.memory, SavedMachine(BY_MEMORY, Path(f"/proc/self/fd/{parent.state.fileno()}"))
         if one.is_template:
             one.state = await asyncio.to_thread(self._machines.blank)
+        one.image_ms = (self._clock.now() - began) * 1e3
         if one.is_doomed:
             return
         with OpenFiles() as opened:
@@ -314,7 +315,7 @@ class MicroVmRuntime:
 
     def _wake(self, one: Housed, kind: int = wire.GO) -> None:
         """From here on it is one of a kind, or goes on."""
-        is_first, one.phase = one.phase is Progress.IMPORTING, Progress.SERVING
+        is_first, one.phase, one.woken_at = one.phase is Progress.IMPORTING, Progress.SERVING, self._clock.now()
         one.vm.say(kind, json.dumps(self._words(is_first=is_first)).encode())
 
     def _words(self, *, is_first: bool) -> Wake:
@@ -327,11 +328,11 @@ class MicroVmRuntime:
         one.is_ready = True
         one.cancel_timer()
         one.vm.process.kill("its memory is saved")
-        made_ms = (self._clock.now() - one.ordered_at) * 1e3 - found.code_ms - found.imports_ms
+        made = untrusted.making(found, (self._clock.now() - one.ordered_at) * 1e3).knowing(image=one.image_ms)
         self._sink(
             TemplateReady(
                 one.name, found.handler, found.signature, os.fstat(memory.fileno()).st_blocks * 512 // (1 << 20) + 1,
-                max(made_ms, 0.0), found.code_ms, found.imports_ms, found.event, found.logs, notes=found.notes,
+                made, found.event, found.logs, notes=found.notes,
             )
         )  # fmt: skip
 
@@ -341,6 +342,9 @@ class MicroVmRuntime:
             one.is_ready = True
             one.cancel_timer()
             one.resting.end()
+            answered_ms = (self._clock.now() - one.woken_at) * 1e3
+            made = report.made.knowing(image=one.image_ms, readiness=answered_ms)
+            report = msgspec.structs.replace(report, made=made)
         elif isinstance(report, RunEnded) and (one := self._housed.get(report.sandbox)) is not None:
             one.resting.end()
         self._sink(report)

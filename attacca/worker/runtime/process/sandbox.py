@@ -62,6 +62,7 @@ class SandboxProcess:
         self.process: ChildProcess
         self.is_ready = self.is_placed = self.is_forked = False
         self.plug: Plug | None = None
+        self._plugged_at = self._plugged_ms = 0.0
         self.failure: SandboxFailed | None = None
         self.timer: asyncio.TimerHandle | None = None
         self._largest = options.max_response_mb << 20
@@ -109,10 +110,12 @@ class SandboxProcess:
         if self.plug is None:
             self._go()
         elif (self.is_placed or self.is_forked) and self.process.is_born:
-            plug, self.plug = self.plug, None
+            plug, self.plug, self._plugged_at = self.plug, None, self._clock.now()
             plug(self.process.pid, self._go)
 
     def _go(self) -> None:
+        if self._plugged_at:
+            self._plugged_ms = (self._clock.now() - self._plugged_at) * 1e3
         self._link.send(wire.HEAD.pack(0, wire.GO, 0))
 
     def _on_placed(self, _number: int, _payload: bytes) -> None:
@@ -242,11 +245,8 @@ class SandboxProcess:
         if self.timer is not None:
             self.timer.cancel()
         self.is_ready = True
-        whole = (
-            self._clock.now() - self._ordered
-        ) * 1e3  # with what it cannot see itself: the order, the fork, the wait
-        made = max(whole - times.code_ms - times.imports_ms, 0.0)
-        self._sink(SandboxReady(self.name, made, times.code_ms, times.imports_ms))
+        made = untrusted.making(times, (self._clock.now() - self._ordered) * 1e3)
+        self._sink(SandboxReady(self.name, made.knowing(network=self._plugged_ms)))
 
     def _on_failed(self, _number: int, payload: bytes) -> None:
         told = untrusted.not_imported(payload)

@@ -12,6 +12,7 @@ import msgspec
 from attacca.guest import channel as wire
 from attacca.guest.channel import FIELDS_MOST, HEAD_BYTES
 from attacca.model.function import EventShape, Signature
+from attacca.model.invocation import Making
 
 NONSENSE = (
     LookupError,
@@ -41,6 +42,8 @@ class Ready(msgspec.Struct, frozen=True):
     sandbox_ms: Milliseconds
     code_ms: Milliseconds
     imports_ms: Milliseconds
+    network_ms: Milliseconds = 0.0
+    readiness_ms: Milliseconds = 0.0
 
 
 class Imported(msgspec.Struct, frozen=True):
@@ -56,6 +59,18 @@ class Imported(msgspec.Struct, frozen=True):
     unfit: Short = ""
     notes: Annotated[tuple[Short, ...], msgspec.Meta(max_length=NOTES_MOST)] = ()
     logs: Text = ""
+    network_ms: Milliseconds = 0.0
+    readiness_ms: Milliseconds = 0.0
+
+
+def parts(told: Ready | Imported) -> Making:
+    return Making(told.sandbox_ms, told.network_ms, 0.0, told.code_ms, told.imports_ms, told.readiness_ms)
+
+
+def making(told: Ready | Imported, whole_ms: float) -> Making:
+    """With what it cannot see itself: the order, the fork, the wait."""
+    seen = parts(told)
+    return msgspec.structs.replace(seen, sandbox=max(whole_ms - seen.whole + seen.sandbox, 0.0))
 
 
 class NotImported(msgspec.Struct, frozen=True):

@@ -13,10 +13,11 @@ from typing import ClassVar
 import msgspec
 
 from attacca.errors import AttaccaError, BadFunction
+from attacca.kernel.clock import Clock
 from attacca.model.function import EventShape, PythonDirectory, Revision, RuntimeKind, Signature
-from attacca.model.invocation import Invocation
+from attacca.model.invocation import Invocation, Making
 from attacca.worker.core.events import OfEvent
-from attacca.worker.core.reports import Report, SandboxFailed, Sink, TemplateFailed, TemplateReady
+from attacca.worker.core.reports import Report, SandboxFailed, SandboxReady, Sink, TemplateFailed, TemplateReady
 from attacca.worker.runtime.types import Runtime
 from attacca.worker.runtime.unforeseen import failure
 from attacca.worker.runtime.wasm.machine_code import MachineCode
@@ -32,11 +33,12 @@ class WasmFunctions:
 
     has_events: ClassVar[bool] = False
 
-    def __init__(self, processes: Runtime, packages: str, code: MachineCode) -> None:
+    def __init__(self, processes: Runtime, packages: str, code: MachineCode, clock: Clock) -> None:
         """`packages` is the name of the directory that wasmtime is imported from."""
-        self._processes, self._packages, self._code = processes, packages, code
+        self._processes, self._packages, self._code, self._clock = processes, packages, code, clock
         self._preparing: dict[str, tuple[asyncio.Task[None], Failed]] = {}  # by sandbox or template
         self._shown: dict[str, str] = {}  # by template that is not ready: what is said to be its handler
+        self._came: dict[str, Making] = {}  # of what is not ready: how long its machine code took to come
         self._opening: asyncio.Task[None] | None = None
         self._sink: Sink
 
@@ -82,6 +84,7 @@ class WasmFunctions:
     async def _make(self, name: str, failed: Failed, revision: Revision) -> None:
         try:
             await self._opened()
+            began = self._clock.now()
             code, kind = await self._code.bring(*revision.artefact.digests)
         except Exception as error:  # noqa: BLE001 - logged where it was not foreseen
             why = failure(error, f"the code of {revision.id} was not made")
@@ -90,6 +93,7 @@ class WasmFunctions:
             return
         if self._preparing.pop(name, None) is None:
             return
+        self._came[name] = Making(code=(self._clock.now() - began) * 1e3)
         inner = self._within(revision, code)
         if failed is TemplateFailed:
             self._shown[name] = SHOWN[kind]
@@ -130,10 +134,17 @@ class WasmFunctions:
 
     def hear(self, report: Report) -> None:
         """From the processes."""
-        if isinstance(report, TemplateReady | TemplateFailed):
-            shown = self._shown.pop(report.template, "")
-            if isinstance(report, TemplateReady):
-                report = msgspec.structs.replace(report, handler=shown)
+        match report:
+            case TemplateReady(template=name, made=made):
+                made = made.after(self._came.pop(name, Making()))
+                report = msgspec.structs.replace(report, handler=self._shown.pop(name, ""), made=made)
+            case SandboxReady(sandbox=name, made=made) if name in self._came:
+                report = msgspec.structs.replace(report, made=made.after(self._came.pop(name)))
+            case TemplateFailed(template=name) | SandboxFailed(sandbox=name):
+                self._shown.pop(name, None)
+                self._came.pop(name, None)
+            case _:
+                ...
         self._sink(report)
 
     # what concerns processes alone

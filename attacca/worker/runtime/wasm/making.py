@@ -71,5 +71,5 @@ def with_modules(
         made = MachineCode(code, code.parent / FUNCTIONS, partial(events.compile, task=COMPILE_FUNCTION))
         store = Compiled(made.kept, packages)
         within = ProcessRuntime(store, options, clock, memory_mb, secret, processes.common)
-        found[WasmFunction] = WasmFunctions(within, packages.name, made)
+        found[WasmFunction] = WasmFunctions(within, packages.name, made, clock)
     return found

@@ -16,7 +16,7 @@ from attacca.errors import BadFunction
 from attacca.kernel.clock import Clock
 from attacca.model.events import Delivery, EventKind
 from attacca.model.function import Revision
-from attacca.model.invocation import Failed, FunctionError, Invocation, Ok
+from attacca.model.invocation import Failed, FunctionError, Invocation, Making, Ok
 from attacca.model.messages import Logged
 from attacca.worker.core.events import Deliver, OfEvent
 from attacca.worker.core.reports import (
@@ -164,8 +164,8 @@ class WasmRuntime:
     def _ready(self, instance: Hosted) -> None:
         if not instance.is_doomed:
             instance.is_told = True
-            whole_ms = (self._clock.now() - instance.since) * 1e3
-            self._sink(SandboxReady(instance.sandbox, max(whole_ms - instance.code_ms, 0.0), instance.code_ms, 0.0))
+            whole = Making((self._clock.now() - instance.since) * 1e3)
+            self._sink(SandboxReady(instance.sandbox, whole.knowing(code=instance.code_ms)))
 
     def _give_up(self, instance: Hosted, why: SandboxFailed) -> None:
         """It never had a host."""

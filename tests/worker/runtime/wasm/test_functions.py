@@ -9,7 +9,9 @@ import msgspec
 import pytest
 
 from attacca.errors import BadFunction, StartFailed
+from attacca.kernel.clock import SystemClock
 from attacca.model.function import PythonDirectory, Revision, Signature, WasmFunction
+from attacca.model.invocation import Making
 from attacca.worker.core.reports import Report, SandboxFailed, SandboxReady, TemplateFailed, TemplateReady
 from attacca.worker.runtime.wasm import machine_code
 from attacca.worker.runtime.wasm.functions import KILLED, WasmFunctions
@@ -39,11 +41,11 @@ class Beneath:
 
     def make_template(self, template: str, of: Revision) -> None:
         self.orders.append(("make_template", template, of))
-        self.say(TemplateReady(template, of.handler, Signature.WSGI, 20, 1.0, 1.0, 1.0))
+        self.say(TemplateReady(template, of.handler, Signature.WSGI, 20, Making(1.0)))
 
     def make_sandbox(self, sandbox: str, of: Revision, template: str | None) -> None:
         self.orders.append(("make_sandbox", sandbox, of, template))
-        self.say(SandboxReady(sandbox, 1.0, 0.0, 0.0))
+        self.say(SandboxReady(sandbox, Making(1.0)))
 
 
 async def compiled(source: bytes) -> bytes:
@@ -62,7 +64,7 @@ def play(place: Path, source: bytes, story: Callable[[WasmFunctions, Beneath, An
     async def whole() -> None:
         beneath, reports = Beneath(), asyncio.Queue[Report]()
         made = MachineCode(place / "code", place / "made", compiled)
-        runtime = WasmFunctions(beneath, "packages", made)
+        runtime = WasmFunctions(beneath, "packages", made, SystemClock())
         await runtime.open(reports.put_nowait)
         await story(runtime, beneath, reports.get)
         await runtime.close()

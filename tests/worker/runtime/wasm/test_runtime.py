@@ -12,7 +12,7 @@ from attacca.errors import IsolationMissing
 from attacca.kernel.clock import ManualClock
 from attacca.model.events import Delivery, EventKind, ReplyKind
 from attacca.model.function import Revision, Signature, WasmModule
-from attacca.model.invocation import Failed, FunctionError, Ok
+from attacca.model.invocation import Failed, FunctionError, Making, Ok
 from attacca.model.messages import Logged
 from attacca.worker.core.events import Deliver, OfEvent, Respond
 from attacca.worker.core.reports import (
@@ -39,7 +39,7 @@ from tests.worker.stage import revision
 pytestmark = pytest.mark.long  # modules are compiled
 
 MODULE = "c0de"
-TEMPLATE = TemplateReady("wasm-template", "host.main:Wasm", Signature.EVENTS, 20, 1.0, 1.0, 1.0)
+TEMPLATE = TemplateReady("wasm-template", "host.main:Wasm", Signature.EVENTS, 20, Making(1.0))
 
 
 class Beneath:
@@ -71,7 +71,7 @@ class Beneath:
     def make_sandbox(self, sandbox: str, revision: Revision, template: str | None) -> None:
         self.orders.append(f"make {sandbox}")
         failed = SandboxFailed(sandbox, "start_failed", "no memory")
-        self._loop.call_soon(self.say, failed if self.fails == "make" else SandboxReady(sandbox, 1.0, 0.0, 0.0))
+        self._loop.call_soon(self.say, failed if self.fails == "make" else SandboxReady(sandbox, Making(1.0)))
 
     def kill(self, sandbox: str) -> None:
         self.orders.append(f"kill {sandbox}")

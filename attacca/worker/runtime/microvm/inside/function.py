@@ -18,7 +18,7 @@ from attacca.worker.runtime.microvm.inside import kernel
 from attacca.worker.runtime.microvm.inside.words import VmSpec
 from attacca.worker.runtime.process.zygote import child, linux, rootfs, script
 
-TIMES = ("sandbox_ms", "code_ms", "imports_ms")
+TIMES = ("sandbox_ms", "code_ms", "imports_ms", "readiness_ms")
 RESTORED = json.dumps(dict.fromkeys(TIMES, 0.0)).encode()
 SEED_BYTES = 32
 TO_BECOME = (6, 7)  # CAP_SETGID, CAP_SETUID: of the user that it is to be
@@ -44,7 +44,7 @@ def _live(spec: VmSpec, port: int, out: int, minder: wire.Channel, code_ms: floa
         output.flush()
         minder.write(wire.FAILED, 0, _json({**agent.failure(error, here), "logs": _text(printed)}))
         os._exit(1)
-    imports_ms = (perf_counter() - began) * 1e3
+    found_at = perf_counter()
     output.flush()
     serve = agent.prepare(spec, link, loaded, here)
     renew = tuple(_renewals(loaded))
@@ -53,7 +53,7 @@ def _live(spec: VmSpec, port: int, out: int, minder: wire.Channel, code_ms: floa
     found = {
         "sandbox_ms": sandbox_ms,
         "code_ms": code_ms,
-        "imports_ms": imports_ms,
+        **agent.since(began, found_at, loaded),
         "handler": loaded.handler,
         "signature": loaded.signature,
         "event": loaded.event,

@@ -104,24 +104,26 @@ def import_code(spec: SpawnSpec) -> Loaded:
 def settle(spec: SpawnSpec, user: int, *, isolate: bool, began: float) -> tuple[dict[str, float], int]:
     """Move a child of the zygote into a world of its own. Returns what took how long, and for a template a descriptor
     of a /proc that can be written to."""
-    isolated, writable = perf_counter(), -1
+    isolated = joined = perf_counter()
+    writable = -1
     if isolate:
         linux.prctl(linux.PR_SET_DUMPABLE, 1)  # being born as another user took /proc/self away
         rootfs.map_self(rootfs.ID, user)
         os.setresgid(rootfs.ID, rootfs.ID, rootfs.ID)
         os.setresuid(rootfs.ID, rootfs.ID, rootfs.ID)
+        isolated = perf_counter()
         if not spec["host_network"]:
             linux.unshare(linux.CLONE_NEWNET)
             linux.raise_loopback()
-        isolated = perf_counter()
+        joined = perf_counter()
         writable = rootfs.enter_own(
             spec["code"], spec["bundle"], spec["space_mb"], spec["secrets"], spec["devices"],
             template=spec["template"], has_resolver=spec["is_plugged"],
         )  # fmt: skip
         spec["secrets"] = {}
         linux.set_host_name(spec["function"])
-    placed = perf_counter()
-    return {"sandbox_ms": (isolated - began) * 1e3, "code_ms": (placed - isolated) * 1e3}, writable
+    times = {"sandbox_ms": isolated - began, "network_ms": joined - isolated, "code_ms": perf_counter() - joined}
+    return {name: seconds * 1e3 for name, seconds in times.items()}, writable
 
 
 def live(descriptors: list[int], user: int, *, isolate: bool, began: float) -> NoReturn:

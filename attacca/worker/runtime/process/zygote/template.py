@@ -125,7 +125,7 @@ def _import(
         output.flush()
         report(wire.FAILED, 0, _json({**agent.failure(error, script.here_of(spec)), "logs": _text(printed)}))
         os._exit(1)
-    imports_ms = (perf_counter() - began) * 1e3
+    took = agent.since(began, perf_counter(), loaded)
     output.flush()
     gc.collect()  # also what nobody holds any more, before it is looked at what is there
     unfit, inherited, notes = "", heritage.NOTHING, script.without_effect(spec["env"])
@@ -139,7 +139,7 @@ def _import(
         unfit = f"what its import made cannot be looked at ({error})"
     found = {
         **times,
-        "imports_ms": imports_ms,
+        **took,
         "handler": loaded.handler,
         "signature": loaded.signature,
         "event": loaded.event,

@@ -17,7 +17,7 @@ from attacca.errors import AttaccaError, BadFunction, Internal, StartFailed, Tim
 from attacca.kernel.clock import Clock
 from attacca.model.events import Delivery, EventKind
 from attacca.model.function import MODULE, ResourceClass, Revision, WasmModule
-from attacca.model.invocation import Failed, Invocation, Ok, Outcome
+from attacca.model.invocation import Failed, Invocation, Making, Ok, Outcome
 from attacca.worker.core.events import Deliver, OfEvent, Respond
 from attacca.worker.core.reports import (
     EventAsked,
@@ -177,7 +177,7 @@ class NodeRuntime:
             del self._guests[guest.sandbox]
             self._sink(SandboxFailed(guest.sandbox, error.code, error.message))
         else:
-            self._sink(SandboxReady(guest.sandbox, 0.0, (self._clock.now() - began) * 1e3, 0.0))
+            self._sink(SandboxReady(guest.sandbox, Making(code=(self._clock.now() - began) * 1e3)))
 
     async def _unkept(self, guest: Guest) -> AttaccaError | None:
         """Why it cannot be remembered."""
