@@ -1,6 +1,6 @@
 """Always the same number."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 
@@ -8,6 +8,7 @@ from attacca.policy.scaling.types import Demand, Scaled
 
 
 class Fixed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    is_firm: ClassVar[bool] = True
     count: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
 
     def fresh(self) -> "Unmoved":

@@ -45,7 +45,11 @@ class Scaler(Protocol):
 
 
 class Plain(Protocol):
-    """A policy that decides for each function by itself: frozen parameters that make a scaler."""
+    """A policy that decides for each function by itself: frozen parameters that make a scaler.
+
+    Of one that has `is_firm`, and it is true, all stays that it wants, also idle, where somebody waits for another
+    function and there is no room; what others have and do not need gives way, but for their `min_sandboxes`.
+    """
 
     def fresh(self) -> Scaler: ...
 
@@ -71,12 +75,13 @@ class Scalers:
         BadConfig: the policy lacks something that it will be asked for.
     """
 
-    __slots__ = ("_by_function", "_policy", "_shared")
+    __slots__ = ("_by_function", "_policy", "_shared", "is_firm")
 
     def __init__(self, policy: Scaling) -> None:
         self._policy = policy
         self._by_function: dict[str, Scaler] = {}
         self._shared: object = None
+        self.is_firm = bool(getattr(policy, "is_firm", False))
         if hasattr(policy, "shared"):
             protocol.check(policy, {"shared": (), "fresh": ("shared",)}, {}, _whose(policy), HINT)
             self._shared = policy.shared()

@@ -16,6 +16,7 @@ from attacca.control.core.cluster.ordering import Key, Ordering, Timer
 from attacca.control.core.cluster.publisher import Publisher
 from attacca.control.core.cluster.scaled import Instance, Life, ScaledFunction
 from attacca.control.core.cluster.short import Short
+from attacca.control.core.cluster.spare import Spare
 from attacca.control.core.events import Command, GatewaySaid
 from attacca.control.core.policies import Policies
 from attacca.kernel.chance import Chance
@@ -54,7 +55,7 @@ class Cluster:
         self.creations = Creations()
         self.timers: Timers[Key] = Timers()
         self.ordering = Ordering(self._chosen.placers, self.publisher, self.timers, self.creations)
-        self.short = Short()
+        self.short, self.spare = Short(), Spare(self.ordering, self.timers)
         self.settled_at = self.thaws_at = -inf
 
     def __repr__(self) -> str:
@@ -112,9 +113,11 @@ class Cluster:
         else:
             self.timers.set(key, max(again_at, now))
         missing = function.wanted - len(function.up) - len(function.starting)
+        is_due = now >= max(self.settled_at, function.yields_until) or function.waiting > 0
         if missing < 0:
             self._stop_surplus(now, function, -missing, out)
-        elif missing > 0 and now >= function.resting_until and (function.waiting or now >= self.settled_at):
+        self.spare.note(function)
+        if missing > 0 and is_due and now >= function.resting_until:
             asked_at = now - demand.waited_s
             for _ in range(missing):
                 if not self._start(now, function, asked_at, (), out):
@@ -135,6 +138,8 @@ class Cluster:
         function.rest_s = min(2 * function.rest_s, REST_MOST_S) or REST_S
         self._rest(now, function, function.rest_s)
         self.short.add(function)
+        if function.waiting and now >= self.thaws_at:
+            self.spare.reclaim(now, function, tried, out)
         return False
 
     def _try_again(self, now: float, out: list[Command]) -> None:
@@ -356,6 +361,7 @@ class Cluster:
             self._end(now, function, "its function is gone", out)
             function.scalers.forget(name)
             self.short.remove(name)
+            self.spare.remove(name)
             self.timers.clear((Timer.ASK, name))
             self.timers.clear((Timer.REST, name))
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from attacca.control.core.cluster import spare
 from attacca.control.core.cluster.cluster import Cluster
 from attacca.control.core.cluster.ordering import Timer
 from attacca.control.core.cluster.scaled import Life, ScaledFunction
@@ -63,6 +64,8 @@ def _function(cluster: Cluster, function: ScaledFunction) -> None:
     loads = function.loads.values()
     assert function.running == sum(load.running for load in loads), f"{function!r} was told otherwise"
     assert function.waiting == sum(load.waiting for load in loads), f"{function!r} was told otherwise"
+    has_spare = spare.count(function) > 0
+    assert has_spare == (function.name in cluster.spare), f"{function!r} has sandboxes to spare: {has_spare}"
     is_seen_to = any(cluster.timers.is_set((timer, function.name)) for timer in (Timer.REST, Timer.ASK))
     is_early = cluster.timers.is_set((Timer.SETTLED, ""))
     is_short = len(function.up) + len(function.starting) < function.wanted

@@ -54,9 +54,9 @@ class Instance:
 class ScaledFunction:
     """`up` and `starting` are of its current revision; of a pair of twins, `starting` has the first."""
 
-    __slots__ = ("arrived", "by_worker", "failures", "loads", "made_s", "name", "near", "placer", "rest_s",
-                 "resting_until", "revision", "running", "scalers", "starting", "up", "waiting", "wanted",
-                 "why")  # fmt: skip
+    __slots__ = ("arrived", "by_worker", "claims", "failures", "loads", "made_s", "name", "near", "placer", "rest_s",
+                 "resting_until", "revision", "running", "scalers", "starting", "up", "waiting", "wanted", "why",
+                 "yields_until")  # fmt: skip
 
     def __init__(self, revision: Revision, scalers: Scalers) -> None:
         self.name = revision.function
@@ -76,6 +76,8 @@ class ScaledFunction:
         self.failures = 0  # creations that failed since one succeeded
         self.rest_s = 0.0  # how long it rested last, as there was no room
         self.resting_until = 0.0  # nothing is ordered before that
+        self.yields_until = 0.0  # nor what nobody waits for: it has given way to others
+        self.claims: set[str] = set()  # sandboxes of others that were told to make room for one of it
 
     def __repr__(self) -> str:
         return (
@@ -93,7 +95,7 @@ class ScaledFunction:
         self.revision = revision
         self.scalers = scalers
         self.near = {}
-        self.made_s = self.rest_s = self.resting_until = 0.0
+        self.made_s = self.rest_s = self.resting_until = self.yields_until = 0.0
         self.failures = 0
 
     def hear(self, gateway: str, load: Load) -> None:

@@ -88,6 +88,7 @@ BREAKS: list[tuple[Callable[[], Cluster], Break]] = [
     (busy, lambda cluster: cluster.functions["f"].loads.update(g=Load("f", 1, 0))),
     (busy, lambda cluster: cluster.functions["f"].loads.update(g=Load("f", 0, 1))),
     (busy, lambda cluster: put(cluster.functions["f"], wanted=9)),
+    (busy, lambda cluster: put(cluster.functions["f"].scalers, is_firm=False)),  # what is up is to spare, then
     (busy, lambda cluster: cluster.publisher.endpoints.clear()),
     (busy, be_published_elsewhere),
     (busy, lambda cluster: cluster.publisher._added.update(cluster.publisher.endpoints)),

@@ -1,0 +1,99 @@
+"""Room for whom somebody waits: sandboxes that nobody needs now give way, first those of whoever has had one to spare
+longest."""
+
+from collections.abc import Container, Iterator
+
+from attacca.control.core.cluster.ordering import Key, Ordering, Timer
+from attacca.control.core.cluster.scaled import Instance, ScaledFunction
+from attacca.control.core.events import Command
+from attacca.kernel.timers import Timers
+from attacca.model.resources import NOTHING, Resources
+from attacca.policy.scaling.types import many
+
+LOOKED_AT_MOST = 256  # sandboxes, for one that has no room
+YIELDS_S = 8.0  # for which one that has given way has no more made than somebody waits for
+
+
+class Spare:
+    """The functions that have more sandboxes than what they run takes, in the order in which that began."""
+
+    __slots__ = ("_functions", "_ordering", "_timers")
+
+    def __init__(self, ordering: Ordering, timers: Timers[Key]) -> None:
+        self._ordering, self._timers = ordering, timers
+        self._functions: dict[str, ScaledFunction] = {}
+
+    def __repr__(self) -> str:
+        return f"<Spare sandboxes of {len(self._functions)} functions>"
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._functions
+
+    def note(self, function: ScaledFunction) -> None:
+        """It has more or fewer sandboxes, or more or less to do."""
+        if count(function) <= 0:
+            self._functions.pop(function.name, None)
+        elif function.name not in self._functions:
+            self._functions[function.name] = function
+
+    def remove(self, name: str) -> None:
+        self._functions.pop(name, None)
+
+    def reclaim(self, now: float, function: ScaledFunction, tried: tuple[str, ...], out: list[Command]) -> None:
+        """Others' make room for one of it, elsewhere than on the workers `tried`; once, until they are gone."""
+        ordering, revision = self._ordering, function.revision
+        function.claims &= ordering.instances.keys()
+        if function.claims:
+            return
+        for instance in self._enough(revision.settings.resources, {*tried, *ordering.unable(revision.needs)}):
+            other = instance.function
+            other.yields_until = now + YIELDS_S
+            self._timers.set((Timer.REST, other.name), other.yields_until)
+            function.claims.add(instance.id)
+            ordering.stop(now, instance, f"somebody waits for {function.name}, for which there is no room", out)
+            self.note(other)
+
+    def _enough(self, need: Resources, avoid: Container[str]) -> list[Instance]:
+        """Those of one worker that make room there for what needs so much; none: there are not enough."""
+        hosts = self._ordering.hosts
+        found: dict[str, list[Instance]] = {}
+        gained: dict[str, Resources] = {}
+        for looked, instance in enumerate(self._instances()):
+            if looked >= LOOKED_AT_MOST:
+                break
+            host = hosts[instance.worker]
+            if host.is_cordoned or host.name in avoid:
+                continue
+            found.setdefault(host.name, []).append(instance)
+            freed = gained[host.name] = gained.get(host.name, NOTHING) + instance.resources
+            free = host.capacity - host.reserved + freed
+            if need.fits(free):
+                return _fewest(need, free, found[host.name])
+        return []
+
+    def _instances(self) -> Iterator[Instance]:
+        """Of each function the younger before the older."""
+        for function in self._functions.values():
+            youngest = list(function.up.values())[::-1]
+            yield from youngest[: count(function)]
+
+
+def count(function: ScaledFunction) -> int:
+    """So many it could do without now. Where somebody waits, none."""
+    if function.waiting:
+        return 0
+    settings = function.revision.settings
+    firm = function.wanted if function.scalers.is_firm else settings.min_sandboxes
+    return len(function.up) - max(many(function.running / settings.concurrency), firm)
+
+
+def _fewest(need: Resources, free: Resources, found: list[Instance]) -> list[Instance]:
+    """Without those that it takes as little notice of: `free` is with all of them."""
+    kept = []
+    for instance in found:
+        without = free - instance.resources
+        if need.fits(without):
+            free = without
+        else:
+            kept.append(instance)
+    return kept
