@@ -48,13 +48,15 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     devices: tuple[Device, ...] | None = None  # accelerators; None: nobody has said
 
 
-def unable(machine: Machine | None, needs: Needs) -> str:
-    """Why no sandbox of such a function can be there; empty: it can, as far as anybody has said."""
+def unable(machine: Machine | None, needs: Needs, gone: int = 0) -> str:
+    """Why no sandbox of such a function can be there; empty: it can, as far as anybody has said. `gone`: so many of its
+    devices are not there any more, or not just now."""
     if machine is None:
         return ""
     kind, network, gpu = needs
-    if gpu and machine.devices is not None and gpu > len(machine.devices):
-        return f"it has {len(machine.devices)} accelerators, and {gpu:g} are asked for"
+    if gpu and machine.devices is not None and gpu > len(machine.devices) - gone:
+        less = f", of which {gone} are gone" if gone else ""
+        return f"it has {len(machine.devices)} accelerators{less}, and {gpu:g} are asked for"
     if machine.networks is None:
         return ""
     if kind not in machine.networks:

@@ -136,6 +136,10 @@ class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
     idle: dict[str, int] | None = None  # by function, where there are any; None: nobody asks, or `functions` say it
     energy: EnergyView | None = None  # None: nobody measures it; its functions are there where `functions` are
 
+    @property
+    def devices_gone(self) -> int:
+        return sum(device.is_gone for device in self.devices)
+
 
 class Capacity(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker can reserve of: a `reserve.Budget`."""

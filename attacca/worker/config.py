@@ -46,7 +46,7 @@ class TelemetryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 class AcceleratorsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The devices of a worker, and how invocations that need one wait for it."""
 
-    find: bool = True  # by nvidia-smi, where there is one; what is found is added to what is declared
+    find: bool = True  # by NVIDIA's library or nvidia-smi; what is found is added to what is declared
     devices: Annotated[tuple[Device, ...], msgspec.Meta(max_length=64)] = ()  # name, and memory_mb and model of each
     at_once: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1  # invocations, for each device
     queueing: Choice = Choice(policy="mqfq")  # who is next on them

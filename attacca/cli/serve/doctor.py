@@ -224,9 +224,9 @@ def _accelerators() -> Check:
 
     devices = found()
     if devices is None:
-        return Check("accelerators", ok=True, detail="none: no nvidia-smi on the PATH, or it does not answer")
+        return Check("accelerators", ok=True, detail="none: neither NVIDIA's library nor nvidia-smi answers")
     names = [f"{one.model} ({one.memory_mb} MB)" for one in devices]
-    return Check("accelerators", ok=True, detail=", ".join(names) or "none: nvidia-smi lists no device")
+    return Check("accelerators", ok=True, detail=", ".join(names) or "none is listed")
 
 
 def _ways_out() -> Check:

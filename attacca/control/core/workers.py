@@ -15,7 +15,7 @@ from attacca.model.sandbox import Capacity, WorkerView
 class Worker:
     """One, from its joining until it is gone."""
 
-    __slots__ = ("address", "capacity", "granted", "heard_at", "is_draining", "is_silent", "machine", "name")
+    __slots__ = ("address", "capacity", "gone", "granted", "heard_at", "is_draining", "is_silent", "machine", "name")
 
     def __init__(self, now: float, joined: WorkerJoined) -> None:
         self.name = joined.view.name
@@ -24,6 +24,7 @@ class Worker:
         self.capacity: Capacity | None = joined.capacity  # None: it has not said what it can reserve
         self.granted: dict[str, int] = {}  # of those that want min_sandboxes: how many it keeps
         self.heard_at = now
+        self.gone = joined.view.devices_gone
         self.is_draining = joined.view.draining
         self.is_silent = False  # for so long that nobody counts on it until it is heard of again
 
@@ -55,6 +56,7 @@ class Workers:
             return False
         was_silent, worker.is_silent = worker.is_silent, False
         worker.heard_at = now
+        worker.gone = view.devices_gone
         worker.is_draining = view.draining
         self.silent_at = min(self.silent_at, now + self.silent_s)
         return was_silent
@@ -80,7 +82,7 @@ class Workers:
     def pick(self, needs: Needs) -> str | None:
         """Who checks code: the first that can run it and takes something new; where nobody can, or all drain, the
         first, whose refusal says why."""
-        heard = [worker for worker in self.heard() if not unable(worker.machine, needs)] or self.heard()
+        heard = [worker for worker in self.heard() if not unable(worker.machine, needs, worker.gone)] or self.heard()
         taking = [worker for worker in heard if not worker.is_draining] or heard
         return taking[0].name if taking else None
 
@@ -123,7 +125,7 @@ class Workers:
         settings = revision.settings
         refusal: AttaccaError | None = None
         for worker in self.heard():
-            if lack := unable(worker.machine, revision.needs):
+            if lack := unable(worker.machine, revision.needs, worker.gone):
                 refusal = refusal or NoCapacity(
                     f"worker {worker.name!r} cannot have it: {lack}", "attacca doctor there"
                 )

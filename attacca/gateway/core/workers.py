@@ -187,15 +187,18 @@ class Workers:
         if only is not None:
             return only, ONLY
         picked = self._balancer.pick(now, asked)
-        why = unable(self.machines.get(picked.worker), needs)
-        if why:
-            return self._instead(picked.worker, why, needs)
-        return self.by_name[picked.worker], picked.why
+        handle = self.by_name[picked.worker]
+        why = self._unable(handle, needs)
+        return self._instead(picked.worker, why, needs) if why else (handle, picked.why)
+
+    def _unable(self, handle: WorkerHandle, needs: Needs) -> str:
+        gone = handle.view.devices_gone if needs[2] and handle.view is not None else 0
+        return unable(self.machines.get(handle.name), needs, gone)
 
     def _instead(self, name: str, why: str, needs: Needs) -> tuple[WorkerHandle, str]:
         """Policies know nothing of kinds and networks: of those that can the least loaded has it. Where nobody can, it
         stays with whom the policy took, whose refusal says why."""
-        able = [handle for handle in self.by_name.values() if not unable(self.machines.get(handle.name), needs)]
+        able = [handle for handle in self.by_name.values() if not self._unable(handle, needs)]
         able = [handle for handle in able if not handle.is_draining] or able
         if not able:
             return self.by_name[name], f"nobody can have it: of {name}, {why}"

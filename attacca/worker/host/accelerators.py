@@ -1,14 +1,18 @@
-"""Which accelerators this machine has: by nvidia-smi, or as the worker's settings declare them."""
+"""Which accelerators this machine has: by NVIDIA's library or nvidia-smi, or as the worker's settings declare them."""
 
+import importlib.util
 import shutil
 import subprocess
+import sys
 
 import msgspec
 
 from attacca.model.machine import Device
 from attacca.worker.config import WorkerConfig
+from attacca.worker.host import nvml
 from attacca.worker.host.energy.programs import plain
 
+LIBRARY = "pynvml"
 PROGRAM = "nvidia-smi"
 QUERY = ("--query-gpu=index,uuid,memory.total,name", "--format=csv,noheader,nounits")
 TIMEOUT_S = 10.0
@@ -28,15 +32,24 @@ def equipped(config: WorkerConfig) -> WorkerConfig:
 
 
 def found() -> tuple[Device, ...] | None:
-    """What nvidia-smi lists; None: there is none, or it does not answer. Blocking, for a moment."""
+    """What the first of the programs lists that answers; None: none does. Blocking, for a moment."""
+    for program in programs():
+        try:
+            told = subprocess.run(program, capture_output=True, timeout=TIMEOUT_S, check=False, env=plain())
+        except (OSError, subprocess.SubprocessError):
+            continue
+        if program[0] != sys.executable or told.returncode == 0:
+            return devices_of(told.stdout.decode(errors="replace"))
+    return None
+
+
+def programs() -> list[list[str]]:
+    """That can be asked for devices, and say them alike: NVIDIA's library, where Python's package for it is installed,
+    which has answered where it ends with 0; and nvidia-smi."""
+    ours = [sys.executable, "-P", nvml.__file__, "devices"]
     program = shutil.which(PROGRAM)
-    if program is None:
-        return None
-    try:
-        told = subprocess.run([program, *QUERY], capture_output=True, timeout=TIMEOUT_S, check=False, env=plain())
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return devices_of(told.stdout.decode(errors="replace"))
+    with_library = [ours] if importlib.util.find_spec(LIBRARY) is not None else []
+    return [*with_library, *([[program, *QUERY]] if program is not None else [])]
 
 
 def devices_of(text: str) -> tuple[Device, ...]:

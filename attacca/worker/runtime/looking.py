@@ -2,14 +2,14 @@
 
 import asyncio
 import contextlib
-import shutil
+import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Iterable
 
 from attacca.model.function import Revision
 from attacca.worker.config import AcceleratorsConfig
 from attacca.worker.core.reports import DevicesSeen, Sink
-from attacca.worker.host.accelerators import PROGRAM, QUERY, TIMEOUT_S, devices_of
+from attacca.worker.host.accelerators import TIMEOUT_S, devices_of, programs
 from attacca.worker.host.energy.programs import plain
 from attacca.worker.runtime.around import Around
 from attacca.worker.runtime.types import Runtime
@@ -62,13 +62,19 @@ class Looking(Around):
 
 
 async def _asked() -> str | None:
-    """None: it is not there, or took too long."""
-    program = shutil.which(PROGRAM)
-    if program is None:
-        return None
+    """What the first says that answers; None: none does."""
+    for program in programs():
+        said = await _said(program)
+        if said is not None:
+            return said
+    return None
+
+
+async def _said(program: list[str]) -> str | None:
+    """None: it is not there, took too long, or is ours and says that it cannot."""
     try:
         process = await asyncio.create_subprocess_exec(
-            program, *QUERY, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, env=plain()
+            *program, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, env=plain()
         )
     except OSError:
         return None
@@ -80,4 +86,6 @@ async def _asked() -> str | None:
         if process.returncode is None:
             process.kill()
             await process.wait()
+    if program[0] == sys.executable and process.returncode != 0:
+        return None
     return said.decode(errors="replace")

@@ -4,10 +4,10 @@ from attacca.control.core.catalogue import CatalogueState, deployed
 from attacca.control.core.workers import Workers
 from attacca.errors import NoCapacity
 from attacca.model.function import Network
-from attacca.model.machine import Machine
+from attacca.model.machine import Device, Machine
 from attacca.model.messages import WorkerJoined
 from attacca.model.resources import Resources
-from attacca.model.sandbox import Capacity
+from attacca.model.sandbox import Capacity, DeviceView
 from tests.control.peers import NAME, VIEW
 from tests.worker.stage import revision
 
@@ -38,3 +38,21 @@ def test_code_is_checked_and_made_ahead_where_it_can_run() -> None:
     refusal = workers.place(asked, 1, catalogue)
     assert isinstance(refusal, NoCapacity)
     assert refusal.message == f"worker 'w1' cannot have it: it gives {kind} no network = \"nat\""
+
+
+def test_a_device_that_is_gone_is_not_counted_on_until_it_is_back() -> None:
+    asked = revision("ant", gpu=1.0)
+    catalogue, workers = CatalogueState([deployed(None, asked)], epoch=1), Workers(10.0)
+    for name in ("w1", "w2"):
+        machine = Machine(devices=(Device(name="GPU-1"),))
+        workers.join(0.0, WorkerJoined(msgspec.structs.replace(VIEW, name=name), machine=machine), catalogue)
+    for is_gone, able in ((True, "w2"), (False, "w1")):
+        devices = (DeviceView(name="GPU-1", is_gone=is_gone),)
+        workers.hear(1.0, msgspec.structs.replace(VIEW, name="w1", devices=devices))
+        assert workers.pick(asked.needs) == workers.place(asked, 1, catalogue) == able
+    both = (DeviceView(name="GPU-1", is_gone=True),)
+    for name in ("w1", "w2"):
+        workers.hear(2.0, msgspec.structs.replace(VIEW, name=name, devices=both))
+    refusal = workers.place(asked, 1, catalogue)
+    assert isinstance(refusal, NoCapacity)
+    assert refusal.message.endswith("it has 1 accelerators, of which 1 are gone, and 1 are asked for")

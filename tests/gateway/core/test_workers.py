@@ -1,12 +1,14 @@
 from collections.abc import Sequence
 from math import inf
 
+import msgspec
+
 from attacca.gateway.core.workers import Workers
 from attacca.kernel.timers import Alarm
-from attacca.model.machine import Machine
+from attacca.model.machine import Device, Machine
 from attacca.model.messages import Resting
 from attacca.model.resources import Resources
-from attacca.model.sandbox import FunctionView
+from attacca.model.sandbox import DeviceView, FunctionView
 from attacca.policy.balancing.level import Level
 from attacca.policy.balancing.round_robin import Turns
 from attacca.policy.balancing.types import Asked, Picked, Worker
@@ -61,6 +63,17 @@ def test_who_cannot_have_it_is_passed_over_for_the_least_loaded_that_can() -> No
     )
     workers.hear(1.0, links["c"], view("c", draining=True))
     assert workers.pick(1.0, Asked("f"), TO_GO_OUT)[0].name == "b"
+
+
+def test_who_has_lost_its_device_is_passed_over_until_that_is_back() -> None:
+    workers = Workers(Turns(), 3.0, Alarm())
+    links = {name: workers.join(0.0, view(name)) for name in "ab"}
+    workers.machines.update({name: Machine(devices=(Device(name="GPU-1"),)) for name in "ab"})
+    for is_gone, taken in ((True, "bb"), (False, "ab")):
+        devices = (DeviceView(name="GPU-1", is_gone=is_gone),)
+        workers.hear(1.0, links["a"], msgspec.structs.replace(view("a"), devices=devices))
+        picked = [workers.pick(1.0, Asked("f"), (NEEDS[0], NEEDS[1], 1.0))[0].name for _ in range(2)]
+        assert "".join(picked) == taken
 
 
 def test_where_nobody_can_have_it_the_refusal_of_whom_the_policy_took_says_why() -> None:

@@ -1,12 +1,31 @@
-"""What NVIDIA's accelerators take, as nvidia-smi says it."""
+"""What NVIDIA's accelerators take, as nvidia-smi says it, or NVIDIA's library where that program is not."""
+
+import importlib.util
+import shutil
+import subprocess
+import sys
 
 from attacca.worker.core.energy.said import nvidia_watts
+from attacca.worker.host import nvml
 from attacca.worker.host.energy import programs
 from attacca.worker.host.energy.types import Reading, SourceSilent
 
 TIMEOUT_S = 10.0
 HINT = "it comes with NVIDIA's driver"
+PROGRAM, LIBRARY = "nvidia-smi", "pynvml"
+LIBRARY_ASKED = [sys.executable, "-P", nvml.__file__, "watts"]
 QUERY = ("--query-gpu=index,power.draw", "--format=csv,noheader,nounits")
+
+
+def _has_library() -> bool:
+    """And it answers. Blocking, for a moment."""
+    if importlib.util.find_spec(LIBRARY) is None:
+        return False
+    try:
+        told = subprocess.run(LIBRARY_ASKED, capture_output=True, timeout=TIMEOUT_S, check=False, env=programs.plain())
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return told.returncode == 0
 
 
 class Nvidia:
@@ -15,9 +34,11 @@ class Nvidia:
     def __init__(self) -> None:
         """
         Raises:
-            SourceSilent: there is no nvidia-smi.
+            SourceSilent: neither is there.
         """
-        self._asking = programs.Asking([programs.found("nvidia-smi", HINT), *QUERY], TIMEOUT_S)
+        is_there = shutil.which(PROGRAM) is not None or not _has_library()
+        asked = [programs.found(PROGRAM, HINT), *QUERY] if is_there else LIBRARY_ASKED
+        self._asking = programs.Asking(asked, TIMEOUT_S)
 
     def __repr__(self) -> str:
         return f"<Nvidia by {self._asking!r}>"
