@@ -21,6 +21,7 @@ from attacca.images.layout import load
 from attacca.images.pulling import push
 from attacca.images.remote import Remote
 from attacca.io.archive import pack
+from attacca.worker.runtime.container.upstream import is_open
 from attacca.worker.runtime.process.lineage import children
 from tests.images.stage import store
 from tests.live import needed, python_image
@@ -329,3 +330,23 @@ def left(server: int) -> list[Path]:
     """Directories of its own that there still are: what lives in a cgroup keeps it."""
     mark = f"attacca-{server}-*"
     return [*Path("/run").glob(mark), *CGROUPS.glob(mark), *CGROUPS.glob(f"*/{mark}")]
+
+
+def test_who_looks_for_a_listener_uses_one_socket_until_there_is_one() -> None:
+    with socket.socket() as reserved, socket.socket() as door:
+        reserved.bind(("127.0.0.1", 0))
+        port = reserved.getsockname()[1]
+        assert [is_open(door, port) for _ in range(3)] == [False, False, False]
+        reserved.listen()
+        assert is_open(door, port)
+        reserved.settimeout(5)
+        with reserved.accept()[0] as served:
+            door.sendall(b"?")
+            assert served.recv(1) == b"?"
+
+
+def test_who_calls_itself_has_found_nobody() -> None:
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        with pytest.raises(OSError, match="itself"):
+            is_open(door, door.getsockname()[1])

@@ -6,6 +6,7 @@ ordered ──▶ its image and its network are there ──▶ started ──�
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -26,9 +27,9 @@ from attacca.worker.runtime.container.errand import Errand
 from attacca.worker.runtime.container.lambda_api import LambdaApi
 from attacca.worker.runtime.container.output import Output
 from attacca.worker.runtime.container.translation import event_of, outcome_of, unwrapped
-from attacca.worker.runtime.container.upstream import Upstream, connect, get
+from attacca.worker.runtime.container.upstream import Upstream, begun, connect, get, is_open
 
-FIRST_S, MOST_S, SHARE = 0.001, 0.05, 8  # between two looks for somebody who listens: a part of what has passed
+FIRST_S, MOST_S, SHARE = 0.001, 0.05, 32  # between two looks for somebody who listens: a part of what has passed
 OK = 200
 KEPT = 8  # connections that nobody uses just now
 BAD_INPUT = "send what the message asks for, as JSON: attacca invoke NAME -d '{...}'"
@@ -72,6 +73,7 @@ class Container:
         self.started: asyncio.Future[None] = self._loop.create_future()
         self._errands: dict[str, Errand] = {}
         self._idle: list[Upstream] = []
+        self._door: socket.socket | None = None  # at which is looked whether somebody listens
         self._began: dict[str, float] = {}
 
     def __repr__(self) -> str:
@@ -124,8 +126,13 @@ class Container:
     async def _is_served(self) -> bool:
         assert self.network is not None
         try:
-            upstream = await connect(self.network.socket(), self.port)
+            self._door = self._door or self.network.socket()
+            if not is_open(self._door, self.port):
+                return False
+            door, self._door = self._door, None
+            upstream = await begun(door)
         except OSError:
+            self._shut()
             return False
         if self.contract in contracts.HEALTH:
             try:
@@ -139,6 +146,11 @@ class Container:
                 return False
         self._idle.append(upstream)
         return True
+
+    def _shut(self) -> None:
+        if self._door is not None:
+            self._door.close()
+            self._door = None
 
     async def _nap(self, seconds: float) -> None:
         if self.api is None:
@@ -232,6 +244,7 @@ class Container:
         for upstream in self._idle:
             upstream.close()
         self._idle.clear()
+        self._shut()
         if self.network is not None:
             self.network.close()
         self.started.cancel()

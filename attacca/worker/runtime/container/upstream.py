@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import errno
+import os
 import select
 import socket
 from typing import Protocol
@@ -238,19 +240,51 @@ async def get(upstream: Upstream, path: str, port: int) -> tuple[int, bytes]:
     return await question.answer
 
 
+def is_open(sock: socket.socket, port: int) -> bool:
+    """Whether somebody listens there, who is connected to then. A socket that was refused can be used again: what looks
+    each millisecond does not enter another's network each time.
+
+    Raises:
+        OSError: it can be used no more.
+    """
+    sock.settimeout(0)
+    target = ("127.0.0.1", port)
+    for _ in range(2):  # within one machine the answer is there when the question has been asked
+        found = sock.connect_ex(target)
+    if found in (0, errno.EISCONN):
+        if sock.getsockname() == target:
+            raise OSError(errno.EADDRINUSE, "it has called itself")
+        return True
+    if found in (errno.ECONNREFUSED, errno.EINPROGRESS, errno.EALREADY):
+        return False
+    raise OSError(found, os.strerror(found))
+
+
 async def connect(sock: socket.socket, port: int) -> Upstream:
     """To the program, from a socket in its network.
 
     Raises:
         OSError: nobody listens.
     """
-    loop = asyncio.get_running_loop()
     sock.settimeout(0)
+    try:
+        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
+    except BaseException:
+        sock.close()
+        raise
+    return await begun(sock)
+
+
+async def begun(sock: socket.socket) -> Upstream:
+    """Over a socket that is connected, and ours from here on.
+
+    Raises:
+        OSError: it is no more.
+    """
     try:
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        await loop.sock_connect(sock, ("127.0.0.1", port))
-        _, upstream = await loop.create_connection(lambda: Upstream(sock), sock=sock)
+        _, upstream = await asyncio.get_running_loop().create_connection(lambda: Upstream(sock), sock=sock)
     except BaseException:
         sock.close()
         raise
