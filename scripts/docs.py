@@ -46,6 +46,7 @@ SHOWN = {
 MEANING = {
     "name": NAMES,
     "handler": '`"module:attribute"`; found by itself when unset',
+    "image": 'what the cluster pulls, with `runtime = "kubernetes"`',
     "event": "what a handler is told: the body alone, or the HTTP request; recognised from the code when unset",
     "memory_mb": "what one sandbox may hold",
     "timeout_s": "from the hand-over to a sandbox until the last byte of the answer",
@@ -56,6 +57,7 @@ MEANING = {
     "runtime": "`process`: Python; `custom`: the program `bootstrap`, in [any language](#other-languages); "
     "`wasm`: a module or component of [WebAssembly](#webassembly); "
     "`container`: an [image](#container-images); `microvm`: Python, in a [virtual machine](#micro-vms); "
+    "`kubernetes`: an image in [pods of a cluster](#kubernetes); "
     "`auto`: by what it is",
     "secrets": "what of [the secrets](#secrets) it is given, and how",
     "min_sandboxes": "so many are kept, idle or not",

@@ -14,7 +14,7 @@ from attacca.client.http import Client, from_words
 from attacca.errors import BadConfig, BadFunction, NotFound
 from attacca.kernel import settings as layers
 from attacca.kernel.text import AS_UTF_8, decoded
-from attacca.model.function import MODULE, PROGRAM, Settings
+from attacca.model.function import MODULE, PROGRAM, RuntimeKind, Settings
 
 FILE = "function.toml"
 BLOCK = 64 * 1024  # of an archive on its way
@@ -71,15 +71,22 @@ def find(
         )
     if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
         raise BadFunction(f"{str(path)!r} cannot be read: Permission denied", "check its mode")
-    if path.is_dir() and not is_layout(path) and not _has_code(path):
-        what = f"there is no Python file in {str(path)!r}, no program {PROGRAM}, and no {MODULE} file"
-        raise BadFunction(what, f"attacca init {path}")
     named = {"name": layers.Given(default_name(name_of or path), layers.DEFAULT, f"the name of {name_of or path}")}
     given = {key: (value, OPTIONS[key]) for key, value in flags.items()}
     given |= {f"env.{key}": (value, f"--env {key}") for key, value in (env or {}).items()}
     given |= {f"secrets.{key}": (value, f"--secret {key}") for key, value in (secrets or {}).items()}
-    settled = layers.settle(Settings, [named, _file(path), layers.read_flags(given)])
+    layer = _file(path)
+    if path.is_dir() and not is_layout(path) and not _has_code(path) and not _is_elsewhere(layer, flags):
+        what = f"there is no Python file in {str(path)!r}, no program {PROGRAM}, and no {MODULE} file"
+        raise BadFunction(what, f"attacca init {path}")
+    settled = layers.settle(Settings, [named, layer, layers.read_flags(given)])
     return Source(path, settled.value)
+
+
+def _is_elsewhere(layer: layers.Layer, flags: Mapping[str, object]) -> bool:
+    """Is what is to run pulled by a cluster?"""
+    given = layer.get("runtime")
+    return (flags.get("runtime") or (given.value if given is not None else "")) == RuntimeKind.KUBERNETES
 
 
 def is_layout(path: Path) -> bool:

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Final, Protocol
 
-WITHOUT: Final = ("microvm", "wasm")  # runtimes
+WITHOUT: Final = ("microvm", "wasm", "kubernetes")  # runtimes
 
 
 class Compute(StrEnum):

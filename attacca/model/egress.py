@@ -95,6 +95,18 @@ def expect(entries: tuple[str, ...]) -> None:
         parse(entry)
 
 
+def expect_way_out(entries: tuple[str, ...], *, is_nat: bool) -> None:
+    """Of a function that says something of its way out.
+
+    Raises:
+        ValueError: it has none, or what is wrong with its entries.
+    """
+    if not is_nat:
+        which = "allow" if entries else "bandwidth_mbps"
+        raise ValueError(f'{which} is about the way out of a sandbox, and so needs network = "nat"')
+    expect(entries)
+
+
 def why(target: str, *, has_list: bool) -> str:
     """What was refused, ADDRESS:PORT or something else, and why."""
     try:

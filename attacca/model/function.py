@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from attacca.kernel import cron
-from attacca.model import accelerators, egress, environment
+from attacca.model import accelerators, egress, environment, pods
 from attacca.model.accelerators import Compute
 from attacca.model.machine import Needs
 from attacca.model.resources import AROUND, Resources, stated
@@ -19,9 +19,7 @@ Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 HANDLER = re.compile(r"^(?:[\w-]+(?:[./][\w-]+)*(?::\w+(?:\.\w+)*)?(?:\(\))?)?(?!\n)$")
 HANDLER_MOST = 200
 Handler = Annotated[str, msgspec.Meta(max_length=HANDLER_MOST, pattern=HANDLER.pattern, description="MODULE:NAME")]
-ENV_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*(?!\n)$")
-EnvName = Annotated[str, msgspec.Meta(pattern=ENV_NAME.pattern)]
-SECRETS_MOST = 32  # of one function
+EnvName = Annotated[str, msgspec.Meta(pattern=environment.NAME.pattern)]
 SECRET_KB = 64  # of one value
 SECRET_NAMES = "a letter or _, then letters, digits, _ and dashes; at most 64"
 SECRET_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]{0,63}(?!\n)$")
@@ -64,6 +62,7 @@ class RuntimeKind(StrEnum):
     WASM = "wasm"  # a module or a component of WebAssembly
     CONTAINER = "container"  # an image, whose program serves HTTP on $PORT
     MICROVM = "microvm"  # Python, imported in a virtual machine of its own
+    KUBERNETES = "kubernetes"  # an image that a Kubernetes cluster pulls, in pods of that
 
 
 class Scheduling(StrEnum):
@@ -150,6 +149,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     handler: Handler | None = None  # "module:attribute" or "directory/module.attribute"; found by itself when unset
     event: EventShape | None = None  # recognised from the handler when unset
     runtime: RuntimeKind = RuntimeKind.AUTO
+    image: pods.ImageName = ""  # of runtime = "kubernetes"
     memory_mb: Annotated[int, msgspec.Meta(ge=32, le=1_048_576)] = 128
     timeout_s: Seconds = 30.0  # from the hand-over to a sandbox until the last byte
     first_byte_s: Seconds | None = None  # from the hand-over to a sandbox until the first byte
@@ -193,12 +193,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise ValueError(f'{which} is decided by control, and so needs scheduling = "cluster"')
         if self.gpu or self.compute or self.gpu_memory_mb:
             accelerators.expect(self)
+        pods.expect(self)
         if self.env:
             environment.expect(self.env)
         if self.secrets:
-            _expect_secrets(self)
+            environment.expect_secrets(self.secrets, self.secrets_as(SecretAs.ENV), self.env)
         if self.allow or self.bandwidth_mbps is not None:
-            _expect_way_out(self)
+            egress.expect_way_out(self.allow, is_nat=self.network is Network.NAT)
         if self.schedule or self.timezone != "UTC":
             _expect_schedules(self)
 
@@ -232,23 +233,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def secrets_as(self, kind: SecretAs) -> list[str]:
         return [name for name, wanted in self.secrets.items() if wanted is kind]
-
-
-def _expect_secrets(settings: Settings) -> None:
-    if len(settings.secrets) > SECRETS_MOST:
-        raise ValueError(f"secrets has {len(settings.secrets)} names, and may have {SECRETS_MOST}")
-    for name in settings.secrets_as(SecretAs.ENV):
-        if name in settings.env:
-            raise ValueError(f"{name} is in env and in secrets; leave it out of one of them")
-        if ENV_NAME.match(name) is None:
-            raise ValueError(f'secrets.{name} cannot be the name of a variable; write {name} = "file"')
-
-
-def _expect_way_out(settings: Settings) -> None:
-    if settings.network is not Network.NAT:
-        which = "allow" if settings.allow else "bandwidth_mbps"
-        raise ValueError(f'{which} is about the way out of a sandbox, and so needs network = "nat"')
-    egress.expect(settings.allow)
 
 
 def _expect_schedules(settings: Settings) -> None:
@@ -314,6 +298,17 @@ class Image(msgspec.Struct, frozen=True, tag="image"):
         return (self.digest,)
 
 
+class PodImage(msgspec.Struct, frozen=True, tag="pod-image"):
+    """An image that is nowhere here: the nodes of a Kubernetes cluster pull it, by this reference."""
+
+    what: ClassVar[str] = "an image in a Kubernetes cluster"
+    reference: str
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        return ()
+
+
 class WasmModule(msgspec.Struct, frozen=True, tag="wasm"):
     """A module of WebAssembly that is an event function."""
 
@@ -359,7 +354,7 @@ class ResourceClass(msgspec.Struct, frozen=True, tag="resource"):
         return ()
 
 
-Artefact = PythonDirectory | MicroVm | Image | WasmModule | WasmFunction | Executable | ResourceClass
+Artefact = PythonDirectory | MicroVm | Image | PodImage | WasmModule | WasmFunction | Executable | ResourceClass
 
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True):

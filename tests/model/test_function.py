@@ -1,8 +1,8 @@
 import msgspec
 import pytest
 
-from attacca.model.environment import ENV_KB, ENV_MOST
-from attacca.model.function import SECRETS_MOST, SecretAs, Settings, masked
+from attacca.model.environment import ENV_KB, ENV_MOST, SECRETS_MOST
+from attacca.model.function import SecretAs, Settings, masked
 from tests.cases import each
 
 

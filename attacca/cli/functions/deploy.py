@@ -20,6 +20,7 @@ attacca deploy shop.zip --handler shop.web:app
 attacca deploy shout.wasm
 attacca deploy ./shop --json | jq .url
 attacca deploy ghcr.io/team/shop:v1 --memory 256
+attacca deploy ghcr.io/team/shop:v1 --runtime kubernetes
 """
 
 CodePath = Annotated[
@@ -46,7 +47,9 @@ Bandwidth = Annotated[float | None, typer.Option("--bandwidth", metavar="MBPS", 
 Kind = Annotated[
     str | None,
     typer.Option(
-        "--runtime", metavar="KIND", help="process, custom, wasm, container or microvm. Default: by what it is."
+        "--runtime",
+        metavar="KIND",
+        help="process, custom, wasm, container, microvm, kubernetes. Default: by what it is.",
     ),
 ]
 Idempotent = Annotated[
@@ -86,11 +89,12 @@ def run(
     """Deploy a Python file, a module of WebAssembly, a directory, a .zip of one, or an image as a function.
 
     An image is a directory or a .tar as the OCI lays it out, or its name in a registry; it serves HTTP on $PORT.
+    By --runtime kubernetes the server's cluster pulls it, and it comes not here.
     Settings may stand in function.toml in the directory; options win. The code is imported once before it is
     accepted: when that fails, you see why, and what was deployed before stays.
     """
     from attacca.cli.functions.images import is_named
-    from attacca.cli.functions.zipped import opened
+    from attacca.cli.functions.zipped import opened, pointed
     from attacca.client.component import ready
     from attacca.client.source import find
 
@@ -100,12 +104,13 @@ def run(
         "cpus": cpus, "gpu": gpu, "queue": queue, "network": network, "runtime": runtime, "idempotent": idempotent,
         "allow": allow or None, "bandwidth_mbps": bandwidth_mbps,
     }  # fmt: skip
-    if is_named(path, runtime):
+    is_pod = runtime == "kubernetes" and not Path(path).exists()
+    if is_named(path, runtime) and not is_pod:
         done = pushed(path, flags, env or [], secret or [], url, token, mirror or [], quiet=as_json)
         show_pushed(done, as_json=as_json)
         return
-    with opened(Path(path)) as code:
-        found = find(code.path, flags, read_env(env or []), read_secrets(secret or []), Path(path))
+    with pointed(path) if is_pod else opened(Path(path)) as code:
+        found = find(code.path, flags, read_env(env or []), read_secrets(secret or []), code.called or Path(path))
         say = (lambda _: None) if as_json else (lambda text: console(stderr=True).print(marked("[dim]{}[/]", text)))
         with ready(found, say) as source, Client(url, token) as client:
             done = send(client, source, path, code.notes, allow_source_builds=allow_source_builds, quiet=as_json)

@@ -2,6 +2,7 @@
 that is gone afterwards."""
 
 import contextlib
+import json
 import re
 import shutil
 import stat
@@ -14,10 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
-from attacca.client.source import is_layout
+from attacca.client.source import FILE, is_layout
 from attacca.control.config import ArchiveLimits
 from attacca.control.core.archive import Intake, Item
 from attacca.errors import BadRequest, PayloadTooLarge
+from attacca.images.core.names import parse
 
 LIMITS = ArchiveLimits()
 CHUNK = 1 << 20
@@ -36,6 +38,7 @@ DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, O
 class Opened(NamedTuple):
     path: Path
     notes: tuple[str, ...] = ()
+    called: Path | None = None  # as its function is, where nobody says otherwise
 
 
 @contextlib.contextmanager
@@ -63,6 +66,19 @@ def opened(path: Path) -> Iterator[Opened]:
             yield Opened(into)
         else:
             yield Opened(top, (f"everything in {path.name} lies in {top.name}/, which is what is deployed",))
+
+
+@contextlib.contextmanager
+def pointed(text: str) -> Iterator[Opened]:
+    """A directory that says no more than which image a cluster is to pull.
+
+    Raises:
+        BadRequest: it is the name of no image.
+    """
+    named = Path(parse(text).repository.rpartition("/")[2])
+    with tempfile.TemporaryDirectory(prefix="attacca-") as room:
+        Path(room, FILE).write_text(f'runtime = "kubernetes"\nimage = {json.dumps(text)}\n')
+        yield Opened(Path(room), called=named)
 
 
 def unpack(packed: IO[bytes], into: Path, limits: ArchiveLimits, name: str) -> None:

@@ -43,6 +43,7 @@ from attacca.worker.host.energy.options import EnergyConfig
 from attacca.worker.host.memory import available_mb
 from attacca.worker.host.nat.options import NatOptions
 from attacca.worker.runtime.container.options import ContainerOptions
+from attacca.worker.runtime.kubernetes.options import KubernetesOptions
 from attacca.worker.runtime.microvm.options import MicroVmOptions
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.workflow.config import ResourceConfig, WorkflowsConfig
@@ -92,6 +93,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     process: ProcessOptions = ProcessOptions()
     container: ContainerOptions = ContainerOptions()
     microvm: MicroVmOptions = MicroVmOptions()
+    kubernetes: KubernetesOptions = KubernetesOptions()
     nat: NatOptions = NatOptions()
     control: ControlConfig
     logs: LogLimits = LogLimits()

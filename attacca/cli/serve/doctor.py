@@ -17,6 +17,7 @@ from attacca.cores import ASKED, PYTHON, are_compiled, changed
 
 if TYPE_CHECKING:
     from attacca.worker.host.energy.options import EnergyConfig
+    from attacca.worker.runtime.kubernetes.options import KubernetesOptions
 
 EXAMPLES = """
 attacca doctor
@@ -62,7 +63,7 @@ def run(
     settings = load(os.environ, file, flags).value
     ours = our_own(Path(settings.control.state_dir).expanduser(), settings.gateway.port)
     features = examine(is_watch_enough=settings.process.memory_limits == "watch")
-    ours += energy(settings.energy)
+    ours += [kubernetes(settings.kubernetes), *energy(settings.energy)]
     ours += certificates(settings.cluster.certs, SystemClock().wall())
     checks = [*(Check(f.name, f.ok, f.detail, f.hint, f.needed) for f in features), *ours]
     if as_json:
@@ -103,6 +104,14 @@ def our_own(state_dir: Path, port: int) -> list[Check]:
     runtimes = [_wasmtime(), _containers(), _microvms()]
     machine = [_libraries(), _pip(), *runtimes, _ways_out(), _accelerators(), _cores()]
     return [*machine, _state_dir(state_dir), _port(port)]
+
+
+def kubernetes(options: "KubernetesOptions") -> Check:
+    """That there is no cluster is no fault, unless the settings name one."""
+    from attacca.worker.runtime.kubernetes.looked import look
+
+    found = look(options)
+    return Check("kubernetes", found.is_fine, found.detail, found.hint)
 
 
 def energy(config: "EnergyConfig") -> list[Check]:

@@ -76,6 +76,7 @@ from attacca.worker.measuring import Measuring
 from attacca.worker.runtime.abilities import makers, networks
 from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.container.runtime import ContainerRuntime
+from attacca.worker.runtime.kubernetes.making import pods
 from attacca.worker.runtime.looking import watched
 from attacca.worker.runtime.microvm.making import micro_vms
 from attacca.worker.runtime.process.runtime import ProcessRuntime
@@ -168,7 +169,6 @@ class Server:
         self._of_gateway: Peers[ToWorker | OfGateway] = Peers()
         self._of_control: Peers[Said] = Peers()
         self._of_worker: Peers[FromWorker | ToControl] = Peers()
-
         tell = teller() if config.log == "json" else None  # for people a line for each invocation says enough
 
         def secret(name: str) -> bytes:
@@ -191,6 +191,7 @@ class Server:
         images = ImageStore(state.images, state.tmp)
         uploaded[Image] = ContainerRuntime(images, config.container, config.process, clock, secret, nat)
         uploaded |= micro_vms(self.runtime, code, config.microvm, config.process, state.path, clock, secret)
+        uploaded |= pods(config.kubernetes, config.process.space_mb, state.path, clock, secret)
         self.worker = Worker(
             config.worker,
             self._metered(Router({**uploaded, ResourceClass: made(config.resources, state.path / "resources", clock)})),

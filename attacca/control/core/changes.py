@@ -47,8 +47,10 @@ from attacca.model.function import (
     Image,
     MicroVm,
     Network,
+    PodImage,
     PythonDirectory,
     Revision,
+    RuntimeKind,
     Settings,
     Signature,
     WasmFunction,
@@ -355,12 +357,14 @@ def candidate(settings: Settings, made: Made, number: int, at: float) -> Revisio
         settings=settings,
         handler=settings.handler or "",
         signature=Signature.EVENT_CONTEXT,
-        artefact=artefact(made),
+        artefact=artefact(made, settings),
         created_at=at,
     )
 
 
-def artefact(made: Made) -> Artefact:
+def artefact(made: Made, settings: Settings) -> Artefact:
+    if settings.runtime is RuntimeKind.KUBERNETES:
+        return PodImage(settings.image)
     if made.image:
         return Image(made.image)
     if made.is_microvm:

@@ -79,6 +79,8 @@ class Builder:
         """
         code = await self._unpack(upload.code, say)
         upload.close()
+        if runtime is RuntimeKind.KUBERNETES:  # what is run is pulled by others
+            return Made(code, None)
         if is_image(self._state.code / code, runtime):
             image = await asyncio.to_thread(self._load, code)
             say(Step("build", f"image {image[:12]}"))

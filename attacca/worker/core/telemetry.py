@@ -8,7 +8,7 @@ from bisect import bisect_left
 from enum import StrEnum
 
 from attacca.model.events import EventKind
-from attacca.model.function import Image, ResourceClass, WasmModule
+from attacca.model.function import Image, PodImage, ResourceClass, WasmModule
 from attacca.model.invocation import Failed
 from attacca.model.messages import Logged
 from attacca.model.samples import Entry, Measure, Sample
@@ -181,4 +181,4 @@ def type_of(instance: EventInstance) -> str:
         return artefact.name
     if isinstance(artefact, WasmModule):
         return "RUST_WASM"
-    return "CONTAINER" if isinstance(artefact, Image) else "PYTHON"
+    return "CONTAINER" if isinstance(artefact, Image | PodImage) else "PYTHON"

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from attacca.errors import IsolationMissing
-from attacca.model.function import Artefact, Image, MicroVm, Network
+from attacca.model.function import Artefact, Image, MicroVm, Network, PodImage
 from attacca.worker.host.nat.outside import lacking
 from attacca.worker.runtime.container.keeping import ENGINES, engine_of
 from attacca.worker.runtime.container.options import ContainerOptions
@@ -28,6 +28,8 @@ def networks(
                 found[kind.what] = _with_nat(is_there=has_way_out and container.engine not in WITHOUT_NAT)
         elif kind is MicroVm:
             found[kind.what] = (Network.NONE.value,)
+        elif kind is PodImage:
+            found[kind.what] = _with_nat(is_there=True)
         else:
             found[kind.what] = _with_nat(is_there=has_way_out and process.isolation != "none")
     return found
@@ -37,7 +39,9 @@ def makers(kinds: Iterable[type[Artefact]], container: ContainerOptions, microvm
     """Likewise, what makes the sandboxes of each that is here; empty: we do. For `Machine.makers`."""
     found = {}
     for kind in kinds:
-        if kind is not Image:
+        if kind is PodImage:
+            found[kind.what] = "Kubernetes"
+        elif kind is not Image:
             found[kind.what] = f"{Path(microvm.qemu).name}, {microvm.accelerator}" if kind is MicroVm else ""
         elif _has_engine(container):
             is_daemon = container.engine not in ("auto", *ENGINES)

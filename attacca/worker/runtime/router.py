@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 from attacca.errors import RuntimeMissing
-from attacca.model.function import Artefact, MicroVm, Revision, WasmFunction, WasmModule
+from attacca.model.function import Artefact, MicroVm, PodImage, Revision, WasmFunction, WasmModule
 from attacca.model.invocation import Invocation
 from attacca.worker.core.events import OfEvent
 from attacca.worker.core.reports import SandboxFailed, Sink, TemplateFailed
@@ -108,6 +108,8 @@ def missing(artefact: Artefact) -> RuntimeMissing:
     if isinstance(artefact, WasmModule | WasmFunction):
         text = f"the runtime for {artefact.what} is not installed"
         return RuntimeMissing(text, "where the server's worker runs: pip install 'attacca[wasm]'")
+    if isinstance(artefact, PodImage):
+        return RuntimeMissing("there is no Kubernetes cluster here", "set kubernetes.kubeconfig of the server")
     if isinstance(artefact, MicroVm):
         return RuntimeMissing("there are no micro-VMs here", "`attacca doctor` says what they need")
     return RuntimeMissing(f"the runtime for {artefact.what} is not installed", HINT)

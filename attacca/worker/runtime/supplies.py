@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from attacca.errors import AttaccaError, SecretMissing, StartFailed, Unreachable
-from attacca.model.function import Image, PythonDirectory, Revision, WasmFunction, WasmModule
+from attacca.model.function import Image, PodImage, PythonDirectory, Revision, WasmFunction, WasmModule
 from attacca.model.supplies import AskPiece, AskSecrets, Piece, SecretChanged, SecretsTold
 from attacca.worker.runtime.code_cache import BUNDLES, CODE, CodeCache
 from attacca.worker.runtime.image_supplies import ImageSupplies
@@ -90,7 +90,9 @@ class Supplies:
             assert self.images is not None, "nothing runs it"
             await self.images.bring(artefact.digest, held)
         else:
-            assert isinstance(artefact, PythonDirectory | WasmModule | WasmFunction), "nothing else is made yet"
+            assert isinstance(artefact, PythonDirectory | PodImage | WasmModule | WasmFunction), (
+                "nothing else is made yet"
+            )
             for kind, digest in zip((CODE, BUNDLES), artefact.digests, strict=False):
                 if not self.cache.has(digest):
                     await asyncio.shield(self._fetch(kind, digest, held))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from attacca.model.events import InstanceView
-from attacca.model.function import Artefact, Image, WasmModule
+from attacca.model.function import Artefact, Image, PodImage, WasmModule
 from attacca.model.machine import Machine
 from attacca.model.sandbox import MachineLoad, WorkerView
 from attacca.model.workflow import Configuration, Requirements, shown_component
@@ -247,4 +247,4 @@ def _instance(part: Part, seen: InstanceView | None) -> InstanceState:
 def _function_type(artefact: Artefact) -> str:
     if isinstance(artefact, WasmModule):
         return "RUST_WASM"
-    return "CONTAINER" if isinstance(artefact, Image) else "PYTHON"
+    return "CONTAINER" if isinstance(artefact, Image | PodImage) else "PYTHON"

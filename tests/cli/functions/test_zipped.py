@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from attacca.cli.functions.zipped import opened, unpack
+from attacca.cli.functions.zipped import Opened, opened, pointed, unpack
+from attacca.client.source import find
 from attacca.control.config import ArchiveLimits
 from attacca.errors import AttaccaError, BadRequest, PayloadTooLarge
 from attacca.io.archive import pack
@@ -57,7 +58,7 @@ def test_a_zip_as_people_make_them_is_a_directory_of_its_name(tmp_path: Path) ->
 
 def test_what_is_no_zip_is_left_as_it_is(tmp_path: Path) -> None:
     with opened(tmp_path) as code:
-        assert code == (tmp_path, ())
+        assert code == Opened(tmp_path)
 
 
 @each(
@@ -143,3 +144,12 @@ def test_sizes_that_lie_are_counted_as_they_come(tmp_path: Path) -> None:
     with pytest.raises(AttaccaError):
         taken(tmp_path, data[:at] + struct.pack("<I", 10) + data[at + 4 :])
     assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) <= 1 << 20
+
+
+def test_an_image_that_a_cluster_pulls_is_only_named() -> None:
+    with pointed("ghcr.io/team/My.Shop:v1".lower()) as code:
+        found = find(code.path, {}, name_of=code.called)
+    assert found.settings.name == "my-shop"
+    assert found.settings.runtime == "kubernetes"
+    assert found.settings.image == "ghcr.io/team/my.shop:v1"
+    assert not code.path.exists()

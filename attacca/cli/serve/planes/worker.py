@@ -48,6 +48,7 @@ from attacca.worker.runtime.code_cache import CodeCache
 from attacca.worker.runtime.container.runtime import ContainerRuntime
 from attacca.worker.runtime.fetching import Fetching
 from attacca.worker.runtime.image_supplies import ImageSupplies
+from attacca.worker.runtime.kubernetes.making import pods
 from attacca.worker.runtime.looking import watched
 from attacca.worker.runtime.microvm.making import micro_vms
 from attacca.worker.runtime.process.runtime import ProcessRuntime
@@ -156,6 +157,7 @@ class WorkerPlane:
         uploaded |= micro_vms(
             self.runtime, cache, config.microvm, config.process, directory, self._clock, supplies.secret
         )
+        uploaded |= pods(config.kubernetes, config.process.space_mb, directory, self._clock, supplies.secret)
         fetching = Fetching(Router(uploaded), supplies, self._clock, lambda: view.held(self.worker.core))
         resources = made(config.resources, directory / "resources", self._clock)
         told_first = ToldFirst(

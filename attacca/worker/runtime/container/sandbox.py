@@ -23,7 +23,7 @@ from attacca.worker.core.reports import Report, RunEnded
 from attacca.worker.host.nat.outside import Cable
 from attacca.worker.host.network import Namespace
 from attacca.worker.runtime.container import contracts
-from attacca.worker.runtime.container.errand import Errand
+from attacca.worker.runtime.container.errands import Errands
 from attacca.worker.runtime.container.lambda_api import LambdaApi
 from attacca.worker.runtime.container.output import Output
 from attacca.worker.runtime.container.translation import event_of, outcome_of, unwrapped
@@ -31,12 +31,10 @@ from attacca.worker.runtime.container.upstream import Upstream, begun, connect, 
 
 FIRST_S, MOST_S, SHARE = 0.001, 0.05, 32  # between two looks for somebody who listens: a part of what has passed
 OK = 200
-KEPT = 8  # connections that nobody uses just now
 BAD_INPUT = "send what the message asks for, as JSON: attacca invoke NAME -d '{...}'"
 ALONE = "leave concurrency out, or let it serve HTTP on $PORT"
 SAYS_SO = "it says so itself"
 JSON = "application/json"
-CANCELLED = Failed("cancelled", "its invocation was given up", "")
 
 
 class Container:
@@ -71,8 +69,7 @@ class Container:
         self.failure = ("", "")  # why it was given up, as a code and in words
         self.timer: asyncio.TimerHandle | None = None
         self.started: asyncio.Future[None] = self._loop.create_future()
-        self._errands: dict[str, Errand] = {}
-        self._idle: list[Upstream] = []
+        self._errands = Errands(name, sink, self._dial, self._look, self._end)
         self._door: socket.socket | None = None  # at which is looked whether somebody listens
         self._began: dict[str, float] = {}
 
@@ -80,7 +77,9 @@ class Container:
         state = (
             "doomed" if self.is_doomed else "paused" if self._is_paused else "ready" if self.is_ready else "starting"
         )
-        return f"<Container {self.name} {state}, {len(self._began)} running, {len(self._idle)} connections idle>"
+        return (
+            f"<Container {self.name} {state}, {len(self._began)} running, {len(self._errands.idle)} connections idle>"
+        )
 
     # its start
 
@@ -144,7 +143,7 @@ class Container:
                 if self.contract is Contract.ILUVATAR and status:
                     raise BadFunction(f"its agent answers {status}: {body.decode('utf-8', 'replace')}", SAYS_SO)
                 return False
-        self._idle.append(upstream)
+        self._errands.idle.append(upstream)
         return True
 
     def _shut(self) -> None:
@@ -187,44 +186,20 @@ class Container:
                 return
             told = Request(body=event, content_type=JSON, method="POST", path="/invoke")
             invocation, whole = msgspec.structs.replace(invocation, request=told), self.most
-        errand = Errand(self.name, invocation, self.port, self._sink, self._ended, self._broke, whole)
-        self._errands[name] = errand
-        self._begin(errand)
+        self._errands.run(invocation, self.port, whole)
 
-    def _begin(self, errand: Errand) -> None:
-        while self._idle:
-            upstream = self._idle.pop()
-            if upstream.can_be_asked:
-                errand.begin(upstream)
-                return
-            upstream.close()
-        errand.connecting = self._loop.create_task(self._connect(errand))
-
-    async def _connect(self, errand: Errand) -> None:
+    async def _dial(self) -> Upstream:
         assert self.network is not None
-        try:
-            upstream = await connect(self.network.socket(), self.port)
-        except OSError as error:
-            errand.broken(f"its program takes no connection: {error.strerror or error}")
-            return
-        if self._errands.get(errand.invocation.id) is errand:
-            errand.begin(upstream)
-        else:
-            upstream.close()
+        return await connect(self.network.socket(), self.port)
 
     def stop(self, invocation: str) -> None:
-        """HTTP knows no other way than to hang up."""
-        if (errand := self._errands.get(invocation)) is not None:
-            errand.close()
-            self._loop.call_soon(self._end, errand, CANCELLED)
+        self._errands.stop(invocation)
 
     def body(self, invocation: str, data: bytes, *, last: bool) -> None:
-        if (errand := self._errands.get(invocation)) is not None:
-            errand.send(data, last=last)
+        self._errands.body(invocation, data, last=last)
 
     def flow(self, invocation: str, *, paused: bool) -> None:
-        if (errand := self._errands.get(invocation)) is not None:
-            errand.flow(paused=paused)
+        self._errands.flow(invocation, paused=paused)
 
     def leave(self, invocation: str) -> None:
         """Its client is gone; of an answer that has begun the program learns by its connection."""
@@ -236,14 +211,9 @@ class Container:
             self._rest.cancel()
         if self.timer is not None:
             self.timer.cancel()
-        for errand in self._errands.values():
-            errand.close()
-        self._errands.clear()
+        self._errands.close()
         self._began.clear()
         self._mute()
-        for upstream in self._idle:
-            upstream.close()
-        self._idle.clear()
         self._shut()
         if self.network is not None:
             self.network.close()
@@ -273,34 +243,15 @@ class Container:
     # what comes of runs
 
     def alive(self) -> None:
-        """It is not about to end, so it broke its connections for reasons of its own."""
-        for errand in [errand for errand in self._errands.values() if errand.why]:
-            self._end(errand, errand.failed())
+        self._errands.alive()
 
-    def _broke(self, errand: Errand) -> None:
-        if errand.upstream is not None and errand.may_be_repeated and not errand.has_been_repeated:
-            errand.renew()
-            self._begin(errand)
-        else:
-            self._say("look", self.name)
+    def _look(self) -> None:
+        self._say("look", self.name)
 
-    def _ended(self, errand: Errand, outcome: Outcome) -> None:
-        upstream = errand.upstream
-        if upstream is not None:
-            if len(self._idle) < KEPT:
-                self._idle.append(upstream)
-            else:
-                upstream.close()
-        self._end(errand, outcome)
-
-    def _end(self, errand: Errand, outcome: Outcome) -> None:
-        name = errand.invocation.id
-        if self._errands.get(name) is not errand:
-            return
-        del self._errands[name]
+    def _end(self, invocation: str, outcome: Outcome) -> None:
         if self.contract is Contract.ILUVATAR and isinstance(outcome, Ok):
             outcome = unwrapped(outcome)
-        self._conclude(name, outcome)
+        self._conclude(invocation, outcome)
 
     def _concluded(self, invocation: str, result: Any) -> None:
         """Of one that asks for its events."""

@@ -260,15 +260,15 @@ def is_open(sock: socket.socket, port: int) -> bool:
     raise OSError(found, os.strerror(found))
 
 
-async def connect(sock: socket.socket, port: int) -> Upstream:
-    """To the program, from a socket in its network.
+async def connect(sock: socket.socket, port: int, host: str = "127.0.0.1") -> Upstream:
+    """To the program, from a socket in its network, or one that leads to it.
 
     Raises:
         OSError: nobody listens.
     """
     sock.settimeout(0)
     try:
-        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
+        await asyncio.get_running_loop().sock_connect(sock, (host, port))
     except BaseException:
         sock.close()
         raise

@@ -1,0 +1,178 @@
+"""What stands for a worker in its cluster: a ConfigMap that owns all that is the worker's there.
+
+Who begins removes what its predecessor has left: what has the same identity and the same owner, and nothing else.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+
+import msgspec
+
+from attacca.errors import StartFailed
+from attacca.model.function import Network
+from attacca.worker.runtime.kubernetes.api import Declined, Server, pause_s
+from attacca.worker.runtime.kubernetes.facts import Metadata
+from attacca.worker.runtime.kubernetes.manifests import (
+    MANAGED,
+    WORKER,
+    Owner,
+    owner_name,
+    policy,
+    selector,
+    standing,
+)
+
+LOG = logging.getLogger("attacca.kubernetes")
+OWNED = ("pods", "secrets")
+RIGHTS = "what its account may do is in deploy/kubernetes/role.yaml"
+LET_IN = "see the token or the certificate that kubernetes.kubeconfig names"
+WAIT = "see that the API server is up; attacca doctor says whether it can be reached"
+UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT = 401, 403, 404, 409
+Nap = Callable[[float], Awaitable[None]]
+
+
+class Thing(msgspec.Struct, frozen=True):
+    metadata: Metadata
+
+
+class Things(msgspec.Struct, frozen=True):
+    items: tuple[Thing, ...] = ()
+
+
+class Standing:
+    """Of the worker with that `identity`, in its `run`th start."""
+
+    def __init__(self, server: Server, namespace: str, identity: str, run: str, nap: Nap = asyncio.sleep) -> None:
+        self._server, self._identity, self._run, self._nap = server, identity, run, nap
+        self.core = f"/api/v1/namespaces/{namespace}"
+        self._policies = f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies"
+        self.owner: Owner | None = None
+        self._why: Declined | None = None
+        self._changed = asyncio.Event()
+
+    def __repr__(self) -> str:
+        return f"<Standing of {self._identity}, {'up' if self.owner is not None else self._why or 'not yet'}>"
+
+    async def begin(self, *, is_first: bool = True) -> None:
+        """Until it stands. What is there already goes, where it `is_first`."""
+        tries = 0
+        while True:
+            try:
+                if is_first:
+                    await self._sweep()
+                self.owner = await self._make()
+            except Declined as error:
+                if self._why is None or self._why.message != error.message:
+                    LOG.warning("no pod can be made just now: %s", error.message)
+                self._why = error
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                self._why = Declined(f"the API server answers with what is no object: {str(error)[:100]}")
+            self._news()
+            if self.owner is not None:
+                return
+            tries += 1
+            await self._nap(pause_s(tries, 0.0 if self._why is None else self._why.retry_after_s))
+
+    async def ready(self) -> Owner:
+        """
+        Raises:
+            StartFailed: it will not stand before somebody does something about it.
+        """
+        while self.owner is None:
+            if self._why is not None and not self._why.may_mend:
+                raise start_failed(self._why)
+            await self._changed.wait()
+        return self.owner
+
+    @property
+    def why(self) -> str:
+        """What it waits for."""
+        return "" if self.owner is not None or self._why is None else self._why.message
+
+    async def still(self) -> bool:
+        """Is what stands for the worker there? Where somebody has deleted it, it is to begin anew; the cluster deletes
+        all that it owned."""
+        owner = self.owner
+        if owner is None:
+            return False
+        try:
+            found = msgspec.json.decode(await self._server.ask("GET", self._place), type=Thing)
+        except Declined as error:
+            if error.status != NOT_FOUND:
+                return True
+        except msgspec.MsgspecError:
+            return True
+        else:
+            if found.metadata.uid == owner.uid:
+                return True
+        self.owner, self._why = None, None
+        return False
+
+    async def end(self) -> None:
+        """All that is the worker's goes.
+
+        Raises:
+            Declined: it is not to be reached, and its next start removes what is there.
+        """
+        await self._sweep()
+        self.owner = None
+
+    async def delete(self, kind: str, name: str) -> None:
+        """At once; that it is not there is no fault.
+
+        Raises:
+            Declined: see `Server`.
+        """
+        with _absent_is_fine():
+            await self._server.ask("DELETE", f"{self.core}/{kind}/{name}", gracePeriodSeconds="0")
+
+    @property
+    def _place(self) -> str:
+        return f"{self.core}/configmaps/{owner_name(self._identity)}"
+
+    async def _sweep(self) -> None:
+        with _absent_is_fine():
+            there = msgspec.json.decode(await self._server.ask("GET", self._place), type=Thing)
+            labels = there.metadata.labels
+            if labels.get(WORKER) != self._identity or not labels.items() >= MANAGED.items():
+                message = f"there is a ConfigMap {owner_name(self._identity)} that is none of a worker's"
+                raise Declined(message, CONFLICT, "Conflict")
+            await self._server.ask("DELETE", self._place, propagationPolicy="Background")
+        paths = [f"{self.core}/{kind}" for kind in OWNED]
+        for path in (*paths, self._policies):
+            raw = await self._server.ask("GET", path, labelSelector=selector(self._identity))
+            for one in msgspec.json.decode(raw, type=Things).items:
+                if any(of.name == owner_name(self._identity) for of in one.metadata.owner_references):
+                    with _absent_is_fine():
+                        await self._server.ask("DELETE", f"{path}/{one.metadata.name}", gracePeriodSeconds="0")
+
+    async def _make(self) -> Owner:
+        raw = await self._server.ask("POST", f"{self.core}/configmaps", standing(self._identity, self._run))
+        uid = msgspec.json.decode(raw, type=Thing).metadata.uid
+        owner = Owner(owner_name(self._identity), uid, self._identity, self._run)
+        for network in (Network.NONE, Network.NAT):
+            told = policy(owner, network)
+            with _absent_is_fine():  # one of another start, which cannot be owned by this
+                await self._server.ask("DELETE", f"{self._policies}/{told['metadata']['name']}")
+            await self._server.ask("POST", self._policies, told)
+        return owner
+
+    def _news(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+
+@contextlib.contextmanager
+def _absent_is_fine() -> Iterator[None]:
+    try:
+        yield
+    except Declined as error:
+        if error.status != NOT_FOUND:
+            raise
+
+
+def start_failed(error: Declined) -> StartFailed:
+    hints = {UNAUTHORIZED: LET_IN, FORBIDDEN: RIGHTS}
+    return StartFailed(error.message, hints.get(error.status, WAIT if error.may_mend else ""))

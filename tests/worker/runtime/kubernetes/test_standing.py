@@ -1,0 +1,135 @@
+import asyncio
+from typing import Any
+
+import pytest
+
+from attacca.errors import StartFailed
+from attacca.worker.runtime.kubernetes.standing import RIGHTS, Standing
+from tests.logged import Logged
+from tests.worker.runtime.kubernetes.twin import Cluster, Desk, failure
+
+CORE = "/api/v1/namespaces/default"
+
+
+class Naps:
+    def __init__(self) -> None:
+        self.made: list[float] = []
+
+    async def __call__(self, seconds: float) -> None:
+        self.made.append(seconds)
+        await asyncio.sleep(0)
+
+
+def standing(cluster: Cluster, run: str = "r1", naps: Naps | None = None) -> Standing:
+    return Standing(Desk(cluster), "default", "w", run, naps or Naps())
+
+
+def put(cluster: Cluster, kind: str, name: str, *, owner: str = "", uid: str = "", labels: Any = None) -> None:
+    api, what = ("v1", {"pods": "Pod", "configmaps": "ConfigMap", "secrets": "Secret"}[kind])
+    owners = [{"apiVersion": "v1", "kind": "ConfigMap", "name": owner, "uid": uid}] if owner else []
+    meta = {"name": name, "labels": labels or {"attacca/worker": "w"}, "ownerReferences": owners}
+    told = {"apiVersion": api, "kind": what, "metadata": meta}
+    assert cluster.answer("POST", f"{CORE}/{kind}", {}, told).status == 201
+
+
+def test_what_stands_for_a_worker_is_made_and_goes_with_it() -> None:
+    async def main() -> None:
+        cluster = Cluster()
+        one = standing(cluster)
+        assert repr(one) == "<Standing of w, not yet>"
+        await one.begin()
+        owner = await one.ready()
+        assert (owner.name, owner.identity, owner.run) == ("attacca-w", "w", "r1")
+        assert cluster.names("configmaps") == ["attacca-w"]
+        assert cluster.names("networkpolicies") == ["attacca-w-nat", "attacca-w-none"]
+        assert await one.still()
+        assert repr(one) == "<Standing of w, up>"
+        await one.end()
+        assert cluster.things == {}
+
+    asyncio.run(main())
+
+
+def test_what_a_predecessor_left_goes_and_nothing_of_others() -> None:
+    async def main() -> None:
+        cluster = Cluster()
+        await standing(cluster, "r0").begin()
+        put(cluster, "pods", "ours", owner="attacca-w", uid="of-an-older-start")
+        put(cluster, "secrets", "ours", owner="attacca-w", uid="of-an-older-start")
+        put(cluster, "pods", "labelled", owner="", uid="")
+        put(cluster, "pods", "somebody", labels={"app": "shop"})
+        put(cluster, "pods", "of-another", owner="attacca-v", uid="x", labels={"attacca/worker": "v"})
+        await standing(cluster, "r1").begin()
+        assert cluster.names("pods") == ["labelled", "of-another", "somebody"]
+        assert cluster.names("secrets") == []
+        assert cluster.names("configmaps") == ["attacca-w"]
+        assert cluster.things["configmaps", "attacca-w"]["metadata"]["labels"]["attacca/run"] == "r1"
+
+    asyncio.run(main())
+
+
+def test_a_map_of_that_name_that_is_nobodys_of_ours_stays(logged: Logged) -> None:
+    async def main() -> None:
+        cluster = Cluster()
+        put(cluster, "configmaps", "attacca-w", labels={"app": "shop"})
+        naps = Naps()
+        one = standing(cluster, naps=naps)
+        task = asyncio.create_task(one.begin())
+        with pytest.raises(StartFailed, match="that is none of a worker's"):
+            await one.ready()
+        task.cancel()
+        assert cluster.names("configmaps") == ["attacca-w"]
+
+    asyncio.run(main())
+    assert logged.messages[0].startswith("no pod can be made just now: there is a ConfigMap attacca-w")
+
+
+def test_who_may_do_nothing_is_told_what_it_needs() -> None:
+    async def main() -> None:
+        cluster = Cluster()
+        cluster.admit = lambda method, *_: failure(403, "Forbidden", "no") if method == "POST" else None
+        one = standing(cluster)
+        task = asyncio.create_task(one.begin())
+        with pytest.raises(StartFailed) as caught:
+            await one.ready()
+        assert caught.value.hint == RIGHTS
+        cluster.admit = lambda *_: None  # somebody has given it the role
+        await task
+        assert await one.ready()
+
+    asyncio.run(main())
+
+
+def test_a_server_that_is_away_is_waited_for() -> None:
+    async def main() -> None:
+        cluster, naps = Cluster(), Naps()
+        answers = [failure(503, "ServiceUnavailable", "etcd is away")] * 3
+        cluster.admit = lambda *_: answers.pop() if answers else None
+        one = standing(cluster, naps=naps)
+        waiting = asyncio.create_task(one.ready())
+        await asyncio.sleep(0)
+        task = asyncio.create_task(one.begin())
+        owner = await waiting
+        await task
+        assert owner.name == "attacca-w"
+        assert one.why == ""
+        assert naps.made == [0.1, 0.2, 0.4]
+
+    asyncio.run(main())
+
+
+def test_what_somebody_has_deleted_is_missed() -> None:
+    async def main() -> None:
+        cluster = Cluster()
+        one = standing(cluster)
+        assert not await one.still()
+        await one.begin()
+        cluster.admit = lambda *_: failure(500, "InternalError", "no")
+        assert await one.still(), "who does not answer says nothing"
+        cluster.admit = lambda *_: None
+        cluster.answer("DELETE", f"{CORE}/configmaps/attacca-w", {}, None)
+        assert not await one.still()
+        await one.begin()
+        assert await one.still()
+
+    asyncio.run(main())
