@@ -17,6 +17,7 @@ from attacca.federation.core.member import (
     Durable,
     End,
     Joined,
+    Let,
     MemberCommand,
     MemberCore,
     MemberEvent,
@@ -122,6 +123,8 @@ class Member:
                 self._spawn(self._begin(command.order))
             case End():
                 self._spawn(self._end(command))
+            case Let():
+                self._workflows.let(command.workflow, command.epoch)
 
     def _drop(self, workflow: str) -> None:
         task = self._bringing.pop(workflow, None)

@@ -43,6 +43,7 @@ from attacca.workflow.core.events import (
     Event,
     FarSaid,
     HandedOver,
+    LeftTaken,
     MigrateAsked,
     NodeJoined,
     NodeLeft,
@@ -282,6 +283,10 @@ class Workflows:
         number = self._number()
         outcome = await self._ask(number, StopAsked(number, workflow, hands_over))
         return outcome if isinstance(outcome, HandedOver) else None
+
+    def let(self, workflow: str, epoch: int) -> None:
+        """What it left here in that epoch is kept elsewhere."""
+        self._drive.feed(LeftTaken(workflow, epoch))
 
     def cast(self, instance: str, data: bytes) -> None:
         """From nobody of the workflow, to an instance or who has its place by then: it comes behind what waits there.

@@ -103,7 +103,16 @@ class Over(msgspec.Struct, frozen=True):
 
 
 MemberEvent = BeginWorkflow | EndWorkflow | LeftKept | StateTaken | Joined | Beat | Durable | Brought | Begun | Over
-MemberCommand = Say | Bring | Drop | Begin | End
+
+
+class Let(msgspec.Struct, frozen=True):
+    """What that workflow left here in that epoch need not be kept any more."""
+
+    workflow: str
+    epoch: int
+
+
+MemberCommand = Say | Bring | Drop | Begin | End | Let
 
 
 class MemberCore:
@@ -118,12 +127,12 @@ class MemberCore:
     ) -> None:
         self._domain, self._core, self._shown, self._summed = domain, core, shown, summed
         self._begins: dict[str, BeginWorkflow] = {}
-        self._ended: dict[tuple[str, int], WorkflowEnded] = {}  # what the federation has not kept yet
         self._copying: dict[str, bool] = {}  # by key of a state that is under way: whether there is a newer one
         self._rows: dict[str, tuple[InstanceRow, ...]] = {}  # as told last
 
     def __repr__(self) -> str:
-        counts = f"{len(self._begins)} begin, {len(self._ended)} left, {len(self._copying)} copied"
+        left = len(self._core.keeping.ended)
+        counts = f"{len(self._begins)} begin, {left} left, {len(self._copying)} copied"
         return f"<MemberCore {self._domain}: {counts}>"
 
     @property
@@ -139,7 +148,7 @@ class MemberCore:
             case EndWorkflow():
                 self._end(event, out)
             case LeftKept():
-                self._ended.pop((event.workflow, event.epoch), None)
+                out.append(Let(event.workflow, event.epoch))
             case StateTaken():
                 key = f"{STATES}{whole(event.workflow)}/{event.component}"
                 if self._copying.pop(key, False):
@@ -212,11 +221,12 @@ class MemberCore:
             out.append(Say(WorkflowRefused(self._domain, order.workflow, order.epoch, failed)))
 
     def _has_ended(self, name: str, epoch: int, outcome: HandedOver | None, out: list[MemberCommand]) -> None:
-        left = () if outcome is None else outcome.left
-        ended = WorkflowEnded(self._domain, name, epoch, left)
-        if left:
-            self._ended[name, epoch] = ended
-        out.append(Say(ended))
+        known = self._core.keeping.ended.get(name)
+        if outcome is not None:
+            left = outcome.left
+        else:  # the one before may have handed it over, and not have said so any more
+            left = known.ended or () if known is not None and known.epoch == epoch else ()
+        out.append(Say(WorkflowEnded(self._domain, name, epoch, left)))
 
     # What it says.
 
@@ -231,7 +241,9 @@ class MemberCore:
                 if one.epoch
             ]
         )
-        out.append(Say(DomainJoined(self._domain, self._summed(), hosted, tuple(self._ended.values()))))
+        kept = self._core.keeping.ended.values()
+        ended = tuple([WorkflowEnded(self._domain, one.id, one.epoch, one.ended or ()) for one in kept])
+        out.append(Say(DomainJoined(self._domain, self._summed(), hosted, ended)))
         for part in [part for one in ours for part in one.parts.values() if part.state is not None]:
             self._kept(part.key, out)
 

@@ -13,6 +13,7 @@ from attacca.federation.core.member import (
     Durable,
     End,
     Joined,
+    Let,
     MemberCommand,
     MemberCore,
     MemberEvent,
@@ -35,7 +36,15 @@ from attacca.model.events import Carried, Torn
 from attacca.model.federation import BetweenPortals, FromDomain, OfPlaces, Portals, ToDomain
 from attacca.model.workflow import WorkflowView
 from attacca.sim.workflows.orchestrator import Orchestrator
-from attacca.workflow.core.events import Announce, FarSaid, HandedOver, PortalOpened, StartAsked, StopAsked
+from attacca.workflow.core.events import (
+    Announce,
+    FarSaid,
+    HandedOver,
+    LeftTaken,
+    PortalOpened,
+    StartAsked,
+    StopAsked,
+)
 
 Outcome = WorkflowView | HandedOver | AttaccaError | None
 
@@ -104,6 +113,8 @@ class SimulatedMember:
                 self.orchestrator.ask(asked)
             case End():
                 self.orchestrator.ask(StopAsked(self._asked(command), command.workflow, command.hands_over))
+            case Let():
+                self.orchestrator.drive.feed(LeftTaken(command.workflow, command.epoch))
 
     def _asked(self, command: Begin | End) -> str:
         self._count += 1

@@ -41,6 +41,7 @@ from attacca.workflow.core.events import (
     Erased,
     Event,
     FarSaid,
+    LeftTaken,
     MigrateAsked,
     NodeJoined,
     NodeLeft,
@@ -63,6 +64,8 @@ from attacca.workflow.core.sharing import Sharing
 from attacca.workflow.core.strays import Strays
 from attacca.workflow.core.wills import Wills
 
+OfNodes = NodeJoined | NodeSeen | NodeLeft | Instances | Strayed | Handed
+OfStore = Restored | Stored | Erased | StoreFailed | LeftTaken
 NO_ROOM = "no_capacity"  # of a worker: others have taken what was thought free
 HOPELESS = ("bad_function", "runtime_missing", "not_found", "forbidden")  # trying again will not help a first start
 
@@ -95,7 +98,7 @@ class DomainCore:
                 self.keeping.synced(event, out)
             case StartAsked() | StopAsked() | MigrateAsked():
                 self._ask(now, event, out)
-            case Restored() | Stored() | Erased() | StoreFailed():
+            case Restored() | Stored() | Erased() | StoreFailed() | LeftTaken():
                 self._kept(now, event, out)
             case NodeJoined() | NodeSeen() | NodeLeft() | Instances() | Strayed() | Handed():
                 self._node(now, event, out)
@@ -134,9 +137,7 @@ class DomainCore:
             case MigrateAsked():
                 self.moving.ask(now, event, out)
 
-    def _node(
-        self, now: float, event: NodeJoined | NodeSeen | NodeLeft | Instances | Strayed | Handed, out: list[Command]
-    ) -> None:
+    def _node(self, now: float, event: OfNodes, out: list[Command]) -> None:
         match event:
             case NodeJoined():
                 self._node_left(now, event.view.name, out)
@@ -158,24 +159,25 @@ class DomainCore:
             case Handed():
                 self.wills.handed(event, out)
 
-    def _kept(self, now: float, event: Restored | Stored | Erased | StoreFailed, out: list[Command]) -> None:
+    def _kept(self, now: float, event: OfStore, out: list[Command]) -> None:
         match event:
+            case LeftTaken():
+                self.keeping.taken(event, out)
             case Erased():
-                if (over := self.keeping.erased(event, out)) is not None:
-                    self._erased(over, out)
+                self._gone(self.keeping.erased(event, out), out)
             case Restored():
                 self.keeping.restore(now, event, out)
             case Stored():
-                self.keeping.stored(now, event, out)
+                self._gone(self.keeping.stored(now, event, out), out)
                 self._written(event.key, out)
             case StoreFailed():
-                if (workflow := self.keeping.failed(now, event, out)) is not None:
-                    out.append(Reply(workflow.asked, event.error))
-                    self._over(workflow, out)
+                if (failed := self.keeping.failed(now, event, out)) is not None:
+                    out.append(Reply(failed.asked, event.error))
+                    self._over(failed, out)
                 self._written(event.key, out)
 
     def _written(self, key: str, out: list[Command]) -> None:
-        """Who ends may wait for what it has synced last, or for what it is a share of."""
+        """Who ends may wait for what it has synced last, or to be known as a share."""
         for workflow in [one for one in self.workflows.values() if one.is_stopping]:
             names = (WORKFLOWS + workflow.id, WORKFLOWS + workflow.root)
             if key in names or any(part.key == key for part in workflow.parts.values()):
@@ -233,11 +235,10 @@ class DomainCore:
             out.append(Reply(event.id, error))
             return
         workflow.stops.append(event.id)
-        if workflow.is_stopping:
-            return
-        if event.hands_over:
-            handing.hold(workflow, self.placing, out)
-        self._end(workflow, "it was asked for", out)
+        if not workflow.is_stopping:
+            if event.hands_over:
+                handing.hold(workflow, self.placing, out)
+            self._end(workflow, "it was asked for", out)
 
     def _end(self, workflow: Workflow, why: str, out: list[Command]) -> None:
         workflow.is_stopping = True
@@ -252,31 +253,30 @@ class DomainCore:
         self._ended(workflow, out)
 
     def _ended(self, workflow: Workflow, out: list[Command]) -> None:
-        parts = workflow.parts.values()
         if not workflow.is_stopping or workflow.is_over:
             return
-        if any(part.instance or (part.spare and part.spare.instance) for part in parts):
-            return
-        if workflow.hands_over and any(part.key in self.placing.writing for part in parts):
-            return  # what it has synced last is not kept yet
-        if workflow.id != workflow.root and not self.keeping.is_recorded(workflow):
-            return  # who begins anew would take it for a part of the whole
-        workflow.is_over = True
-        self.keeping.erase(workflow, out)
+        parts = workflow.parts.values()
+        is_there = any(part.instance or (part.spare and part.spare.instance) for part in parts)
+        if is_there or (workflow.hands_over and any(part.key in self.placing.writing for part in parts)):
+            return  # or what it has synced last is not kept yet
+        if workflow.id == workflow.root or self.keeping.is_recorded(workflow):
+            workflow.is_over = True  # else who begins anew would take it for a part of the whole
+            self.keeping.end(workflow, out)
 
-    def _erased(self, workflow: Workflow, out: list[Command]) -> None:
+    def _gone(self, workflow: Workflow | None, out: list[Command]) -> None:
         """It cannot come back. What it leaves is with its workers until then, and is told to nobody before."""
-        del self.workflows[workflow.id]
-        if workflow.asked:
-            never = workflow.failure or Cancelled("it was stopped before all of it was up")
-            out.append(Reply(workflow.asked, never))
-        self._over(workflow, out)
+        if workflow is not None:
+            del self.workflows[workflow.id]
+            if workflow.asked:
+                out.append(
+                    Reply(workflow.asked, workflow.failure or Cancelled("it was stopped before all of it was up"))
+                )
+            self._over(workflow, out)
 
     def _over(self, workflow: Workflow, out: list[Command]) -> None:
-        outcome = handing.over(workflow)
+        out.extend(Reply(id_, handing.over(workflow)) for id_ in workflow.stops)
         self.wills.end(workflow, out)
         self.sharing.end(workflow)
-        out.extend(Reply(id_, outcome) for id_ in workflow.stops)
 
     # What workers say.
 

@@ -13,7 +13,8 @@ from attacca.model.workflow import WorkflowSpec, WorkflowView
 
 class Record(msgspec.Struct, frozen=True):
     """A workflow as it lies in the store. `epoch`: of its federation; 0: it is of none. `components`: of its share, and
-    none of those that have a record of their own; none: all. `left`: of elsewhere, until its instances have it."""
+    none of those that have a record of their own; none: all. `left`: of elsewhere, until its instances have it.
+    `ended`: it is over here, and this is what it leaves to whoever goes on with it elsewhere."""
 
     id: str
     spec: WorkflowSpec
@@ -22,6 +23,7 @@ class Record(msgspec.Struct, frozen=True):
     components: tuple[str, ...] = ()
     lost: str = ""
     left: tuple[Left, ...] = ()
+    ended: tuple[Left, ...] | None = None
 
 
 class Before(msgspec.Struct, frozen=True):
@@ -81,6 +83,13 @@ class MigrateAsked(msgspec.Struct, frozen=True):
     workflow: str
     component: str
     to: tuple[str, ...]
+
+
+class LeftTaken(msgspec.Struct, frozen=True):
+    """What that workflow left when it was handed over in that epoch is kept elsewhere."""
+
+    workflow: str
+    epoch: int
 
 
 class FarSaid(msgspec.Struct, frozen=True):
@@ -185,6 +194,7 @@ Event = (
     StartAsked
     | StopAsked
     | MigrateAsked
+    | LeftTaken
     | NodeJoined
     | NodeSeen
     | NodeLeft

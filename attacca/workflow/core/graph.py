@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from attacca.errors import AttaccaError
-from attacca.model.events import REPLICA, Event, Target
+from attacca.model.events import FOLLOWS_MOST, REPLICA, Event, Target
 from attacca.model.federation import Left
 from attacca.model.function import ResourceClass, Revision, Settings, Signature
 from attacca.model.invocation import Timing
@@ -129,6 +129,15 @@ class Part:
         self.retry_at = now + min(FIRST_S * 2**self.failures, LAST_S)
         self.failures += 1
 
+    def leaves(self) -> Left:
+        wills = self.wills.values()
+        return Left(
+            self.label, self.number, self.version, self.state,
+            tuple([event for will in wills for event in will.unheard]),
+            tuple([event for will in wills for event in will.unsent]),
+            tuple(self.follows | dict.fromkeys(self.wills))[-FOLLOWS_MOST:],
+        )  # fmt: skip
+
     def rows(self) -> list[InstanceRow]:
         row = InstanceRow(self.label, self.instance, self.worker, str(self.stage), self.starts, self.why)
         return [row] if self.spare is None else [row, self.spare.row(self.label)]
@@ -208,6 +217,10 @@ class Workflow:
             if part is not None:
                 name = self.inherited(part)
                 part.wills[name] = Will("", name, one.backlog, one.unsent)
+
+    def leaves(self) -> tuple[Left, ...]:
+        """What whoever goes on with it elsewhere begins with."""
+        return tuple(part.leaves() for part in self.parts.values())
 
     def inherited(self, part: Part) -> str:
         return f"{part.place}/{self.epoch}"

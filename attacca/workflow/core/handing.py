@@ -1,9 +1,8 @@
 """A workflow that goes on in another domain: what it takes along, and what it finds there."""
 
-from attacca.model.events import FOLLOWS_MOST
 from attacca.model.federation import Left
 from attacca.workflow.core.events import Command, HandedOver
-from attacca.workflow.core.graph import Part, Stage, Workflow
+from attacca.workflow.core.graph import Stage, Workflow
 from attacca.workflow.core.keeping import EPOCH_NUMBERS
 from attacca.workflow.core.placing import Placing
 
@@ -20,17 +19,7 @@ def hold(workflow: Workflow, placing: Placing, out: list[Command]) -> None:
 
 def over(workflow: Workflow) -> HandedOver | None:
     """What whoever waits for its end is told that it leaves, to be taken elsewhere."""
-    return HandedOver(tuple(map(_left, workflow.parts.values()))) if workflow.hands_over else None
-
-
-def _left(part: Part) -> Left:
-    wills = part.wills.values()
-    return Left(
-        part.label, part.number, part.version, part.state,
-        tuple([event for will in wills for event in will.unheard]),
-        tuple([event for will in wills for event in will.unsent]),
-        tuple(part.follows | dict.fromkeys(part.wills))[-FOLLOWS_MOST:],
-    )  # fmt: skip
+    return HandedOver(workflow.leaves()) if workflow.hands_over else None
 
 
 def inherit(workflow: Workflow, left: tuple[Left, ...]) -> None:

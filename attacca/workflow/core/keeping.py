@@ -14,6 +14,7 @@ from attacca.workflow.core.events import (
     Command,
     Erase,
     Erased,
+    LeftTaken,
     Put,
     Record,
     Restored,
@@ -59,6 +60,7 @@ class Keeping:
         self._refused: dict[str, None] = {}  # of these keys, those whose only one the store has refused
         self._unkept: dict[str, None] = {}  # keys of states that their parts have, and the store has not yet
         self._inheriting: dict[str, dict[str, None]] = {}  # by workflow: keys of states that are to be kept before it
+        self.ended: dict[str, Record] = {}  # by workflow: what was handed over, and is not known to be kept elsewhere
 
     def __repr__(self) -> str:
         return f"<Keeping {len(self._versions)} keys, {len(self._syncs)} being written>"
@@ -78,21 +80,21 @@ class Keeping:
     def accept(self, workflow: Workflow, out: list[Command]) -> None:
         if workflow.id in self._inheriting:
             return  # it is, when that is kept
-        record = Record(
-            workflow.id,
-            workflow.spec,
-            workflow.started_at,
-            workflow.epoch,
-            workflow.components,
-            workflow.lost,
-            workflow.left,
-        )
+        self.ended.pop(workflow.id, None)  # whoever has it begin here again has that
         key = WORKFLOWS + workflow.id
         self._claim(key)  # of one before that could not be kept
         for part in workflow.parts.values():
             if part.state is not None:
                 self._claim(part.key)
                 self._versions.setdefault(part.key, 0)
+        self._record(workflow, out)
+
+    def _record(self, workflow: Workflow, out: list[Command]) -> None:
+        key, ended = WORKFLOWS + workflow.id, workflow.leaves() if workflow.is_over else None
+        of = workflow.components, workflow.lost, workflow.left, ended
+        record = Record(workflow.id, workflow.spec, workflow.started_at, workflow.epoch, *of)
+        if ended is not None:
+            self.ended[workflow.id] = record
         self._recording[key] = self._recording.get(key, 0) + 1
         out.append(Put(key, msgspec.json.encode(record), 0))
 
@@ -122,7 +124,9 @@ class Keeping:
             for key in unrecorded:
                 self._recording.pop(key, None)
                 known = self._books.workflows.get(key.removeprefix(WORKFLOWS))
-                if known is not None and not known.is_over:
+                if known is not None and known.is_over and known.hands_over:
+                    self._record(known, out)
+                elif known is not None and not known.is_over:
                     self.accept(known, out)
             out.extend(Erase(key) for key in self._unerased)
             self._unerased.clear()
@@ -174,11 +178,21 @@ class Keeping:
                     part.retry_at = now
                     self._placing.wait(part)
 
-    def erase(self, workflow: Workflow, out: list[Command]) -> None:
-        """Nobody is told that it is over before it could not come back; if it does, it has its states still."""
-        self._versions.pop(WORKFLOWS + workflow.id, None)
+    def end(self, workflow: Workflow, out: list[Command]) -> None:
+        """Nobody is told that it is over before it could not come back; if it does, it has its states still. What it
+        leaves, where it is handed over, lies in its place until that is kept elsewhere."""
         self._inheriting.pop(workflow.id, None)
+        if workflow.hands_over:
+            self._record(workflow, out)
+            return
+        self._versions.pop(WORKFLOWS + workflow.id, None)
         self._erase(WORKFLOWS + workflow.id, out)
+
+    def taken(self, event: LeftTaken, out: list[Command]) -> None:
+        ended = self.ended.get(event.workflow)
+        if ended is not None and ended.epoch == event.epoch and event.workflow not in self._books.workflows:
+            del self.ended[event.workflow]
+            self._erase(WORKFLOWS + event.workflow, out)
 
     def _erase(self, key: str, out: list[Command]) -> None:
         self._erasing[key] = None
@@ -219,22 +233,25 @@ class Keeping:
         self._claim(part.key)
         out.append(_put(part, event.version, event.state))
 
-    def stored(self, now: float, event: Stored, out: list[Command]) -> None:
+    def stored(self, now: float, event: Stored, out: list[Command]) -> Workflow | None:
+        """The answer is a workflow that is over, and what it leaves is kept."""
         if event.key == NODES:
             self._placing.is_open = True
-            return
+            return None
         self._versions[event.key] = event.version
         if event.key.startswith(WORKFLOWS):
             self._recorded(event.key)
             workflow = self._books.workflows.get(event.key.removeprefix(WORKFLOWS))
+            if workflow is not None and workflow.is_over and workflow.hands_over:
+                return self._left(workflow, out)
             if workflow is not None and not workflow.is_durable:
                 workflow.is_durable = True
                 for part in workflow.parts.values():
                     self._placing.wait(part)
-            return
+            return None
         found = self._written(event.key)
         if found is None:
-            return
+            return None
         self._unkept.pop(event.key, None)
         part, told = found
         if told is None:
@@ -242,6 +259,17 @@ class Keeping:
         else:
             part.state, part.version = told.state, told.version
             out.append(Send(told.worker, StateKept(told.id, told.version)))
+        return None
+
+    def _left(self, workflow: Workflow, out: list[Command]) -> Workflow | None:
+        """If that was the last write of it, and nothing has come meanwhile that it leaves too."""
+        if WORKFLOWS + workflow.id in self._recording:
+            return None
+        if self.ended[workflow.id].ended != workflow.leaves():
+            self._record(workflow, out)
+            return None
+        self._erase_states(workflow, out)
+        return workflow
 
     def _inherit(self, key: str, out: list[Command]) -> None:
         """What a workflow has brought along is kept; with the last of it the workflow can be."""
@@ -267,7 +295,8 @@ class Keeping:
             return None
         if event.key.startswith(WORKFLOWS):
             known = self._books.workflows.get(event.key.removeprefix(WORKFLOWS))
-            if known is None or not known.is_durable:
+            is_left = known is not None and known.is_over and known.hands_over
+            if known is None or not (known.is_durable or is_left):
                 self._recorded(event.key)
                 if known is None:
                     return None
@@ -342,6 +371,9 @@ class Keeping:
         self.remember(out)
         shares = {record.id for record, _ in event.records}
         for record, version in event.records:
+            if record.ended is not None:
+                self.ended[record.id] = record
+                continue
             workflow = Workflow(record.id, record.spec, record.started_at, now + LEARN_S, components_of(record, shares))
             self._books.workflows[record.id] = workflow
             workflow.is_durable = workflow.is_learning = True

@@ -13,6 +13,7 @@ from attacca.federation.core.member import (
     Durable,
     End,
     Joined,
+    Let,
     MemberCommand,
     MemberCore,
     Over,
@@ -24,7 +25,6 @@ from attacca.model.federation import (
     DomainSeen,
     DomainSummary,
     EndWorkflow,
-    Left,
     LeftKept,
     StateCopied,
     StateTaken,
@@ -33,7 +33,7 @@ from attacca.model.federation import (
     WorkflowRefused,
 )
 from attacca.model.workflow import WorkflowSpec
-from attacca.workflow.core.events import HandedOver, StartAsked
+from attacca.workflow.core.events import LeftTaken, StartAsked, StopAsked
 from tests.workflow.core.stage import Stage, function, syncs
 from tests.workflow.core.test_moving import quiet
 
@@ -110,13 +110,17 @@ def test_what_it_leaves_is_said_until_that_is_kept() -> None:
     assert said(home.core.handle(EndWorkflow("f1", 0, "of before"))) == [WorkflowEnded("home", "f1", 0)]
     (end,) = home.core.handle(EndWorkflow("f1", 1, "it moves", hands_over=True))
     assert end == End("f1", 1, hands_over=True)
-    home.stage.stop("f1")
-    left = WorkflowEnded("home", "f1", 1, (Left("only", 1, 4, b"kept"),))
-    assert said(home.core.handle(Over(end, HandedOver(left.left)))) == [left]
+    home.stage.tell(StopAsked("over", "f1", hands_over=True))
+    home.stage.play(10.0)
+    outcome = home.stage.replies["over"]
+    left = WorkflowEnded("home", "f1", 1, outcome.left)
+    assert said(home.core.handle(Over(end, outcome))) == [left]
     for _ in range(2):
         (told,) = said(home.core.handle(Joined()))
         assert told == DomainJoined("home", DomainSummary(), (), (left,))
-    home.core.handle(LeftKept("f1", 1))
+    assert said(home.core.handle(EndWorkflow("f1", 1, "it moves", hands_over=True))) == [left], "asked for again"
+    assert home.core.handle(LeftKept("f1", 1)) == [Let("f1", 1)]
+    home.stage.tell(LeftTaken("f1", 1))
     (told,) = said(home.core.handle(Joined()))
     assert told.ended == ()
 

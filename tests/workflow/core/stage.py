@@ -137,7 +137,7 @@ class Stage:
         self.store: dict[str, tuple[bytes, int]] = {}
         self.before = Before()  # as the store has it
         self.is_writing = True
-        self.is_refusing = False  # to erase anything
+        self.is_refusing = False  # to write or erase anything
         self.replies: dict[str, Any] = {}
         self.announced: list[Announce] = []
         self.nodes: dict[str, Node] = {}
@@ -192,16 +192,21 @@ class Stage:
                     self.before = msgspec.json.decode(command.value, type=Before)
                     self.tell(Stored(command.key, 1))
                 case Put():
-                    if self.is_writing:
-                        version = self.store.get(command.key, (b"", 0))[1] + 1
-                        self.store[command.key] = (command.value, version)
-                        self.tell(Stored(command.key, version))
+                    self._put(command)
                 case Erase():
                     self._erase(command.key)
                 case Announce():
                     self.announced.append(command)
                 case Reply():
                     self.replies[command.id] = command.outcome
+
+    def _put(self, put: Put) -> None:
+        if self.is_refusing:
+            self.tell(StoreFailed(put.key, StateUnavailable("it is gone", "")))
+        elif self.is_writing:
+            version = self.store.get(put.key, (b"", 0))[1] + 1
+            self.store[put.key] = (put.value, version)
+            self.tell(Stored(put.key, version))
 
     def _erase(self, key: str) -> None:
         if self.is_refusing:

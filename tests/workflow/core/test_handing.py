@@ -14,7 +14,9 @@ from attacca.workflow.core.domain import DomainCore
 from attacca.workflow.core.events import (
     Before,
     Command,
+    Erase,
     HandedOver,
+    LeftTaken,
     NodeJoined,
     Put,
     Record,
@@ -49,6 +51,8 @@ def test_all_that_was_sent_is_handled_once_and_in_order_here_or_there() -> None:
             here.play(0.0004)
         left = handed_over(here, workflow).left
         assert here.core.workflows == {}
+        assert [key for key in here.store if workflow in key] == [WORKFLOWS + workflow], "what it leaves"
+        here.tell(LeftTaken(workflow, 0))
         assert not [key for key in here.store if workflow in key]
         assert {one.component: one.state for one in left} == {"a": None, "b": b"kept"}
         assert sum(len(one.backlog) + len(one.unsent) for one in left) > 0, "some of them waited"
@@ -72,12 +76,14 @@ def test_one_that_still_writes_its_last_state_waits_for_it() -> None:
     assert "over" not in stage.replies
     key = stage.core.workflows[workflow].parts["only"].key
     stage.tell(Stored(key, 7))
+    assert "over" not in stage.replies, "nor does it end before that is kept which it leaves"
+    stage.tell(Stored(WORKFLOWS + workflow, 2))
     outcome = stage.replies["over"]
     assert isinstance(outcome, HandedOver)
     assert [one.state for one in outcome.left] == [b"last"]
 
 
-def test_while_it_cannot_be_erased_it_ends_still_and_what_it_leaves_is_with_its_worker() -> None:
+def test_while_it_cannot_be_kept_it_ends_still_and_what_it_leaves_is_with_its_worker() -> None:
     stage = Stage(quiet, nodes=2)
     workflow = stage.start(function("a", on="n1", to="b"), function("b", on="n2"))
     for number in range(40):
@@ -95,6 +101,31 @@ def test_while_it_cannot_be_erased_it_ends_still_and_what_it_leaves_is_with_its_
     assert sum(len(one.backlog) + len(one.unsent) for one in outcome.left) > 0, "some of them waited"
     assert stage.replies["over"] == outcome
     assert not [name for node in stage.nodes.values() for name in node.core.instances.wills.kept]
+
+
+def test_what_it_has_left_is_there_for_a_control_that_begins_until_it_is_kept_elsewhere() -> None:
+    stage = Stage(quiet)
+    spec = WorkflowSpec(name="demo", components=(function("only"),))
+    stage.tell(StartAsked("on", spec, 0.0, "w", 3, ()))
+    stage.play(1.0)
+    syncs(stage.nodes["n1"], stage.at("w", "only")[0], b"last")
+    for number in range(3):
+        sends(stage.nodes["n1"], stage.at("w", "only")[0], "self", b"%d" % number)
+    left = handed_over(stage, "w").left
+    assert (left[0].state, len(left[0].backlog) > 0) == (b"last", True)
+    record = msgspec.json.decode(stage.store[WORKFLOWS + "w"][0], type=Record)
+    core = DomainCore(Random(), Streams(3).stream("placement"))
+    core.handle(1.0, Restored(((record, 2),), (), Before(term=1, nodes=("n1",))))
+    assert (core.workflows, core.keeping.ended["w"].ended) == ({}, left), "it does not begin again"
+    assert core.handle(1.1, LeftTaken("w", 2)) == [], "that was another time"
+    assert core.handle(1.1, LeftTaken("w", 3)) == [Erase(WORKFLOWS + "w")]
+    assert core.keeping.ended == {}
+    again = DomainCore(Random(), Streams(3).stream("placement"))
+    again.handle(1.0, Restored(((record, 2),), (), Before(term=1, nodes=("n1",))))
+    again.handle(1.0, NodeJoined(view.brief(Stage(quiet).nodes["n1"].core), "n1:1"))
+    again.handle(1.1, StartAsked("on", spec, 0.0, "w", 5, ()))
+    assert again.keeping.ended == {}, "it has come back, with what it left here"
+    assert again.handle(1.2, LeftTaken("w", 3)) == []
 
 
 SENT = Event("w.b.1", "w.a.1000000000001@n1", b"hi", "", "to")
