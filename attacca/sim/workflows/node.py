@@ -124,6 +124,7 @@ class SimulatedNode:
         self._delivered: dict[str, Delivered] = {}
         self._handled = self._asked = 0
         self._open: dict[tuple[str, int], Heard] = {}  # what instances wait for
+        self._behind: dict[str, list[RunEnded]] = {}  # of those that wait within an event: of others, handed ahead
         self._answers_twice = False
         self.cut_short = 0  # events that ended with who handled them
         self.dropped = 0  # events, as its log says
@@ -149,6 +150,7 @@ class SimulatedNode:
         self.core = WorkerCore(config, queueing, concurrency, keepalive, self._ids, config.cores, chance=chance)
         self._delivered.clear()
         self._open.clear()
+        self._behind.clear()
         self.machine = SharedMachine(
             self._engine, scenario.hardware, self._chances, config.cores, config.resources, self._delivered
         )
@@ -252,6 +254,7 @@ class SimulatedNode:
             self._answers_twice = True
 
     def _cuts_short(self, instance: str) -> None:
+        self._behind.pop(instance, None)
         known = self.core.instances.by_id.get(instance)
         self.cut_short += known is not None and bool(known.given)
 
@@ -323,6 +326,9 @@ class SimulatedNode:
 
     def _report(self, report: Report) -> None:
         if type(report) is RunEnded:
+            if report.sandbox in self._behind:  # it has events one after the other
+                self._behind[report.sandbox].append(report)
+                return
             doing = self._delivered.pop(report.invocation, None)
             if doing is not None and doing.data and self._goes_on(report, doing):
                 return
@@ -351,7 +357,10 @@ class SimulatedNode:
                 waited_ms = (self._engine.now - began) * 1e3
                 took_ms = max(report.run_ms + waited_ms, QUICK_MS)  # what waits is given nothing ahead
                 self.drive.feed(msgspec.structs.replace(report, outcome=outcome, run_ms=took_ms))
+                for behind in self._behind.pop(instance, ()):
+                    self._report(behind)
 
+            self._behind[instance] = []
             self._ask(instance, output, data.encode(), wait_s, replied)
             return True
         if output:
