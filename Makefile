@@ -71,7 +71,7 @@ chaos: $(VENV)/.dev ## Kill, stop and cut off planes and store of a live cluster
 	@scripts/debian.sh iproute2 nftables redis-server etcd-server
 	@$(BIN)/python -m tests.chaos --faults '$(FAULTS)' $(STORE:%=--store %) $(RATE:%=--rate %)
 
-series: $(VENV)/.dev ## Build an InfluxDB that speaks version 2 and Flux, once, and hold the doors to databases of time series to it
+series: $(VENV)/.dev ## Build InfluxDB 2, once, and hold the door to it to what every database of time series does, and to curl
 	@scripts/series.sh $(abspath $(BIN)/python)
 
 alerts: $(VENV)/.dev ## Hold alert rules to promtool, and pages, exemplars and remote write to Debian's Prometheus

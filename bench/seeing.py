@@ -5,6 +5,7 @@ import contextlib
 import gc
 import http.client
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -29,7 +30,7 @@ from attacca.io.posting import Posted
 from attacca.io.shipping import Shipper, ShippingLimits
 from attacca.io.timeseries.influx import Influx1
 from attacca.io.timeseries.lines import body
-from attacca.io.timeseries.types import Point
+from attacca.io.timeseries.types import Point, TimeSeries
 from attacca.kernel.clock import SystemClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
@@ -40,6 +41,7 @@ from attacca.model.overview import Overview, changed
 from bench.client import Client
 from bench.result import Result, Round
 from bench.server import HERE, Attacca, attacca, free_port, wait_until_open
+from tests.live.influx2 import ORG, PROGRAM, TOKEN, Database2
 from tests.live.test_timeseries import Database
 
 BLOCK = 100  # invocations, before the other server has its turn
@@ -241,7 +243,32 @@ def _turns(made: Coroutine[object, None, bytes]) -> Iterator[None]:
 
 
 def series(rounds: int, points: int) -> Iterator[Result]:
-    """So many points through the writer into InfluxDB, beside curl that sends the same lines."""
+    """So many points through the writer into InfluxDB, beside curl that sends the same lines; and into InfluxDB 2,
+    where that is here."""
+    yield _into_1(rounds, points)
+    if shutil.which(PROGRAM) is not None:
+        yield _into_2(rounds, points)
+
+
+def _into_2(rounds: int, points: int) -> Result:
+    found = []
+    with tempfile.TemporaryDirectory(prefix="attacca-bench-") as directory:
+        at = Path(directory)
+        database = Database2(at)
+        url = f"{database.url}/api/v2/write?org={ORG}&bucket={ORG}&precision=ns"
+        try:
+            for round_ in range(rounds):
+                spent = _by_writer(database.door(), _points(2 * round_, points))
+                floor = _by_curl(url, _points(2 * round_ + 1, points), at, "-H", f"authorization: Token {TOKEN}")
+                found.append(Round(points / spent, points / floor))
+            newest = database.door().last("worker_load", "name", 4e9, 4e9)
+            assert len(newest) == 20, newest
+        finally:
+            database.stop()
+    return Result(f"{points:,} points into InfluxDB 2", "/s", "curl with the same lines", 0.5, found, at_least=True)
+
+
+def _into_1(rounds: int, points: int) -> Result:
     found = []
     with tempfile.TemporaryDirectory(prefix="attacca-bench-") as directory:
         at = Path(directory)
@@ -251,7 +278,7 @@ def series(rounds: int, points: int) -> Iterator[Result]:
             doors.prepare()
             for round_ in range(rounds):
                 spent = _by_writer(doors, _points(2 * round_, points))
-                floor = _by_curl(database.url, _points(2 * round_ + 1, points), at)
+                floor = _by_curl(f"{database.url}/write?db=bench&precision=ns", _points(2 * round_ + 1, points), at)
                 found.append(Round(points / spent, points / floor))
             url = f"{database.url}/query?db=bench&q=SELECT%20COUNT(cpu_util)%20FROM%20worker_load"
             with urllib.request.urlopen(url) as answer:
@@ -259,7 +286,7 @@ def series(rounds: int, points: int) -> Iterator[Result]:
             assert f",{2 * rounds * points}]".encode() in kept, kept
         finally:
             database.stop()
-    yield Result(f"{points:,} points into InfluxDB", "/s", "curl with the same lines", 0.5, found, at_least=True)
+    return Result(f"{points:,} points into InfluxDB", "/s", "curl with the same lines", 0.5, found, at_least=True)
 
 
 def _points(number: int, count: int) -> list[Point]:
@@ -273,7 +300,7 @@ def _points(number: int, count: int) -> list[Point]:
     ]  # fmt: skip
 
 
-def _by_writer(doors: Influx1, made: list[Point]) -> float:
+def _by_writer(doors: TimeSeries, made: list[Point]) -> float:
     refused: list[Posted] = []
 
     def send(batch: list[Point]) -> Posted:
@@ -293,13 +320,13 @@ def _by_writer(doors: Influx1, made: list[Point]) -> float:
     return spent
 
 
-def _by_curl(url: str, made: list[Point], at: Path) -> float:
+def _by_curl(url: str, made: list[Point], at: Path, *fields: str) -> float:
     files = []
     for number in range(0, len(made), BATCH):
         files.append(at / f"{number}.lines")
         files[-1].write_bytes(body(made[number : number + BATCH]))
     began = time.perf_counter()
     for file in files:
-        command = ["curl", "-sf", "-XPOST", f"{url}/write?db=bench&precision=ns", "--data-binary", f"@{file}"]
+        command = ["curl", "-sf", "-XPOST", url, *fields, "--data-binary", f"@{file}"]
         subprocess.run(command, check=True)
     return time.perf_counter() - began

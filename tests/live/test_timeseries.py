@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from attacca.io.timeseries.conformance import CHECKS, check_timeseries
-from attacca.io.timeseries.influx import Influx1, Influx2
+from attacca.io.timeseries.influx import Influx1
 from tests.live.stores import free_port
 from tests.live.whole import Whole, naps, until
 
@@ -28,7 +28,6 @@ bind-address = "127.0.0.1:{rpc}"
 [http]
   bind-address = "127.0.0.1:{port}"
   log-enabled = false
-  flux-enabled = true
 [ifql]
   enabled = false
 """
@@ -79,13 +78,6 @@ def test_version_1_is_held_to_the_suite(database: Database) -> None:
     series = Influx1(database.url, 'odd "name"')
     series.prepare()
     assert len(check_timeseries(series)) == len(CHECKS)
-
-
-def test_version_2_is_held_to_the_suite(database: Database) -> None:
-    if " v1.6." in subprocess.run(["influxd", "version"], capture_output=True, text=True, check=True).stdout:
-        pytest.skip("Debian's InfluxDB does not speak version 2; `make series` builds one that does")
-    Influx1(database.url, "second").prepare()
-    assert len(check_timeseries(Influx2(database.url, "any", "second/autogen"))) == len(CHECKS)
 
 
 def test_a_server_tells_how_busy_it_is_and_goes_on_without_a_database(database: Database, tmp_path: Path) -> None:

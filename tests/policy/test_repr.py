@@ -99,6 +99,7 @@ def test_dispatch() -> None:
         "greedy_weights": "<Sorted 1 functions, 1 allowed>",
         "landlord": "<Residents 1 of 10, 1 hits, 0 misses, 0 evictions>",
         "hit_throughput": "<Hits 1 functions>",
+        "mice": "<Thresholds 10 s of processors, 0 s given>",
         "mwua": "<Weighing 1 functions>",
         "ucb1": "<Bandit 1 functions>",
         "random": "<Lot>",

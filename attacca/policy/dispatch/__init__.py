@@ -6,6 +6,7 @@ from attacca.policy.dispatch.estimate import Estimate
 from attacca.policy.dispatch.greedy_weights import GreedyWeights
 from attacca.policy.dispatch.hit_throughput import HitThroughput
 from attacca.policy.dispatch.landlord import Landlord
+from attacca.policy.dispatch.mice import Mice
 from attacca.policy.dispatch.mwua import Mwua
 from attacca.policy.dispatch.popular import Popular
 from attacca.policy.dispatch.random import Random
@@ -26,6 +27,7 @@ DISPATCH: dict[str, type[Dispatching]] = {
     "greedy_weights": GreedyWeights,
     "landlord": Landlord,
     "hit_throughput": HitThroughput,
+    "mice": Mice,
     "mwua": Mwua,
     "ucb1": Ucb1,
     "random": Random,

@@ -3,15 +3,19 @@
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Callable
+from hashlib import blake2b
 from typing import Annotated, Final, Literal
 
 import msgspec
 
+from attacca.policy.queueing.replay import Line, key, replayed
 from attacca.policy.queueing.types import Next, Waiting
 
+TINY_S: Final = 1e-9  # of one whose flow is charged nothing
 SWEEP_LEAST = 64  # flows that are not worth tidying up
 
-Pick = Literal["sticky", "first", "longest", "waited", "finish", "fewest", "stale", "longest_fewest"]
+Pick = Literal["sticky", "first", "longest", "waited", "finish", "fewest", "stale", "longest_fewest", "random"]
+Expects = Literal["all", "own", "replay"]
 Weight = Annotated[float, msgspec.Meta(gt=0)]
 
 
@@ -25,11 +29,17 @@ class Mqfq(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     `pick` says which of the flows that are not throttled is next: `sticky`, the one that was served last, or else the
     one with the least S; or at once the one with the least S (`first`), the longest queue (`longest`), the most work
     waiting, which is F - S (`waited`), the largest F (`finish`), the fewest in flight (`fewest`), the one that was
-    served longest ago (`stale`), or the longest queue and of those the fewest in flight (`longest_fewest`): Ilúvatar's
-    `mqfq`, `mqfq_longest`, `mqfq_wait`, `mqfq_finish`, and with `among` `mqfq_select_out`, `_service` and `_len_out`.
+    served longest ago (`stale`), the longest queue and of those the fewest in flight (`longest_fewest`), or any
+    (`random`, by `seed`): Ilúvatar's `mqfq`, `mqfq_longest`, `mqfq_wait`, `mqfq_finish`, `mqfq_random`, and with
+    `among` `mqfq_select_out`, `_service`, `_len_out` and `_rand`.
     `among`: only so many flows at once, which stay so while they are active, and a device holds few.
 
-    Two things differ. A throttled flow does run when no other can: a flow that is blocked from outside (memory, its
+    `expects` says how long one that comes now is thought to wait, for who decides on what it runs: for all work that
+    waits (`all`, Ilúvatar's V1), for its own flow's, and for that of all that are not throttled where its flow is
+    throttled (`own`, V2; nothing where its flow is not active), or for what would be taken before it (`replay`, V3).
+
+    Three things differ: V2's sum is divided by the number of slots once, not twice, and V3 replays what is picked here.
+    A throttled flow does run when no other can: a flow that is blocked from outside (memory, its
     own limit) would else hold up the whole worker. And what is withdrawn is not charged to its flow.
     """
 
@@ -40,6 +50,8 @@ class Mqfq(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     pick: Pick = "sticky"
     among: Annotated[int, msgspec.Meta(ge=0)] = 0  # flows that are served at the same time; 0: all
+    seed: Annotated[int, msgspec.Meta(ge=0)] = 0  # of "random"
+    expects: Expects = "all"
 
     def fresh(self) -> "MqfqQueue":
         return MqfqQueue(self)
@@ -53,6 +65,7 @@ WHY: Final[dict[str, str]] = {
     "finish": "the latest end within its fair share",
     "fewest": "the fewest running within its fair share",
     "stale": "the longest ago within its fair share",
+    "random": "by chance, of those within their fair share",
     "longest_fewest": "the longest queue, and the fewest running, within its fair share",
 }
 
@@ -90,10 +103,13 @@ Head = tuple[tuple[float, int], Flow]  # ranks differ, so flows are never compar
 
 class MqfqQueue:
     is_memoryless = False  # virtual time moves with everyone who passes
-    __slots__ = ("_chosen", "_flows", "_heads", "_last", "_policy", "_pushed", "_sweep_at", "_virtual_s", "_waiting")
+    __slots__ = (
+        "_chosen", "_drawn", "_flows", "_heads", "_last", "_policy", "_pushed", "_sweep_at", "_virtual_s", "_waiting",
+    )  # fmt: skip
 
     def __init__(self, policy: Mqfq) -> None:
         self._policy = policy
+        self._drawn = 0
         self._pushed = 0
         self._virtual_s = 0.0
         self._sweep_at = SWEEP_LEAST
@@ -114,8 +130,7 @@ class MqfqQueue:
         flow = self._flows.get(item.function)
         if flow is None:
             self._sweep(now)
-            weight = self._policy.weights.get(item.function, 1.0)
-            flow = self._flows[item.function] = Flow(item.function, weight, self._virtual_s, now)
+            flow = self._flows[item.function] = Flow(item.function, self._weight(item.function), self._virtual_s, now)
         flow.exec_s = item.exec_s
         if flow.items:
             flow.items.append(entry)
@@ -153,6 +168,8 @@ class MqfqQueue:
         pick, last = self._policy.pick, self._last
         if pick == "sticky" and last is not None and last in able:
             return self._take(now, last, "same function as before")
+        if pick == "random":
+            return self._take(now, able[self._lot(len(able))], WHY[pick])
         flow = min(able, key=self._key)  # the one with the least start of equals: they are in that order
         return self._take(now, flow, WHY[pick])
 
@@ -165,27 +182,57 @@ class MqfqQueue:
             if self._is_close(flow):
                 self._chosen.setdefault(flow.function, flow)
 
+    def _lot(self, count: int) -> int:
+        """The next of a row that follows from the seed."""
+        self._drawn += 1
+        said = f"{self._policy.seed}/{self._drawn}".encode()
+        return int.from_bytes(blake2b(said, digest_size=8).digest()) % count
+
     def _key(self, flow: Flow) -> tuple[float, float]:
         """The smallest is next."""
-        match self._policy.pick:
-            case "sticky" | "first":
-                return flow.start, 0.0
-            case "longest":
-                return -len(flow.items), 0.0
-            case "waited":
-                return -self._work_s(flow), 0.0
-            case "finish":
-                return -flow.start - self._work_s(flow), 0.0
-            case "fewest":
-                return flow.in_flight, 0.0
-            case "stale":
-                return flow.served_at, 0.0
-            case "longest_fewest":
-                return -len(flow.items), flow.in_flight
+        pick = self._policy.pick
+        work_s = self._work_s(flow) if pick in ("waited", "finish") else 0.0
+        return key(pick, flow.start, len(flow.items), work_s, flow.in_flight, flow.served_at)
+
+    def wait_s(self, now: float, function: str) -> float | None:
+        """Seconds of execution before one of it that comes now would be taken, if only one ran at once. None: all that
+        waits."""
+        expects, flow = self._policy.expects, self._flows.get(function)
+        if expects == "all":
+            return None
+        if expects == "replay":
+            return self._replayed(function, now)
+        if flow is None or not self._is_active(flow, now):
+            return 0.0
+        if self._is_close(flow):
+            return self._waiting_s(flow)
+        return sum(self._waiting_s(one) for _, one in self._heads if one is flow or self._is_close(one))
+
+    def _replayed(self, function: str, now: float) -> float:
+        lines = [self._line(flow) for _, flow in self._heads]
+        known = self._flows.get(function)
+        if known is None or not known.items:
+            start, in_flight, served_at = (self._virtual_s, 0, now) if known is None else _standing(known)
+            start = max(self._virtual_s, start)
+            lines.append(Line(function, start, self._weight(function), (), in_flight, served_at))
+        own = next(line for line in lines if line.function == function)
+        own.newcomer_s = self._charge_s(0.0 if known is None else known.exec_s) or TINY_S
+        last = "" if self._last is None else self._last.function
+        return replayed(lines, own, self._policy.pick, self._policy.allowed_overrun_s, last)
+
+    def _line(self, flow: Flow) -> Line:
+        services = [(number, self._service_s(item)) for number, item in flow.items]
+        return Line(flow.function, flow.start, flow.weight, services, flow.in_flight, flow.served_at)
+
+    def _weight(self, function: str) -> float:
+        return self._policy.weights.get(function, 1.0)
+
+    def _waiting_s(self, flow: Flow) -> float:
+        return sum(self._service_s(item) for _, item in flow.items)
 
     def _work_s(self, flow: Flow) -> float:
         """F - S."""
-        return sum(self._service_s(item) for _, item in flow.items) / flow.weight
+        return self._waiting_s(flow) / flow.weight
 
     def remove(self, invocation: str) -> Waiting | None:
         entry = self._waiting.pop(invocation, None)
@@ -225,7 +272,10 @@ class MqfqQueue:
         return Next(item, why)
 
     def _service_s(self, item: Waiting) -> float:
-        return self._policy.service_s or item.exec_s or self._policy.allowed_overrun_s / 10
+        return self._charge_s(item.exec_s)
+
+    def _charge_s(self, exec_s: float) -> float:
+        return self._policy.service_s or exec_s or self._policy.allowed_overrun_s / 10
 
     def _is_close(self, flow: Flow) -> bool:
         """Not throttled."""
@@ -254,6 +304,10 @@ class MqfqQueue:
         kept = [f for f in self._flows.values() if self._is_active(f, now) or f.start > self._virtual_s]
         self._flows = {flow.function: flow for flow in kept}
         self._sweep_at = SWEEP_LEAST + 2 * len(kept)
+
+
+def _standing(flow: Flow) -> tuple[float, int, float]:
+    return flow.start, flow.in_flight, flow.served_at
 
 
 def _number(entry: tuple[int, Waiting]) -> int:

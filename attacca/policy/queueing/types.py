@@ -59,6 +59,11 @@ class Queueing(Protocol):
     def fresh(self) -> Queue: ...
 
 
+# Seconds of execution before one of the function that comes now would be taken, if only one ran at once; None: of all
+# that wait. It is for who decides on what such an invocation runs.
+MAY_HAVE: Final[protocol.Wanted] = {"wait_s": ("now", "function")}
+
+
 QUEUE: Final[protocol.Wanted] = {
     "is_memoryless": None,
     "push": ("now", "item"),
@@ -80,5 +85,5 @@ def begin(policy: Queueing) -> Queue:
     hint = "attacca/policy/queueing/types.py says what each is for; HeapQueue has them all"
     protocol.check(policy, {"fresh": ()}, {}, whose, hint)
     queue = policy.fresh()
-    protocol.check(queue, QUEUE, {}, whose, hint)
+    protocol.check(queue, QUEUE, MAY_HAVE, whose, hint)
     return queue

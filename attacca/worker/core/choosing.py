@@ -1,6 +1,6 @@
 """On what an invocation runs that may run with a device or without one, as a policy decides, and what that is told."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from attacca.model.accelerators import Compute
 from attacca.model.invocation import Invocation
@@ -45,7 +45,8 @@ class Choosing:
         seen.arrived(now)
         assert self._lines.devices is not None
         asked = Asked(
-            function=name, cpu=self._side(state, self._lines.plain), gpu=self._side(twin, self._lines.devices),
+            function=name, cpu=self._side(now, state, self._lines.plain),
+            gpu=self._side(now, twin, self._lines.devices),
             gap_s=seen.gap_s.ewma, share=seen.invocations / self._arrivals,
         )  # fmt: skip
         return self._dispatcher.choose(now, asked)
@@ -88,17 +89,24 @@ class Choosing:
                 del self._sent[name]
                 self._dispatcher.ended(now, function, compute, 0.0, 0.0)
 
-    def _side(self, state: RevisionState, line: Scheduler) -> Side:
+    def _side(self, now: float, state: RevisionState, line: Scheduler) -> Side:
         known = state.function.statistics
         slots = max(1, line.limit)
         waiting = [item for item in line.items.values() if item.position is not Position.RUNNING]
-        wait_s = sum(item.state.function.statistics.exec_s.ewma for item in waiting)
+        ask: Callable[[float, str], float | None] | None = getattr(line.queue, "wait_s", None)
+        told_s = None if ask is None else ask(now, state.function.name)
+        wait_s = told_s if told_s is not None else _exec_s(waiting)
+        wait_s += _exec_s(line.head_of_line) if told_s is not None else 0.0  # they are in no queue any more
         mean_s, last_s = self._totals.get(state.function.name, (0.0, 0.0))
         return Side(
             exec_s=known.exec_s.ewma, total_s=mean_s, last_s=last_s, start_s=_start_s(state),
             wait_s=wait_s / slots if len(waiting) + line.running >= slots else 0.0, queued=len(waiting),
             running=line.running, slots=slots, sandboxes=state.live,
         )  # fmt: skip
+
+
+def _exec_s(items: Iterable[QueuedInvocation]) -> float:
+    return sum(item.state.function.statistics.exec_s.ewma for item in items)
 
 
 def _start_s(state: RevisionState) -> float:

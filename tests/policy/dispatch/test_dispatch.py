@@ -15,6 +15,7 @@ from attacca.policy.dispatch import DISPATCH
 from attacca.policy.dispatch.greedy_weights import GreedyWeights
 from attacca.policy.dispatch.hit_throughput import HitThroughput
 from attacca.policy.dispatch.landlord import Landlord, Residents
+from attacca.policy.dispatch.mice import Mice
 from attacca.policy.dispatch.mwua import Mwua
 from attacca.policy.dispatch.top_average import TopAverage
 from attacca.policy.dispatch.types import BOTH, CPU, GPU, Asked, Dispatcher, Dispatching, Side, begin
@@ -119,6 +120,23 @@ def test_a_threshold_follows_the_average_or_the_queue() -> None:
     assert repr(queue) == f"<Fast from {4 * 0.99**10:g} times on>"
     queue.choose(0.0, asked(SLOW, side(1.0, queued=3)))
     assert repr(queue) == "<Fast from 4 times on>"
+
+
+def test_who_has_less_to_do_picks_first_and_takes_what_is_small_enough() -> None:
+    mice = fresh(Mice(threshold_s=2.0, device_threshold_s=3.0, every=4, step_s=0.5, load=0.5))
+
+    def chosen(now: float, cpu: Side, gpu: Side) -> tuple[Compute, ...]:
+        return mice.choose(now, asked(cpu, gpu)).on
+
+    quick, busy = {"start_s": 1.0}, {"start_s": 9.0}
+    assert chosen(0.0, side(2.0, **quick), side(9.0, **busy)) == CPU
+    assert chosen(0.0, side(2.1, **quick), side(9.0, **busy)) == GPU
+    assert chosen(0.0, side(0.1, **busy), side(3.0, **quick)) == GPU
+    assert chosen(2.0, side(0.1, **busy), side(3.1, **quick)) == CPU, "2.1 s in 2 s are more than half"
+    assert repr(mice) == "<Thresholds 1.5 s of processors, 0 s given>"
+    for now in (3.0, 4.0, 5.0, 6.0):
+        assert chosen(now, side(1.0, **quick), side(0.1, **quick)) == GPU, "equals go to the device"
+    assert repr(mice) == "<Thresholds 2 s of processors, 0 s given>"
 
 
 def test_what_was_tried_seldom_is_given_the_benefit_of_the_doubt() -> None:
