@@ -33,6 +33,7 @@ from attacca.federation.core.placing import Placing
 from attacca.kernel.chance import Chance
 from attacca.kernel.ids import Ids
 from attacca.kernel.timers import Alarm
+from attacca.model.events import REPLICA
 from attacca.model.federation import (
     DomainJoined,
     DomainSeen,
@@ -350,12 +351,20 @@ class FederationCore:
             self._forget(workflow, Cancelled("it was stopped before all of it was up"), out)
             return
         self._keeping.take(workflow, event, out)
+        ended = {left.component.partition(REPLICA)[0] for left in event.left}
         for share in self.known.shares(workflow):  # they were to leave, and their domain had not been told so
             if self.known.is_current(event.domain, share.id, event.epoch):
                 self._keeping.inherit(workflow, share, out)
+                if share.component in ended and share.stage in (Stage.UP, Stage.STARTING):  # nor will it be
+                    share.to = workflow.to
+                    self._leave(now, share, event.domain)
+        self._leave(now, workflow, event.domain)
+
+    def _leave(self, now: float, workflow: Workflow, domain: str) -> None:
+        """It has ended there, and goes on elsewhere."""
         self._placing.free(workflow)
         workflow.given_up = ""
-        why = f"moved from {event.domain}" if workflow.stage is Stage.LEAVING else f"it ended in {event.domain}"
+        why = f"moved from {domain}" if workflow.stage is Stage.LEAVING else f"it ended in {domain}"
         self._placing.park(now, workflow, why, at=now)
 
     def _give_up(self, now: float, domain: Domain, out: list[Command]) -> None:

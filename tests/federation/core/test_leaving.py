@@ -2,6 +2,7 @@
 
 from attacca.federation.core.events import Command, Erase, Event, Put, Stored
 from attacca.federation.core.hosted import LEFT
+from attacca.federation.core.hosted import Stage as Phase
 from attacca.model.federation import BeginWorkflow, Left, StateCopied, WorkflowEnded
 from tests.federation.core.test_shares import Parting, Parts
 
@@ -51,3 +52,25 @@ def test_what_the_whole_leaves_of_a_component_that_was_to_go_by_itself_is_that_o
     assert begun[stage.id].components == ("a", "c")
     assert stage.active(other) == ["a", "b", "c"]
     assert f"{LEFT}{stage.id}/b" not in stage.stored
+
+
+def test_a_component_that_was_to_go_by_itself_and_has_not_goes_on_beside_the_whole_when_that_leaves() -> None:
+    stage = Slow("x", "y")
+    home = stage.core.workflows[stage.id].domain
+    other, share = "y" if home == "x" else "x", f"{stage.id}~b"
+    stage.domains[home].is_here = False  # it is not told that it is to
+    stage.move("1", "b", other)
+    stage.restart()  # and then nobody knows
+    for name in ("x", "y"):
+        stage.join(name)
+    assert stage.core.workflows[share].stage is Phase.UP
+    stage.domains[home].is_here = False
+    stage.move("2", "", other)
+    left = (Left("a", 1, 0, None), Left("b", 1, 8, b"eight"), Left("c", 1, 0, None))
+    stage.feed(WorkflowEnded(home, stage.id, 1, left))
+    stage.wait(1.0)
+    told = stage.domains[other]
+    assert isinstance(told, Parting)
+    begun = {one.workflow: one for one in told.heard if isinstance(one, BeginWorkflow)}
+    assert [(one.component, one.state) for one in begun[share].left] == [("b", b"eight")]
+    assert (begun[stage.id].components, stage.active(other)) == (("a", "c"), ["a", "b", "c"])
