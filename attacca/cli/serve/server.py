@@ -14,7 +14,7 @@ from attacca import __version__
 from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.joints import End, Joints
 from attacca.cli.serve.lines import teller
-from attacca.cli.serve.planes.charting import chart, read_charts
+from attacca.cli.serve.planes.charting import chart, chart_gateway
 from attacca.cli.serve.planes.door import no_token, probe, url_of
 from attacca.cli.serve.planes.joining import join
 from attacca.cli.serve.planes.metering import Metering
@@ -158,7 +158,7 @@ class Server:
         await self._join()
         self.telling.open(self._closing, self.gateway, self.control)
         chart(config.series, self._clock, self.worker.shown, self._closing)
-        read_charts(config, self._clock, self.gateway, self._closing)
+        chart_gateway(config, self._clock, self.gateway, self._closing)
         await self._listen()
         await speak_edgeless(config.workflows, lambda: self.control, self._closing)
         self._is_ready = True

@@ -152,8 +152,11 @@ def stats(
     token: Token = "",
     as_json: Json = False,
 ) -> None:
-    """Show how busy the machines of workers are, and have been in the last minute; and what they are now: their
-    accelerators, and what they spend, where that is measured. With --json both are in the last look."""
+    """Show how busy the machines of workers are, and have been in the last minute.
+
+    Besides, their accelerators as they are now, and what the machines spend, where that is measured; with --json in the
+    last look.
+    """
     from attacca.cli.screens.machines import lines
     from attacca.client.http import Client, quoted
 

@@ -45,7 +45,7 @@ def test_one_that_is_gone_is_asked_less_often_and_costs_nothing() -> None:
 
 
 def test_points_wait_in_a_buffer() -> None:
-    charting = Charting(CONFIG, ManualClock(), lambda: VIEW)
+    charting = Charting(CONFIG, ManualClock(), lambda at: points(VIEW, at))
     charting._series = MemorySeries()
     assert charting._write([Point(measurement="m", fields=(("a", 1),), at=1.0)]) == Posted(204, b"")
     to = "<Shipper to the database at http://a:1: 0 held, 0 sent, 0 dropped>"

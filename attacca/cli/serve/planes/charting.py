@@ -1,4 +1,4 @@
-"""A worker's points, now and then, into a database of time series, where one is named; and back out of it."""
+"""Points of workers and gateways, now and then, into a database of time series, where one is named; and out of it."""
 
 import asyncio
 import contextlib
@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 
 from attacca.cli.serve.configuration import ServerConfig
 from attacca.errors import AttaccaError
+from attacca.gateway.charts import Charts
 from attacca.gateway.core.workers import Charted
 from attacca.gateway.driver import Gateway
 from attacca.io.posting import Posted
@@ -25,12 +26,13 @@ LOADS = ("cpu_loadavg", "gpu_loadavg")
 
 
 class Charting:
-    def __init__(self, config: SeriesConfig, clock: Clock, shown: Callable[[], WorkerView]) -> None:
-        """
+    def __init__(self, config: SeriesConfig, clock: Clock, told: Callable[[float], list[Point]]) -> None:
+        """`told`: what there is to write at a moment, in seconds since 1970.
+
         Raises:
             BadConfig: the secret cannot be read.
         """
-        self._config, self._clock, self._shown = config, clock, shown
+        self._config, self._clock, self._told = config, clock, told
         self._series = open_series(config)
         self._is_prepared = not isinstance(self._series, Influx1)
         name = f"the database at {config.url}"
@@ -52,7 +54,7 @@ class Charting:
 
     def _look(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(self._config.every_s, self._look)
-        for point in points(self._shown(), self._clock.wall()):
+        for point in self._told(self._clock.wall()):
             self._shipper.put(point)
 
     def _write(self, batch: list[Point]) -> Posted:
@@ -68,8 +70,12 @@ def chart(config: SeriesConfig, clock: Clock, shown: Callable[[], WorkerView], c
     Raises:
         BadConfig: the secret cannot be read.
     """
+    _write(config, clock, lambda at: points(shown(), at), closing)
+
+
+def _write(config: SeriesConfig, clock: Clock, told: Callable[[float], list[Point]], closing: AsyncExitStack) -> None:
     if config.url:
-        charting = Charting(config, clock, shown)
+        charting = Charting(config, clock, told)
         charting.open()
         closing.callback(charting.close)
 
@@ -119,12 +125,15 @@ class Reading:
             self._told(charted)
 
 
-def read_charts(config: ServerConfig, clock: Clock, gateway: Gateway, closing: AsyncExitStack) -> None:
-    """Where the gateway's balancing policy goes by them.
+def chart_gateway(
+    config: ServerConfig, clock: Clock, gateway: Gateway, closing: AsyncExitStack, name: str = "gateway"
+) -> None:
+    """What it does is written, and what workers wrote is read, where its balancing policy goes by that.
 
     Raises:
         BadConfig: the secret cannot be read.
     """
+    _write(config.series, clock, Charts(gateway.remembering.history, name).points, closing)
     if config.series.url and config.gateway.balancing.options.get("by") == "loadavg":
         reading = Reading(config.series, clock, gateway.receive)
         reading.open()

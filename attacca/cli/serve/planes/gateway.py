@@ -16,7 +16,7 @@ from attacca import __version__
 from attacca.cli.serve.cluster import address, calls_file, certificates, fresh_name, given_key, ticket
 from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.lines import teller, watcher
-from attacca.cli.serve.planes.charting import read_charts
+from attacca.cli.serve.planes.charting import chart_gateway
 from attacca.cli.serve.planes.door import CONTROL, ENDS, keep, probe, told_url, url_of
 from attacca.cli.serve.planes.led import led
 from attacca.cli.serve.planes.telling import Telling
@@ -167,7 +167,7 @@ class GatewayPlane:
             await self._listen(http)
 
     def _observe(self, gateway: Gateway) -> None:
-        read_charts(self.config, self._clock, gateway, self._closing)
+        chart_gateway(self.config, self._clock, gateway, self._closing, self.name)
         Telling(self.config.otlp, self._clock, "gateway", self.name).open(self._closing, gateway)
 
     async def _listen(self, http: HttpServer) -> None:
