@@ -149,6 +149,7 @@ MEANING = {
     "System.balancing": "which worker gets an invocation",
     "System.slots": "in mode `cluster`: which sandbox with a free slot gets an invocation",
     "System.scaling": "in mode `cluster`: how many sandboxes a function has",
+    "System.prefetch": "who fetches code and images ahead, as `control.prefetch`; unset: nobody. With `image_cache`",
     "System.placement": "in mode `cluster`: which worker has the next one made; of workflows: the next instance",
     "System.templates": "sandboxes are forked from an imported copy: one is there from the deployment",
     "System.cut_off_s": "instances of workflows end on a node that hears of no control for so long: `worker.cut_off_s`",

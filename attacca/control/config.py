@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 
 from attacca.kernel.registry import Choice
+from attacca.model.supplies import Ahead
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
@@ -32,6 +33,7 @@ class ControlConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     compile_timeout_s: Positive = 60.0
     archive: ArchiveLimits = ArchiveLimits()
     artefact_mb: Positive = 64.0  # of code, or of a bundle, packed, that goes into a store which machines share
+    prefetch: Ahead = Ahead.NONE  # which workers apart fetch code and images before anything of it is started there
     lease_s: Annotated[float, msgspec.Meta(ge=0.5, le=60)] = 2.0  # of several controls, the one that leads renews it
     scaling: Choice = Choice(policy="knative")  # of functions that control scales, unless they say otherwise
     placement: Choice = Choice(policy="kubernetes")  # of their sandboxes

@@ -127,7 +127,7 @@ class Control:
         self._send, self._announce, self._log = send, announce, log or (lambda _: None)
         self.core = core = ControlCore(
             chance, Policies.of(config), silent_s=silent_s, is_ordinary_user=is_ordinary_user,
-            allow_source_builds=config.allow_source_builds,
+            allow_source_builds=config.allow_source_builds, prefetch=config.prefetch,
         )  # fmt: skip
         self.views = Views(send, clock, core.workers.by_name, core.gateways.by_name)
         handle = aloud(remembering(core.handle, self.views.recent), self.views.recent, tell)

@@ -41,7 +41,7 @@ from attacca.model.messages import (
     Viewed,
     WorkerJoined,
 )
-from attacca.model.supplies import AskPiece, AskSecrets
+from attacca.model.supplies import AskPiece, AskSecrets, Stock
 
 Name = Callable[[Any], str]
 OF_BOTH: Final[dict[type, Name | None]] = {
@@ -81,6 +81,7 @@ SPEAKERS: Final[dict[str, dict[type, Name | None]]] = {  # by plane; of what is 
         Torn: lambda message: str(message.source),
         AskPiece: None,
         AskSecrets: None,
+        Stock: lambda message: str(message.worker),
         Checked: None,
         LoadsTold: None,
         Viewed: None,

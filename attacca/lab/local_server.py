@@ -98,6 +98,7 @@ def words(system: System) -> list[str]:
     line += ["--set", f"worker.templates={json.dumps(system.templates)}"]
     line += ["--set", "energy.source=auto"]  # where there is no meter it does without
     line += ["--set", f"gateway.silent_s={system.silent_s}", "--set", f"gateway.attempts={system.attempts}"]
+    line += ["--set", f"control.prefetch={system.prefetch}"] if system.prefetch else []
     for family in FAMILIES:
         choice: Choice = getattr(system, family)
         place = f"{'control' if family in OF_CONTROL else 'worker'}.{family}"

@@ -19,7 +19,7 @@ from attacca.model.looks import AskLoads, LoadsTold
 from attacca.model.machine import Machine
 from attacca.model.sandbox import Capacity, WorkerView
 from attacca.model.story import Moment
-from attacca.model.supplies import AskPiece, AskSecrets, Piece, SecretChanged, SecretsTold
+from attacca.model.supplies import AskPiece, AskSecrets, Piece, Prefetch, SecretChanged, SecretsTold, Stock
 
 M = TypeVar("M")
 
@@ -375,11 +375,11 @@ OfGateway = (
     GatewayJoined | Known | AskCatalogue | CallsTold | HistoryTold | StoryTold | AsyncTold | AskCall | CallTold
     | AskMinding | AskEndpoints | EndpointsKnown | Loads | DoorsKnown
 )  # fmt: skip
-Supplied = Piece | SecretsTold | SecretChanged | Access
+Supplied = Piece | SecretsTold | SecretChanged | Access | Prefetch
 Said = Leads | FromControl | ToGateway | Supplied | ToDomain  # by control
 ToControl = (
     AskPiece | AskSecrets | Checked | Held | Viewed | Logged | WorkerJoined | Heartbeat | OfGateway | Reported
-    | InstancesSaid | FromDomain | Carried | Torn | LoadsTold
+    | InstancesSaid | FromDomain | Carried | Torn | LoadsTold | Stock
 )  # fmt: skip
 ToWorker = Dispatch | Body | Withdraw | Flow | WatchIdle | FunctionReplied
 FromWorker = (

@@ -294,6 +294,7 @@ def test_status_shows_the_planes(capsys: pytest.CaptureFixture[str]) -> None:
                 "load": load,
                 **told,
                 "runtimes": {"an image": "crun", "a directory of Python": ""},
+                "holds": 2,
             },
             {"name": "w2", "address": "10.0.0.3:7701", "sandboxes": 0, "load": None, **told, "draining": True},
             {"name": "w3", "address": "h:1", **dict.fromkeys(told), "sandboxes": None, "load": None, "silent": True},

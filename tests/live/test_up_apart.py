@@ -82,3 +82,11 @@ def test_a_pair_dies_as_one_and_nothing_is_left_when_all_are_killed(paired: Whol
     paired.family()
     paired.kill()
     until(lambda: not [pid for pid in planes.values() if alive(pid)], "all planes have ended")
+
+
+def test_what_is_deployed_is_fetched_by_all_before_it_is_called(tmp_path: Path) -> None:
+    with running(tmp_path / "state", *OPTIONS, "--set", "control.prefetch=all") as up:
+        admin(up).function("echo", ECHO)
+        both = ["worker-1", "worker-2"]
+        until(lambda: up.get("/api/functions/echo")["lies_on"] == both, "both workers have its code")
+        until(lambda: [one["holds"] for one in up.get("/api/cluster")["workers"]] == [1, 1], "and that is shown")

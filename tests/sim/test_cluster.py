@@ -1,5 +1,8 @@
 """Functions that control scales, in virtual time: the same cores, and what must always hold does."""
 
+from typing import Any
+
+import msgspec
 import pytest
 
 from attacca.load.workload.scenario import Choice, Distribution, Fault, Hardware
@@ -33,6 +36,21 @@ def test_what_waits_shares_the_slots_that_there_are() -> None:
     assert totals.ok == totals.invocations
     assert totals.cold_share == 0.0, "they were made ahead"
     assert totals.p50_ms > 100.0
+
+
+def test_an_image_that_was_fetched_ahead_is_there_for_the_first_who_wants_it() -> None:
+    def max_ms(**system: Any) -> float:
+        hardware = msgspec.structs.replace(INSTANT, fetch=Distribution(mean_ms=500.0), image_cache=True)
+        one = scenario(
+            function(rate=0.1), length_s=60.0, hardware=hardware, mode="cluster",
+            workers=3, **system,
+        )  # fmt: skip
+        return play(one).totals.max_ms
+
+    assert max_ms() > 499.0
+    assert max_ms(prefetch="all") < 499.0
+    assert max_ms(prefetch="on_deploy") > 499.0, "nobody was there yet"
+    assert max_ms(prefetch="one", placement=Choice(policy="locality")) < 499.0, "it is made where that lies"
 
 
 @pytest.mark.parametrize("kind", ["worker_crash", "sandbox_crash", "partition", "lost_message", "stuck_sandbox"])

@@ -58,6 +58,8 @@ def show(detail: dict[str, Any], at: str, now: float, width: int | None = None) 
     what += " [dim]·[/] has requirements" * bool(detail["has_requirements"])
     screen.print(marked(what, detail["function"], detail["revision"], detail["handler"], wants(detail)))
     screen.print(marked("[dim]{}[/]", at))
+    if detail.get("lies_on"):
+        screen.print(marked("[dim]lies on[/] {}", ", ".join(detail["lies_on"])), soft_wrap=True)
     screen.print()
     statistics = detail.get("statistics")
     is_reserved = statistics is not None and detail["settings"].get("scheduling") != "cluster"

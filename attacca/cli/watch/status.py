@@ -43,6 +43,9 @@ def show(cluster: dict[str, Any], where: str, width: int | None = None) -> None:
     for worker in cluster["workers"]:
         if worker.get("runtimes"):
             screen.print(marked("[cyan]{}[/] runs {}", worker["name"], runs(worker["runtimes"])), soft_wrap=True)
+        if worker.get("holds") is not None:
+            has = f"{worker['holds']} of {functions}"
+            screen.print(marked("[cyan]{}[/] has the code and images of {}", worker["name"], has), soft_wrap=True)
 
 
 def runs(runtimes: dict[str, str]) -> str:

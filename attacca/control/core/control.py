@@ -50,6 +50,7 @@ from attacca.control.core.gateways import Gateways
 from attacca.control.core.policies import Policies
 from attacca.control.core.secrets import SECRETS, in_use, unknown
 from attacca.control.core.spread import Spread
+from attacca.control.core.stocks import Stocks
 from attacca.control.core.stored import EPOCH
 from attacca.control.core.workers import Workers
 from attacca.errors import AttaccaError, BadRequest, IllegalTransition
@@ -60,6 +61,7 @@ from attacca.model.function import Scheduling
 from attacca.model.messages import (
     Checked,
     Cordon,
+    Deployed,
     Evict,
     GatewayJoined,
     GatewayLeft,
@@ -71,7 +73,7 @@ from attacca.model.messages import (
     WorkerJoined,
     WorkerLeft,
 )
-from attacca.model.supplies import SecretChanged
+from attacca.model.supplies import Ahead, SecretChanged, Stock
 
 OF_CLUSTER: Final = (GatewaySaid, SandboxUp, SandboxDown, Sandboxes)
 
@@ -97,6 +99,7 @@ class ControlCore:
         silent_s: float = inf,
         allow_source_builds: bool = False,
         is_ordinary_user: bool = False,
+        prefetch: Ahead = Ahead.NONE,
     ) -> None:
         self.alarm = Alarm()  # when it wants the next Tick; a Tick at any other time does no harm
         self.stage = Stage.CLOSED
@@ -112,7 +115,7 @@ class ControlCore:
             allow_source_builds=allow_source_builds,
             is_ordinary_user=is_ordinary_user,
         )
-        self.cordons = Cordons(self.workers)
+        self.stocks, self.cordons = Stocks(prefetch), Cordons(self.workers)
         self.entitled = Entitled(self.workers, self.changes, self.cluster)
         self.erasing: dict[str, str] = {}  # by request: a secret that is being deleted
         self._restored: Restored | None = None
@@ -135,6 +138,8 @@ class ControlCore:
             for command in out:
                 if type(command) is Announce:
                     self.cluster.announced(now, command.message, out)
+                    if type(command.message) is Deployed:
+                        self.stocks.deployed(command.message.revision, self.workers.heard(), out)
         self.cluster.publisher.flush(out)
         self.alarm.at = min(self.workers.silent_at, self.garbage.again_at, self.spread.next_at, self.cluster.timers.at)
         return out
@@ -146,7 +151,7 @@ class ControlCore:
             case Examined() | Built() | BuildFailed() | Checked() | Stored() | Erased() | StoreFailed():
                 self._report(now, event, out)
                 self.spread.hold(now, event.id, out)
-            case WorkerJoined() | Heartbeat() | WorkerLeft() | CatalogueAsked() | Held():
+            case WorkerJoined() | Heartbeat() | WorkerLeft() | CatalogueAsked() | Held() | Stock():
                 self._peer(now, event, out)
             case GatewayJoined() | GatewayLeft() | Known():
                 self._gateway(now, event, out)
@@ -180,6 +185,10 @@ class ControlCore:
     def users_of(self, secret: str) -> tuple[str, ...]:
         """The functions whose current revisions ask for it."""
         return tuple(one.function for one in self.changes.catalogue.current() if secret in one.settings.secrets)
+
+    def held_by(self, worker: str) -> int | None:
+        """The functions of whose current revisions all lies there; None: it has said nothing."""
+        return self.stocks.count(worker, self.changes.catalogue.current())
 
     # The beginning and the end.
 
@@ -227,11 +236,15 @@ class ControlCore:
     # Peers.
 
     def _peer(
-        self, now: float, event: WorkerJoined | Heartbeat | WorkerLeft | CatalogueAsked | Held, out: list[Command]
+        self,
+        now: float,
+        event: WorkerJoined | Heartbeat | WorkerLeft | CatalogueAsked | Held | Stock,
+        out: list[Command],
     ) -> None:
         match event:
             case WorkerJoined():
                 self._lose(now, event.view.name, out)  # what an older one of its name had
+                self._forget_stock(event.view.name)
                 view = self.cordons.seen(event.view)
                 self.cordons.tell(view.name, out, is_draining=view.draining)
                 self.workers.join(now, msgspec.structs.replace(event, view=view), self.changes.catalogue)
@@ -245,13 +258,17 @@ class ControlCore:
                 self.cluster.heard(now, view, out)
             case WorkerLeft():
                 self._lose(now, event.worker, out)
+                self._forget_stock(event.worker)
                 if self.workers.by_name.pop(event.worker, None) is not None:
                     self.gateways.tell(self.workers.by_name.values(), out)
                     self.cluster.left(now, event.worker, out)
+                    self.stocks.lost(self.changes.catalogue.current(), self.workers.heard(), out)
             case CatalogueAsked():
                 self._tell(event.peer, out)
             case Held():
                 self.garbage.hear(event)
+            case Stock():
+                self._stock(event, out)
 
     def _gateway(self, now: float, event: GatewayJoined | GatewayLeft | Known, out: list[Command]) -> None:
         match event:
@@ -265,6 +282,15 @@ class ControlCore:
                 self.cluster.gateway_left(now, event.name, out)
             case Known():
                 self.spread.hear(now, event, out)
+
+    def _stock(self, event: Stock, out: list[Command]) -> None:
+        if event.worker in self.workers.by_name:
+            self.stocks.hear(event, self.changes.catalogue.current(), self.workers.heard(), out)
+            self.cluster.nearby.hear(event.worker, self.stocks.by_worker[event.worker])
+
+    def _forget_stock(self, worker: str) -> None:
+        self.stocks.lose(worker)
+        self.cluster.nearby.lose(worker)
 
     def _tell(self, peer: str, out: list[Command]) -> None:
         if self.stage in (Stage.OPEN, Stage.DRAINING):
@@ -280,6 +306,7 @@ class ControlCore:
             for worker in self.workers.silence(now):
                 self._lose(now, worker, out)
                 self.cluster.silenced(now, worker, out)
+            self.stocks.lost(self.changes.catalogue.current(), self.workers.heard(), out)
         self.garbage.ring(now)
         self.spread.ring(now, out)
         if self.stage is Stage.OPEN:

@@ -46,7 +46,7 @@ from attacca.model.messages import (
     WorkerJoined,
     WorkerLeft,
 )
-from attacca.model.supplies import SecretChanged
+from attacca.model.supplies import Prefetch, SecretChanged, Stock
 
 OPEN = "open"  # the id of the request that the start is
 
@@ -210,6 +210,7 @@ Event = (
     | Report
     | SecretSet
     | Held
+    | Stock
     | Swept
     | CatalogueAsked
     | WorkerJoined
@@ -296,7 +297,17 @@ class Sweep(msgspec.Struct, frozen=True):
 
 
 ToWorker = (
-    Cordon | Catalogue | Check | AskHeld | Prewarm | Evict | StartSandbox | StopSandbox | AskSandboxes | SecretChanged
+    Cordon
+    | Catalogue
+    | Check
+    | AskHeld
+    | Prewarm
+    | Evict
+    | StartSandbox
+    | StopSandbox
+    | AskSandboxes
+    | SecretChanged
+    | Prefetch
 )
 ToGateway = Catalogue | Members | Endpoints | EndpointsChanged | StartsFail
 ToPeer = Deployed | Deleted | ToWorker | ToGateway

@@ -86,6 +86,7 @@ class FunctionDetail(msgspec.Struct, frozen=True, kw_only=True):
     revisions: tuple[RevisionRow, ...]
     statistics: FunctionView | None = None  # None: no worker has seen it
     event: EventShape = EventShape.PLAIN
+    lies_on: tuple[str, ...] = ()  # workers apart that have all that its current revision is made of
 
 
 class RevisionNow(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,6 +148,7 @@ class WorkerSummary(msgspec.Struct, frozen=True, kw_only=True):
     sandboxes: int | None = None
     load: MachineLoad | None = None
     runtimes: dict[str, str] | None = None
+    holds: int | None = None  # functions of which all lies there; None: it is not apart, and has them where they are
 
 
 class ClusterRow(msgspec.Struct, frozen=True, kw_only=True):

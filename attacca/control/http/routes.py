@@ -95,7 +95,8 @@ def list_functions(context: TheContext) -> list[FunctionRow]:
 @get("/api/functions/{name:str}", responses=refusals(404))
 async def describe_function(name: FromPath[str], context: TheContext) -> FunctionDetail:
     shown = detail(context.control.function(name))
-    return msgspec.structs.replace(shown, statistics=overall(await context.observe.workers(), name))
+    lies_on = context.control.core.stocks.where(context.control.function(name).now)
+    return msgspec.structs.replace(shown, statistics=overall(await context.observe.workers(), name), lies_on=lies_on)
 
 
 @post(

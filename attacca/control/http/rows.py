@@ -114,15 +114,17 @@ def cluster_row(core: ControlCore, url: str, views: Iterable[WorkerView]) -> Clu
         term=core.changes.catalogue.epoch,
         functions=len(core.changes.versions),
         gateways=tuple(GatewayRow(name=one.name, url=one.url) for one in core.gateways.by_name.values()),
-        workers=tuple(_summary(one, shown.get(one.name)) for one in core.workers.by_name.values()),
+        workers=tuple(
+            _summary(one, shown.get(one.name), core.held_by(one.name)) for one in core.workers.by_name.values()
+        ),
     )
 
 
-def _summary(worker: Worker, view: WorkerView | None) -> WorkerSummary:
+def _summary(worker: Worker, view: WorkerView | None, holds: int | None) -> WorkerSummary:
     runtimes = None if worker.machine is None else worker.machine.makers
     summary = WorkerSummary(
         name=worker.name, address=worker.address, silent=worker.is_silent, draining=worker.is_draining,
-        runtimes=runtimes,
+        runtimes=runtimes, holds=holds,
     )  # fmt: skip
     if view is None:
         return summary

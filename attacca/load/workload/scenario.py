@@ -216,6 +216,7 @@ class System(Part, frozen=True, kw_only=True):
     slots: Choice = Choice(policy="latest")  # in mode cluster: which sandbox with a free slot gets an invocation
     scaling: Choice = Choice(policy="knative")  # in mode cluster: how many sandboxes a function has
     placement: Choice = Choice(policy="kubernetes")  # in mode cluster: which worker has the next one made
+    prefetch: Literal["none", "on_deploy", "one", "all"] | UnsetType = UNSET  # who fetches what before it is started
     templates: bool = True
     silent_s: Positive = SILENT_S  # a worker that says nothing for so long is lost
     domains: Count = 1  # of workflows, among which the workers are dealt out; of several there is a federation

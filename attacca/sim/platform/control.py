@@ -59,7 +59,7 @@ from attacca.model.endpoints import (
     StartsFail,
     StopSandbox,
 )
-from attacca.model.function import Revision, Settings
+from attacca.model.function import Artefact, Revision, Settings
 from attacca.model.messages import (
     AskHeld,
     Catalogue,
@@ -74,12 +74,12 @@ from attacca.model.messages import (
     Send,
     WorkerJoined,
 )
-from attacca.model.supplies import SecretChanged
+from attacca.model.supplies import Ahead, Prefetch, SecretChanged, Stock
 from attacca.sim.engine import Engine, EngineTimer
 from attacca.sim.platform.network import Channel
 
 CONTROL = "control"
-OfCluster = AskEndpoints | Loads | SandboxUp | SandboxDown | Sandboxes
+OfCluster = AskEndpoints | Loads | SandboxUp | SandboxDown | Sandboxes | Stock
 
 
 class Front(Protocol):
@@ -92,11 +92,19 @@ class Front(Protocol):
     def join_control(self, tell: Callable[[AskEndpoints | Loads], None]) -> None: ...
 
 
+class Fetcher(Protocol):
+    def prefetch(self, artefact: Artefact) -> None:
+        """It is to be there before it is started."""
+
+
 class Peer(Protocol):
     """A worker as control sees it."""
 
     name: str
     is_up: bool
+
+    @property
+    def machine(self) -> Fetcher: ...
 
     def hear_control(self, message: FromControl) -> None: ...
     def join_control(self) -> None:
@@ -136,7 +144,8 @@ class SimulatedControl:
             placement=Choice(policy=placement.policy, options=placement.options),
         )
         chance = Streams(scenario.seed).stream("placement")
-        self.core = ControlCore(chance, policies, silent_s=self._silent_s)
+        ahead = Ahead(scenario.system.prefetch or Ahead.NONE)
+        self.core = ControlCore(chance, policies, silent_s=self._silent_s, prefetch=ahead)
         self._drive: Drive[Event, Command] = Drive(
             self.core.handle, self.core.alarm, each(self._perform), lambda: engine.now, EngineTimer(engine), Tick(),
             raise_refused,
@@ -296,6 +305,9 @@ class SimulatedControl:
         if isinstance(message, Check):
             self._checking[message.id] = message.revision
         assert not isinstance(message, Members | SecretChanged), "nobody is apart"
+        if isinstance(message, Prefetch):
+            worker.machine.prefetch(message.revision.artefact)
+            return
         worker.hear_control(message)
 
     def _write(self, command: Put | Erase) -> Stored | Erased:

@@ -13,6 +13,7 @@ from attacca.load.workload.scenario import Accelerated, Accelerators, Distributi
 from attacca.model.function import Artefact
 from attacca.model.invocation import Making, Ok
 from attacca.model.resources import Resources
+from attacca.model.supplies import STOCK_MOST
 from attacca.sim.engine import Engine
 from attacca.sim.platform.cpu import Cores, Cpu, Shared, Unshared
 from attacca.sim.platform.devices import DeviceMemory, OnDevices, device_of
@@ -50,6 +51,7 @@ class Chances:
         self.fetch = Duration(hardware.fetch, seed, "hardware/fetch")
         self.wiring = Duration(hardware.wiring or Distribution(), seed, "hardware/wiring")
         self.readiness = Duration(hardware.readiness or Distribution(), seed, "hardware/readiness")
+        self._ahead, self._fetched = Duration(hardware.fetch, seed, "hardware/prefetch"), 0
         self.colds = colds  # by function: the whole of its cold start, where it has its own
         self.all_compute = all_compute
         self.on_devices = OnDevices(seed, accelerated or {})
@@ -58,6 +60,11 @@ class Chances:
 
     def __repr__(self) -> str:
         return f"<Chances {len(self._starts) + sum(self._starts.values())} starts of {len(self._functions)} functions>"
+
+    def ahead_s(self) -> float:
+        """How long the next image takes that is fetched ahead."""
+        self._fetched += 1
+        return self._ahead.at(self._fetched)
 
     def number(self, function: str) -> int:
         """Of the function's next start."""
@@ -95,6 +102,7 @@ class SharedMachine:
         self._has_wakeups = chances.wakeup.constant_s != 0.0
         self._pressure = hardware.memory_pressure
         self._images: dict[Artefact, None] | None = {} if hardware.image_cache else None
+        self._tell: Callable[[tuple[str, ...]], None] = lambda _: None  # what is kept
         self._invocations = invocations
 
     def __repr__(self) -> str:
@@ -267,13 +275,35 @@ class SharedMachine:
         image_s = 0.0
         if self._images is None or instance.revision.artefact not in self._images:
             image_s = chances.fetch.at(number)
-            if self._images is not None:
-                self._images[instance.revision.artefact] = None
+            self._keep(instance.revision.artefact)
         steps = Steps(
             chances.sandbox.at(number), chances.wiring.at(number), image_s, chances.code.at(number),
             0.0 if own is not None else chances.imports.at(number), chances.readiness.at(number),
         )  # fmt: skip
         return (steps if own is None else steps.within(own.at(number))).longer(slowed)
+
+    # Images.
+
+    def prefetch(self, artefact: Artefact) -> None:
+        """As long as fetching takes, and beside all else."""
+        if self._images is not None and artefact not in self._images:
+            self._engine.at(self._engine.now + self._chances.ahead_s(), self._keep, artefact)
+
+    def _keep(self, artefact: Artefact) -> None:
+        if self._images is not None and artefact not in self._images:
+            self._images[artefact] = None
+            self._tell(self._kept(self._images))
+
+    def tell_stock(self, tell: Callable[[tuple[str, ...]], None]) -> None:
+        """What is kept, now and whenever it has changed; nothing, where no image is kept."""
+        self._tell = tell
+        if self._images is not None:
+            tell(self._kept(self._images))
+
+    @staticmethod
+    def _kept(images: Mapping[Artefact, None]) -> tuple[str, ...]:
+        """Of more than can be told the latest."""
+        return tuple([one for image in images for one in image.digests][-STOCK_MOST:])
 
     def _made(self, instance: Instance) -> None:
         """Whoever shares cores took longer than planned: all of its steps in proportion."""

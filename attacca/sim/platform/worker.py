@@ -32,6 +32,7 @@ from attacca.model.messages import (
     WorkerJoined,
 )
 from attacca.model.sandbox import MachineLoad, WorkerView
+from attacca.model.supplies import Stock
 from attacca.policy.keepalive.types import Keepalive
 from attacca.sim.engine import Engine, EngineTimer
 from attacca.sim.platform.control import CONTROL, SimulatedControl
@@ -192,6 +193,7 @@ class SimulatedWorker:
             self._missed.append(self.join_control)
             return
         self._control.join(self, WorkerJoined(self.view(), view.capacity(self.core)))
+        self.machine.tell_stock(lambda kept: self._control.say(self.name, Stock(self.name, kept)))
 
     @property
     def channels(self) -> list[Channel]:

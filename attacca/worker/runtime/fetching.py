@@ -1,6 +1,7 @@
 """A runtime behind a worker's supplies: a start waits until what it is made of has come, and others do not wait."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection
 
 import msgspec
@@ -22,6 +23,8 @@ from attacca.worker.runtime.supplies import Supplies, digests
 from attacca.worker.runtime.types import Runtime
 from attacca.worker.runtime.unforeseen import failure
 
+LOG = logging.getLogger("attacca.worker")
+
 
 class Fetching(Around):
     """It is a `types.Runtime`. `held`: the digests of what the worker has sandboxes and templates of. How long the
@@ -30,6 +33,8 @@ class Fetching(Around):
     def __init__(self, inner: Runtime, supplies: Supplies, clock: Clock, held: Callable[[], Collection[str]]) -> None:
         self._inner, self._supplies, self._clock, self._held = inner, supplies, clock, held
         self._waiting: dict[str, tuple[Revision, asyncio.Task[None]]] = {}  # starts whose code has not come
+        self._ahead: dict[str, tuple[Revision, asyncio.Task[None]]] = {}  # fetched before anybody starts it
+        self._turn = asyncio.Lock()  # of those: one after the other
         self._came: dict[str, Making] = {}  # of starts whose code has just come: how long that took
         self._sink: Sink
 
@@ -41,7 +46,7 @@ class Fetching(Around):
         await self._inner.open(self._report)
 
     async def close(self) -> None:
-        tasks = [task for _, task in self._waiting.values()]
+        tasks = [task for _, task in (*self._waiting.values(), *self._ahead.values())]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -67,6 +72,24 @@ class Fetching(Around):
     def kill(self, sandbox: str) -> None:
         if not self._give_up(sandbox):
             self._inner.kill(sandbox)
+
+    def prefetch(self, revision: Revision) -> None:
+        """What it is made of is to be here, unpacked, before somebody wants it. It comes in its turn, and whoever
+        starts something meanwhile waits for no other."""
+        if revision.id not in self._ahead:
+            task = asyncio.get_running_loop().create_task(self._bring_ahead(revision))
+            self._ahead[revision.id] = revision, task
+            task.add_done_callback(lambda _: self._ahead.pop(revision.id))
+
+    async def _bring_ahead(self, revision: Revision) -> None:
+        async with self._turn:
+            try:
+                await self._supplies.bring_code(revision, self._in_use)
+                if isinstance(revision.artefact, Image) and self._supplies.images is not None:
+                    await self._supplies.images.unpack(revision.artefact.digest)
+            except Exception as error:  # noqa: BLE001 - logged where it was not foreseen
+                why = failure(error, f"what {revision.id} is made of did not come ahead")
+                LOG.warning("%s was not fetched ahead: %s", revision.id, why.message)
 
     def _begin(
         self, name: str, revision: Revision, begin: Callable[[], None], failed: Callable[[str, str, str], Report]
@@ -105,7 +128,8 @@ class Fetching(Around):
         return waiting is not None
 
     def _in_use(self) -> set[str]:
-        return digests(revision for revision, _ in self._waiting.values()).union(self._held())
+        of = (*self._waiting.values(), *self._ahead.values())
+        return digests(revision for revision, _ in of).union(self._held())
 
     def _report(self, report: Report) -> None:
         if self._came and isinstance(report, SandboxReady | SandboxFailed | TemplateReady | TemplateFailed):

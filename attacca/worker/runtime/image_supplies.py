@@ -30,6 +30,17 @@ class ImageSupplies:
     def has(self, digest: str) -> bool:
         return digest in self._whole
 
+    def whole(self) -> list[str]:
+        """Those that are known to be here, in no order that says anything."""
+        return sorted(self._whole)
+
+    async def unpack(self, digest: str) -> None:
+        """
+        Raises:
+            AttaccaError: it is not here, or cannot be unpacked.
+        """
+        await self._images.rootfs(digest)
+
     async def bring(self, digest: str, held: Callable[[], Collection[str]]) -> None:
         """
         Raises:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from attacca.errors import AttaccaError, SecretMissing, StartFailed, Unreachable
-from attacca.model.function import Image, PodImage, PythonDirectory, Revision, WasmFunction, WasmModule
-from attacca.model.supplies import AskPiece, AskSecrets, Piece, SecretChanged, SecretsTold
+from attacca.model.function import Image, MicroVm, PodImage, PythonDirectory, Revision, WasmFunction, WasmModule
+from attacca.model.supplies import STOCK_MOST, AskPiece, AskSecrets, Piece, SecretChanged, SecretsTold, Stock
 from attacca.worker.runtime.code_cache import BUNDLES, CODE, CodeCache
 from attacca.worker.runtime.image_supplies import ImageSupplies
 
@@ -27,6 +27,7 @@ class Supplies:
     ) -> None:
         """`images`: where those of containers come to, if anything runs them."""
         self.cache, self.images = cache, images
+        self.changed: Callable[[], None] = lambda: None  # told when something has come or gone
         self._send = send
         self._count = 0
         self._asked: dict[str, tuple[AskPiece | AskSecrets, asyncio.Future[Answer]]] = {}  # by the question's id
@@ -73,6 +74,11 @@ class Supplies:
         is_there = all(has(digest) for digest in revision.artefact.digests)
         return is_there and all(name in self._values for name in revision.settings.secrets)
 
+    def stock(self, worker: str) -> Stock:
+        """What is here, of more than can be told the latest."""
+        images = [] if self.images is None else self.images.whole()
+        return Stock(worker, tuple([*self.cache.book.sizes, *images][-STOCK_MOST:]))
+
     def use(self, revision: Revision) -> None:
         if not isinstance(revision.artefact, Image):
             for digest in revision.artefact.digests:
@@ -85,17 +91,7 @@ class Supplies:
             StartFailed, Unreachable: something of it is not to be had.
             SecretMissing: see `secret`.
         """
-        artefact = revision.artefact
-        if isinstance(artefact, Image):
-            assert self.images is not None, "nothing runs it"
-            await self.images.bring(artefact.digest, held)
-        else:
-            assert isinstance(artefact, PythonDirectory | PodImage | WasmModule | WasmFunction), (
-                "nothing else is made yet"
-            )
-            for kind, digest in zip((CODE, BUNDLES), artefact.digests, strict=False):
-                if not self.cache.has(digest):
-                    await asyncio.shield(self._fetch(kind, digest, held))
+        await self.bring_code(revision, held)
         names = [name for name in revision.settings.secrets if name not in self._values]
         if names:
             told = await self._ask(lambda name: AskSecrets(name, tuple(names)))
@@ -103,6 +99,25 @@ class Supplies:
             self._values.update(told.values)
             for name in names:
                 self.secret(name)
+
+    async def bring_code(self, revision: Revision, held: Callable[[], Collection[str]]) -> None:
+        """All but its secrets.
+
+        Raises:
+            StartFailed, Unreachable: something of it is not to be had.
+        """
+        artefact = revision.artefact
+        if isinstance(artefact, Image):
+            assert self.images is not None, "nothing runs it"
+            if not self.images.has(artefact.digest):
+                await self.images.bring(artefact.digest, held)
+                self.changed()
+        else:
+            known = PythonDirectory | MicroVm | PodImage | WasmModule | WasmFunction
+            assert isinstance(artefact, known), "nothing else is made yet"
+            for kind, digest in zip((CODE, BUNDLES), artefact.digests, strict=False):
+                if not self.cache.has(digest):
+                    await asyncio.shield(self._fetch(kind, digest, held))
 
     async def close(self) -> None:
         if self.images is not None:
@@ -127,6 +142,7 @@ class Supplies:
             raise StartFailed(f"{digest[:12]} cannot be kept: {error}", "free space on the worker's disk") from None
         self.cache.keep(kind, digest)
         await asyncio.to_thread(self.cache.make_room, {digest, *self._fetches, *held()})
+        self.changed()
 
     async def download(self, digest: str) -> Path:
         """The whole of it, as control has packed it."""

@@ -34,7 +34,7 @@ from attacca.model.endpoints import AskSandboxes
 from attacca.model.events import BetweenInstances
 from attacca.model.function import Image, ResourceClass
 from attacca.model.messages import Access, FromControl, FromWorker, Leads, Supplied, ToControl, ToWorker
-from attacca.model.supplies import Piece, SecretChanged, SecretsTold
+from attacca.model.supplies import Piece, Prefetch, SecretChanged, SecretsTold
 from attacca.worker.core import view
 from attacca.worker.driver import Worker
 from attacca.worker.host.accelerators import equipped
@@ -158,10 +158,11 @@ class WorkerPlane:
             self.runtime, cache, config.microvm, config.process, directory, self._clock, supplies.secret
         )
         uploaded |= pods(config.kubernetes, config.process.space_mb, directory, self._clock, supplies.secret)
-        fetching = Fetching(Router(uploaded), supplies, self._clock, lambda: view.held(self.worker.core))
+        supplies.changed = self._say_stock
+        self._fetching = Fetching(Router(uploaded), supplies, self._clock, lambda: view.held(self.worker.core))
         resources = made(config.resources, directory / "resources", self._clock)
         told_first = ToldFirst(
-            Router({**dict.fromkeys(uploaded, fetching), ResourceClass: resources}),
+            Router({**dict.fromkeys(uploaded, self._fetching), ResourceClass: resources}),
             self._ends_with_us if self._gateway else None,
         )
         of_worker = msgspec.structs.replace(equipped(config.worker), name=self.name)
@@ -215,6 +216,8 @@ class WorkerPlane:
             self._supplies.hear(message)
         elif isinstance(message, Access):
             self._access = message
+        elif isinstance(message, Prefetch):
+            self._fetching.prefetch(message.revision)
         else:
             self.worker.receive(CONTROL, message)
             if isinstance(message, AskSandboxes):  # by now it knows what is here, and so which secrets may be
@@ -226,6 +229,12 @@ class WorkerPlane:
         if peer == CONTROL:
             self._supplies.forget_secrets()
         self.worker.join(peer, self.link_address)
+        if peer == CONTROL:
+            self._say_stock()
+
+    def _say_stock(self) -> None:
+        if CONTROL in self._peers.names():
+            self._peers.send(CONTROL, self._supplies.stock(self.name))
 
     def _allow(self, authorization: bytes | None) -> bool:
         return admits(self._access.tokens, authorization)

@@ -12,6 +12,7 @@ from math import inf
 from attacca.control.core.cluster.chosen import Chosen
 from attacca.control.core.cluster.creations import Creations
 from attacca.control.core.cluster.hosts import Host
+from attacca.control.core.cluster.nearby import Nearby
 from attacca.control.core.cluster.ordering import Key, Ordering, Timer
 from attacca.control.core.cluster.publisher import Publisher
 from attacca.control.core.cluster.scaled import Instance, Life, ScaledFunction
@@ -56,6 +57,7 @@ class Cluster:
         self.timers: Timers[Key] = Timers()
         self.ordering = Ordering(self._chosen.placers, self.publisher, self.timers, self.creations)
         self.short, self.spare = Short(), Spare(self.ordering, self.timers)
+        self.nearby = Nearby()
         self.settled_at = self.thaws_at = -inf
 
     def __repr__(self) -> str:
@@ -351,7 +353,9 @@ class Cluster:
                 function.rescale(revision, scalers)
             else:
                 self._end(now, function, "its revision is not current any more", out)
+                self.nearby.drop(function)
                 function.renew(revision, scalers)
+        self.nearby.adopt(function)
         function.placer = self._chosen.placer(revision.settings)
         self._decide(now, function, out)
 
@@ -359,6 +363,7 @@ class Cluster:
         function = self.functions.pop(name, None)
         if function is not None:
             self._end(now, function, "its function is gone", out)
+            self.nearby.drop(function)
             function.scalers.forget(name)
             self.short.remove(name)
             self.spare.remove(name)
