@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from attacca.errors import AttaccaError, SecretMissing, StartFailed, Unreachable
-from attacca.model.function import Image, MicroVm, PodImage, PythonDirectory, Revision, WasmFunction, WasmModule
+from attacca.model.function import Image, PodImage, PythonDirectory, Revision, WasmFunction, WasmModule
 from attacca.model.supplies import STOCK_MOST, AskPiece, AskSecrets, Piece, SecretChanged, SecretsTold, Stock
 from attacca.worker.runtime.code_cache import BUNDLES, CODE, CodeCache
 from attacca.worker.runtime.image_supplies import ImageSupplies
@@ -113,7 +113,7 @@ class Supplies:
                 await self.images.bring(artefact.digest, held)
                 self.changed()
         else:
-            known = PythonDirectory | MicroVm | PodImage | WasmModule | WasmFunction
+            known = PythonDirectory | PodImage | WasmModule | WasmFunction
             assert isinstance(artefact, known), "nothing else is made yet"
             for kind, digest in zip((CODE, BUNDLES), artefact.digests, strict=False):
                 if not self.cache.has(digest):
