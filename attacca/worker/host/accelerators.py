@@ -1,6 +1,5 @@
 """Which accelerators this machine has: by NVIDIA's library or nvidia-smi, or as the worker's settings declare them."""
 
-import importlib.util
 import shutil
 import subprocess
 import sys
@@ -12,7 +11,6 @@ from attacca.worker.config import WorkerConfig
 from attacca.worker.host import nvml
 from attacca.worker.host.energy.programs import plain
 
-LIBRARY = "pynvml"
 PROGRAM = "nvidia-smi"
 QUERY = ("--query-gpu=index,uuid,memory.total,name", "--format=csv,noheader,nounits")
 TIMEOUT_S = 10.0
@@ -44,11 +42,10 @@ def found() -> tuple[Device, ...] | None:
 
 
 def programs() -> list[list[str]]:
-    """That can be asked for devices, and say them alike: NVIDIA's library, where Python's package for it is installed,
-    which has answered where it ends with 0; and nvidia-smi."""
-    ours = [sys.executable, "-P", nvml.__file__, "devices"]
+    """That can be asked for devices, and say them alike: NVIDIA's library, where its driver is and Python's package for
+    it, which has answered where it ends with 0; and nvidia-smi."""
     program = shutil.which(PROGRAM)
-    with_library = [ours] if importlib.util.find_spec(LIBRARY) is not None else []
+    with_library = [[sys.executable, "-P", nvml.__file__, "devices"]] if nvml.can_answer() else []
     return [*with_library, *([[program, *QUERY]] if program is not None else [])]
 
 

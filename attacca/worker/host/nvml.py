@@ -4,11 +4,20 @@ It is a program of its own, so that a library that hangs or falls takes nobody a
 """
 
 import importlib
+import importlib.util
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+LIBRARY = "pynvml"
+DRIVER = ("/proc/driver/nvidia", "/dev/nvidiactl", "/dev/dxg")  # one of them is there where its driver is
 MIB, MW = 1 << 20, 1000.0
+
+
+def can_answer(driver: Sequence[str] = DRIVER) -> bool:
+    """Without asking, which takes a while: the driver and the package are here."""
+    return any(map(os.path.exists, driver)) and importlib.util.find_spec(LIBRARY) is not None
 
 
 def devices(library: Any) -> Iterator[str]:
@@ -63,7 +72,7 @@ def main(words: list[str]) -> int:
     """0: it has answered."""
     asked = {"devices": devices, "watts": watts}[words[0]]
     try:
-        library = importlib.import_module("pynvml")
+        library = importlib.import_module(LIBRARY)
         library.nvmlInit()
     except Exception as error:  # noqa: BLE001 - whatever a library of somebody else's raises
         sys.stderr.write(f"{error}\n")

@@ -14,6 +14,8 @@ from attacca.worker.host.energy.programs import plain
 from attacca.worker.runtime.around import Around
 from attacca.worker.runtime.types import Runtime
 
+SLICE = "MIG-"
+
 
 def watched(config: AcceleratorsConfig, runtime: Runtime) -> Runtime:
     """As it is, where nothing was found or nobody is to look."""
@@ -48,10 +50,15 @@ class Looking(Around):
     def make_sandbox(self, sandbox: str, revision: Revision, template: str | None) -> None:
         self._inner.make_sandbox(sandbox, revision, template)
 
+    def programs(self) -> list[list[str]]:
+        """Who can tell whether they are there: of slices nvidia-smi, which lists what they are of, cannot."""
+        has_slices = any(name.startswith(SLICE) for name in self._found)
+        return [program for program in programs() if program[0] == sys.executable or not has_slices]
+
     async def _look(self, sink: Sink) -> None:
         while True:
             await asyncio.sleep(self._every_s)
-            text = await _asked()
+            text = await _asked(self.programs())
             if text is None:
                 continue
             there = {device.name for device in devices_of(text)}
@@ -61,9 +68,9 @@ class Looking(Around):
                 sink(DevicesSeen((*self._declared, *seen)))
 
 
-async def _asked() -> str | None:
+async def _asked(programs: list[list[str]]) -> str | None:
     """What the first says that answers; None: none does."""
-    for program in programs():
+    for program in programs:
         said = await _said(program)
         if said is not None:
             return said

@@ -1,5 +1,9 @@
 """What nvidia-smi says, read; stand-ins of it are asked in tests/live/test_gpu.py."""
 
+from pathlib import Path
+
+import pytest
+
 from attacca.kernel.clock import ManualClock
 from attacca.model.machine import Device
 from attacca.worker.config import AcceleratorsConfig, WorkerConfig
@@ -35,6 +39,18 @@ def test_a_device_has_the_number_of_its_name_unless_it_is_said() -> None:
 def test_who_is_not_to_look_finds_nothing() -> None:
     quiet = WorkerConfig(accelerators=AcceleratorsConfig(find=False))
     assert equipped(quiet) is quiet
+
+
+def test_slices_are_not_asked_for_where_only_the_whole_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\n")
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    runtime = SimulatedRuntime(ScriptedMachine(ManualClock()))
+    wholes, slices = (Looking(runtime, [name], (), 1.0).programs() for name in ("GPU-1", "MIG-1"))
+    assert wholes[-1][0] == str(tmp_path / "nvidia-smi")
+    assert wholes[:-1] == slices
 
 
 def test_only_what_was_found_is_watched() -> None:

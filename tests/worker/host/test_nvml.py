@@ -1,6 +1,7 @@
 """What NVIDIA's library says, as a twin of it in memory says it, in the lines that nvidia-smi has."""
 
 import sys
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -90,6 +91,11 @@ def test_a_device_is_a_line_and_one_that_is_cut_is_its_slices(capsys: pytest.Cap
 
 def test_watts_of_each_that_says_them() -> None:
     assert nvidia_watts("\n".join(nvml.watts(Library(Whole(0, "GPU-aa", 1), CUT)))) == {"1": 61.25}
+
+
+def test_it_is_asked_only_where_its_driver_is(tmp_path: Path) -> None:
+    assert nvml.can_answer([str(tmp_path / "none"), str(tmp_path)])
+    assert not nvml.can_answer([str(tmp_path / "none")])
 
 
 def test_where_there_is_no_library_it_says_so(

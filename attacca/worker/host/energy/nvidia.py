@@ -1,6 +1,5 @@
 """What NVIDIA's accelerators take, as nvidia-smi says it, or NVIDIA's library where that program is not."""
 
-import importlib.util
 import shutil
 import subprocess
 import sys
@@ -12,14 +11,14 @@ from attacca.worker.host.energy.types import Reading, SourceSilent
 
 TIMEOUT_S = 10.0
 HINT = "it comes with NVIDIA's driver"
-PROGRAM, LIBRARY = "nvidia-smi", "pynvml"
+PROGRAM = "nvidia-smi"
 LIBRARY_ASKED = [sys.executable, "-P", nvml.__file__, "watts"]
 QUERY = ("--query-gpu=index,power.draw", "--format=csv,noheader,nounits")
 
 
 def _has_library() -> bool:
     """And it answers. Blocking, for a moment."""
-    if importlib.util.find_spec(LIBRARY) is None:
+    if not nvml.can_answer():
         return False
     try:
         told = subprocess.run(LIBRARY_ASKED, capture_output=True, timeout=TIMEOUT_S, check=False, env=programs.plain())
