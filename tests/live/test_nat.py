@@ -15,6 +15,9 @@ from attacca.kernel.clock import SystemClock
 from attacca.model.function import Image, Network, Revision, Settings, Signature
 from attacca.model.invocation import Ok
 from attacca.worker.host import netlink
+from attacca.worker.host.nat import claims
+from attacca.worker.host.nat.gate.main import Porter
+from attacca.worker.host.nat.ground import Ground
 from attacca.worker.host.nat.options import NatOptions
 from attacca.worker.host.nat.outside import Nat
 from attacca.worker.host.nftables import Nftables
@@ -127,6 +130,10 @@ def test_a_list_opens_what_it_names_and_nothing_else() -> None:
 
 
 def test_one_sandbox_does_not_reach_another_nor_does_the_machine() -> None:
+    one_does_not_reach_another()
+
+
+def one_does_not_reach_another() -> None:
     listens = """
     import socket
     server = socket.socket()
@@ -144,7 +151,7 @@ def test_one_sandbox_does_not_reach_another_nor_does_the_machine() -> None:
         sandbox = await house.sandbox(revision)
         place = f"{address}:8000"
         assert await told(house, sandbox, revision, [place]) == {place: REFUSED}
-        with pytest.raises(TimeoutError):
+        with pytest.raises(OSError, match=r"timed out|unreachable"):
             socket.create_connection((address, 8000), 0.2)
 
     visit(story, nat())
@@ -156,6 +163,16 @@ def test_what_speaks_to_the_kernel_says_whether_it_can() -> None:
     nftables.close()
     nftables.close()
     assert repr(nftables) == "<Nftables closed>"
+    ground = claims.Claimed(1)
+    assert repr(ground) == "<Claimed <Claim 0>>"
+    ground.close()
+    bare = Ground()
+    assert repr(bare).startswith("<Ground <Netlink ")
+    with socket.socket() as orders:
+        porter = Porter(orders, -1)
+        assert repr(porter).startswith("<Porter <Ground ")
+        porter.close()
+    bare.close()
     with netlink.Netlink() as asked:
         assert repr(asked).startswith("<Netlink ")
         with pytest.raises(OSError, match=r"netlink: .*request 1"):

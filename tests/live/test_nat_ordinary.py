@@ -1,6 +1,7 @@
-"""An ordinary user's server has no way out for sandboxes, and says so before anything is deployed."""
+"""Where nothing leads out of sandboxes, a server says so before anything is deployed."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -9,11 +10,13 @@ from attacca.worker.core.reports import TemplateFailed
 from tests.live import ordinary
 from tests.live.house import House, visit
 
-WHY = 'network = "nat" needs a server that runs as root'
+WHY = 'network = "nat" of a server that does not run as root needs pasta or slirp4netns'
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may")
-def test_an_ordinary_user_is_told_what_it_takes() -> None:
+def test_an_ordinary_user_is_told_what_it_takes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
     async def story(house: House) -> None:
         failed = await house.template(house.function("def handler(): pass", network=Network.NAT))
         assert isinstance(failed, TemplateFailed)

@@ -240,11 +240,14 @@ def _accelerators() -> Check:
 
 def _ways_out() -> Check:
     """What a function's `network` may be here."""
+    from attacca.worker.host.nat.gate import programs
     from attacca.worker.host.nat.outside import lacking
 
     why = lacking()
     if why is None:
-        return Check("networks", ok=True, detail="none, nat, host")
+        program = None if os.geteuid() == 0 else programs.found()
+        by = "" if program is None else f" (by {program[0]})"
+        return Check("networks", ok=True, detail=f"none, nat{by}, host")
     return Check("networks", ok=False, detail=f"none, host; no nat: {why.message}", hint=why.hint)
 
 

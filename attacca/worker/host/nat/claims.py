@@ -7,6 +7,7 @@ from pathlib import Path
 
 from attacca.errors import IsolationMissing
 from attacca.worker.host.nat import rules
+from attacca.worker.host.nat.ground import Ground
 from attacca.worker.host.netlink import Netlink, links
 from attacca.worker.host.nftables import Nftables
 
@@ -65,6 +66,42 @@ def first_free(blocks: int) -> Claim:
             return found
     hint = "attacca worker clean, if they run no longer; or give nat.addresses a larger network"
     raise IsolationMissing(f"{blocks} workers of this machine have all addresses for sandboxes", hint)
+
+
+class Claimed(Ground):
+    """A worker's, on a machine where others may have theirs: with a block of addresses for as long as it is open.
+
+    Raises:
+        IsolationMissing: all are taken, or nftables is not here.
+        OSError, Refused: what was left by others cannot be removed.
+    """
+
+    def __init__(self, blocks: int) -> None:
+        super().__init__()
+        try:
+            sweep(self.nftables, self.netlink)
+            self._claim = first_free(blocks)
+        except BaseException:
+            super().close()
+            raise
+
+    def __repr__(self) -> str:
+        return f"<Claimed {self._claim}>"
+
+    @property
+    def block(self) -> int:
+        return self._claim.block
+
+    def close(self) -> None:
+        """
+        Raises:
+            OSError, Refused: the machine goes on to pass packets on.
+        """
+        try:
+            close_forwarding(self.nftables)
+        finally:
+            self._claim.close()
+            super().close()
 
 
 def tables(nftables: Nftables) -> list[str]:

@@ -15,19 +15,15 @@ from typing import TypeVar
 from attacca.errors import IsolationMissing
 from attacca.model.egress import Reach, reaches, why
 from attacca.model.function import Settings
-from attacca.worker.host import netlink
-from attacca.worker.host.nat import claims, names, refusals, rules
+from attacca.worker.host.nat import claims, homes, names, refusals, rules
+from attacca.worker.host.nat.gate import programs
+from attacca.worker.host.nat.gate.gate import Gate, made_realm
+from attacca.worker.host.nat.ground import Bucket, Works
 from attacca.worker.host.nat.options import NatOptions, resolver
 from attacca.worker.host.nat.resolver import HERE, Resolver
-from attacca.worker.host.netlink import Netlink
-from attacca.worker.host.network import enter, home
-from attacca.worker.host.nftables import Nftables, Refused, library
+from attacca.worker.host.nftables import Refused, library
 
 LOG = logging.getLogger("attacca.worker")
-INNER = "eth0"
-OUTER_MAC, INNER_MAC = b"\x02\x61\x74\x63\x63\x01", b"\x02\x61\x74\x63\x63\x02"  # on a cable there are no others
-GATEWAY = ipaddress.IPv4Address("169.254.1.1")  # nobody's: it only says that everything goes by the cable
-NO_IPV6 = Path("/proc/sys/net/ipv6/conf/default/disable_ipv6")  # of links that are still to come
 RESOLV_CONF = Path("/etc/resolv.conf")
 BURST_S, BURST_LEAST, QUEUE_S, QUEUE_LEAST = 0.02, 16_384, 0.1, 65_536  # of a cable's bandwidth
 TOLD_MOST = 20  # different refusals that a sandbox's log has
@@ -81,32 +77,41 @@ class Nat:
         self._numbers = itertools.count()
         self._servers: list[tuple[str, int]] = []
         self._heard: socket.socket | None = None
-        self._claim: claims.Claim | None = None
+        self._works: Works | None = None
         self._rules: rules.Rules
-        self._nftables: Nftables
-        self._netlink: Netlink
-        self._home = -1
+        self._realm = -1
+        self._changes: socket.socket | None = None
 
     def __repr__(self) -> str:
-        where = "not open" if self._claim is None else f"block {self._claim.block}"
+        where = "not open" if self._works is None else f"block {self._rules.block}"
         return f"<Nat {where}, {len(self._lines)} lines, {len(self._lists)} lists, {self._holders} holders>"
 
     def hold(self) -> None:
         self._holders += 1
 
+    async def realm(self) -> int:
+        """A descriptor of the user namespace below which sandboxes are to be born that may have a way out; -1: there is
+        none, or it does not matter."""
+        if self._realm < 0 and os.geteuid() != 0 and lacking() is None:
+            with contextlib.suppress(OSError):  # whoever wants a way out will hear of it
+                self._realm = await asyncio.to_thread(made_realm)
+        return self._realm
+
     async def release(self) -> None:
         """The last one takes everything away."""
         self._holders -= 1
-        if self._holders > 0 or self._thread is None:
+        if self._holders > 0:
+            return
+        if self._realm >= 0:
+            os.close(self._realm)
+            self._realm = -1
+        if self._thread is None:
             return
         if self._opening is not None:
             await asyncio.wait([self._opening])
         for line in list(self._lines.values()):
             self.unplug(line)
-        if self._heard is not None:
-            asyncio.get_running_loop().remove_reader(self._heard)
-            self._heard.close()
-            self._heard = None
+        self._deafen()
         thread, self._thread = self._thread, None
         await asyncio.get_running_loop().run_in_executor(thread, self._close)
         await asyncio.to_thread(thread.shutdown)
@@ -130,7 +135,7 @@ class Nat:
 
     async def wire(self, namespace: int) -> Cable:
         """A cable that leads nowhere yet. Raises as `plug` does."""
-        if self._opening is None or (self._opening.done() and self._claim is None):
+        if self._opening is None or (self._opening.done() and self._works is None):
             self._thread = self._thread or ThreadPoolExecutor(1, "nat")
             self._opening = asyncio.get_running_loop().create_task(self._open())
         await asyncio.shield(self._opening)
@@ -184,6 +189,23 @@ class Nat:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work, *given)
         except Refused as error:
             raise OSError(f"nftables: {error}") from None
+        except ConnectionError:
+            self._forget()
+            raise OSError("what led out of sandboxes was lost; the next one has another") from None
+
+    def _forget(self) -> None:
+        """What is left of a gate that has ended."""
+        self._deafen()
+        works, self._works = self._works, None
+        if works is not None and self._thread is not None:
+            self._thread.submit(works.close)
+
+    def _deafen(self) -> None:
+        for sock in (self._heard, self._changes):
+            if sock is not None:
+                asyncio.get_running_loop().remove_reader(sock)
+                sock.close()
+        self._heard = self._changes = None
 
     def _next(self) -> Cable:
         """
@@ -208,10 +230,12 @@ class Nat:
             await self._do(self._begin)
         except OSError as error:
             raise IsolationMissing(f"there is no way out for sandboxes: {error}", "attacca doctor") from None
-        assert self._claim is not None
+        loop = asyncio.get_running_loop()
         with contextlib.suppress(OSError):  # then they are counted, and not told
-            self._heard = refusals.listening(rules.LOG_GROUP + self._claim.block)
-            asyncio.get_running_loop().add_reader(self._heard, self._hear)
+            self._heard = await self._do(self._open_works().listen, rules.LOG_GROUP + self._rules.block)
+            loop.add_reader(self._heard, self._hear)
+        if self._changes is not None:
+            loop.add_reader(self._changes, self._move)
 
     def _hear(self) -> None:
         assert self._heard is not None
@@ -219,62 +243,65 @@ class Nat:
             if (line := self._by_index.get(one.link)) is not None:
                 line.refused(one.target)
 
+    def _move(self) -> None:
+        """This machine's addresses may be others."""
+        assert self._changes is not None
+        assert self._thread is not None
+        with contextlib.suppress(OSError):  # some were too many; that is a change too
+            while self._changes.recv(homes.ROOM):
+                pass
+        self._thread.submit(self._tell_homes)
+
     def _begin(self) -> None:
         told = self.options.resolvers or names.of_resolv_conf(RESOLV_CONF.read_text() if RESOLV_CONF.exists() else "")
         self._servers = [found for one in told if (found := resolved_by(one)) is not None]
+        blocks = self.options.blocks()
         with contextlib.ExitStack() as undo:
-            self._home = home()
-            undo.callback(os.close, self._home)
-            self._nftables = Nftables()
-            undo.callback(self._nftables.close)
-            self._netlink = Netlink()
-            undo.callback(self._netlink.close)
-            claims.sweep(self._nftables, self._netlink)
-            blocks = self.options.blocks()
-            claim = claims.first_free(len(blocks))
-            undo.callback(claim.close)
-            self._rules = rules.Rules(claim.block, blocks[claim.block])
-            self._tell(self._rules.begin())
-            undo.callback(self._tell, self._rules.ended())
-            claims.open_forwarding(self._nftables)
+            if os.geteuid() == 0:
+                ground = claims.Claimed(len(blocks))
+                undo.callback(ground.close)
+                self._rules = rules.Rules(ground.block, blocks[ground.block])
+                ground.tell(self._rules.begin())
+                undo.callback(ground.tell, self._rules.ended())
+                claims.open_forwarding(ground.nftables)
+                self._works = ground
+            else:
+                program = programs.found()
+                if self._realm < 0 or program is None:
+                    raise OSError("no user namespace could be made")
+                gate = Gate(self._realm, program)
+                undo.callback(gate.close)
+                self._changes = homes.changes()
+                undo.callback(self._changes.close)
+                self._rules = rules.Rules(0, blocks[0])
+                gate.tell([*self._rules.begin(), *self._rules.beyond(homes.own())])
+                self._works = gate
             undo.pop_all()
-            self._claim = claim
+
+    def _open_works(self) -> Works:
+        if self._works is None:
+            raise OSError("the way out is closed")
+        return self._works
 
     def _tell(self, commands: Sequence[rules.Command]) -> None:
-        self._nftables.tell(commands)
+        self._open_works().tell(commands)
+
+    def _tell_homes(self) -> None:
+        try:
+            self._tell(self._rules.homes(homes.own()))
+        except (OSError, Refused) as error:
+            LOG.warning("the addresses of this machine are not kept from sandboxes as they are now: %s", error)
 
     def _wire(self, line: Cable, namespace: int) -> None:
         """The descriptor is ours: who has given it may have let go of it by now."""
         line.namespace = namespace
-        with enter(namespace, self._home), contextlib.suppress(FileNotFoundError):  # this kernel has none
-            NO_IPV6.write_text("1")
-        self._netlink.ask(netlink.cable(line.link, INNER, OUTER_MAC, INNER_MAC, namespace))
-        line.index = netlink.index_of(line.link)
-        self._netlink.ask(
-            netlink.route(line.index, line.address), netlink.neighbour(line.index, line.address, INNER_MAC)
-        )
-        with enter(namespace, self._home), Netlink() as inner:
-            index = netlink.index_of(INNER)
-            inner.ask(
-                netlink.raised(index),
-                netlink.address(index, line.address),
-                netlink.route(index, None, GATEWAY),
-                netlink.neighbour(index, GATEWAY, OUTER_MAC),
-            )
-            udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            line.doors = (udp, tcp)
-            for door in line.doors:
-                door.bind(HERE)
-                door.settimeout(0)
-            tcp.listen(16)
+        line.index, doors = self._open_works().wire(line.link, str(line.address), HERE, namespace)
+        line.doors = tuple(doors)
         self._tell(self._rules.plugged(line.link, line.address))
 
     def _lead(self, line: Cable, bandwidth_mbps: float | None, told: list[rules.Command]) -> None:
         if bandwidth_mbps is not None:
-            self._netlink.ask(netlink.bound(line.index, *bucket(bandwidth_mbps)))
-            with enter(line.namespace, self._home), Netlink() as inner:  # where the sandbox has no right to change it
-                inner.ask(netlink.bound(netlink.index_of(INNER), *bucket(bandwidth_mbps)))
+            self._open_works().bound(line.index, bucket(bandwidth_mbps), line.namespace)
         self._tell(told)
         line.let_go()
 
@@ -283,25 +310,19 @@ class Nat:
         for door in line.doors:
             door.close()
         for commands in (told, self._rules.unplugged(line.link, line.address)):
-            with contextlib.suppress(Refused):  # it was not that far yet
+            with contextlib.suppress(Refused, OSError):  # it was not that far yet, or is closed
                 self._tell(commands)
 
     def _close(self) -> None:
-        if self._claim is None:
+        works, self._works = self._works, None
+        if works is None:
             return
         try:
-            for line in netlink.links():
-                if line.startswith(rules.links_of(self._claim.block)):
-                    self._netlink.remove(line)
-            self._tell(self._rules.ended())
-            claims.close_forwarding(self._nftables)
+            works.take_away(rules.links_of(self._rules.block))
+            works.tell(self._rules.ended())
+            works.close()
         except (OSError, Refused) as error:
             LOG.warning("what led out of sandboxes is still there (attacca worker clean): %s", error)
-        self._netlink.close()
-        self._nftables.close()
-        os.close(self._home)
-        self._claim.close()
-        self._claim = None
 
 
 def resolved_by(text: str) -> tuple[str, int] | None:
@@ -312,21 +333,20 @@ def resolved_by(text: str) -> tuple[str, int] | None:
         return None
 
 
-def bucket(mbps: float) -> tuple[int, int, int]:
-    """Bytes per second, those that may go at once, and those that may wait."""
+def bucket(mbps: float) -> Bucket:
     rate = max(int(mbps * 125_000), 1)
     return rate, max(int(rate * BURST_S), BURST_LEAST), max(int(rate * QUEUE_S), QUEUE_LEAST)
 
 
 def lacking() -> IsolationMissing | None:
     """Why a worker of this machine and of this user can give no sandbox a way out."""
-    if os.geteuid() != 0:
-        return IsolationMissing(
-            'network = "nat" needs a server that runs as root: an ordinary user can lay no cable out of a sandbox',
-            'run the server as root; or deploy with network = "host" and a token, or "none"',
-        )
     try:
         library()
     except IsolationMissing as why:
         return why
+    if os.geteuid() != 0 and programs.found() is None:
+        return IsolationMissing(
+            f'network = "nat" of a server that does not run as root needs {" or ".join(programs.PROGRAMS)}',
+            'apt-get install passt (or slirp4netns), or run as root; or deploy with network = "host" and a token',
+        )
     return None

@@ -22,6 +22,7 @@ PREFIX = "attacca_nat_"
 GUARD = "attacca_guard"  # a table that all workers of a machine share
 LINKS = "attacca"  # what the names of all cables begin with
 OPEN, OUTWARD, REFUSE = "outside", "outward", "refuse"
+HOMES = "machine"  # addresses of the machine's
 FLOWS_MOST = 1024  # connections of one sandbox: a machine's table of them is everybody's
 TOLD_PER_S = 200  # refusals that are told one by one; all are counted
 LOG_GROUP = 4400  # and the number of the block
@@ -132,6 +133,21 @@ class Rules:
             rule(REFUSE, _is(KIND, "tcp"), {"reject": {"type": "tcp reset"}}),
             rule(REFUSE, {"reject": {"type": "icmp", "expr": "admin-prohibited"}}),
         ]  # fmt: skip
+
+    def beyond(self, homes: Sequence[ipaddress.IPv4Network]) -> list[Command]:
+        """Besides, where the machine is not the one that these rules are kept on: its addresses, as they are now, are
+        refused before anything else, also to connections that exist."""
+        first = self._rule(OUTWARD, _is(TARGET, "@" + HOMES), TO_REFUSE)["add"]
+        return [
+            self._add("set", name=HOMES, type="ipv4_addr", flags=["interval"]),
+            {"insert": first},
+            *self.homes(homes),
+        ]
+
+    def homes(self, homes: Sequence[ipaddress.IPv4Network]) -> list[Command]:
+        """They are others now."""
+        own = {"family": FAMILY, "table": table_of(self.block), "name": HOMES}
+        return [{"flush": {"set": own}}, *([self._element("add", HOMES, [*map(_prefix, homes)])] if homes else [])]
 
     def listed(self, allow: Sequence[Reach]) -> list[Command]:
         """The chain of a list: what is private only where a network within it is named. Each name has a set, of the

@@ -93,9 +93,10 @@ class ProcessRuntime:
             if self._options.must_enforce:
                 raise no_limits()
             self._watchdog = self._loop.create_task(look_at(self._everyone, self._options))
+        realm = await self.common.nat.realm() if self._isolate else -1
         self._zygotes = ZygoteManager(
             self._store.code, self._store.bundles, self.common.groups, self._leftovers.add, self._hear, self._lost,
-            isolate=self._isolate, seat=self.common.seat,
+            isolate=self._isolate, seat=self.common.seat, realm=realm,
         )  # fmt: skip
         try:
             await self._zygotes.open()

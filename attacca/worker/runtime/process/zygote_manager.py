@@ -34,8 +34,8 @@ START_S, END_S, RESTART_S = 20.0, 10.0, 0.2
 class ZygoteManager:
     """Holds the zygote's socket, its supervisor and the lifeline that ends both with us.
 
-    `seat` is the group that we live in, if it is to be removed after us. `hear` gets the zygote's frames; `lost` is
-    called with the client of a zygote that died on its own.
+    `seat` is the group that we live in, if it is to be removed after us; `realm` a user namespace of ours, or -1.
+    `hear` gets the zygote's frames; `lost` is called with the client of a zygote that died on its own.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class ZygoteManager:
         *,
         isolate: bool,
         seat: str = "",
+        realm: int = -1,
     ) -> None:
         is_root = os.geteuid() == 0
         self._setting = ZygoteSetting(
@@ -61,6 +62,7 @@ class ZygoteManager:
             users=USERS if is_root else 1,
             privileged=is_root,
             groups=groups.roots() if groups is not None else [],
+            realm=realm,
             seat=seat,
         )
         self._groups, self._spent, self._births, self._on_loss = groups, spent, hear, lost
@@ -101,7 +103,7 @@ class ZygoteManager:
         ]
         self._supervisor = subprocess.Popen(  # noqa: ASYNC220 - a fork and an exec, once
             command,
-            pass_fds=(theirs.fileno(), told, lifeline),
+            pass_fds=(theirs.fileno(), told, lifeline, *([realm] if (realm := self._setting["realm"]) >= 0 else [])),
             stdin=subprocess.DEVNULL,
             env=ENVIRONMENT,
             start_new_session=True,  # Ctrl-C in the terminal is for us; we end the sandboxes in our own order

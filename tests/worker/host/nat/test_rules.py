@@ -139,3 +139,11 @@ def test_a_machine_that_passed_nothing_on_still_does_not() -> None:
         "iifname == {eth0,lo} status in dnat accept",
         "iifname == {eth0,lo} state in new drop",
     ]
+
+
+def test_beyond_a_gate_the_machines_addresses_are_refused_first() -> None:
+    told = of().beyond([ipaddress.IPv4Network("127.0.0.0/8"), ipaddress.IPv4Network("192.0.2.7/32")])
+    assert [next(iter(one)) for one in told] == ["add", "insert", "flush", "add"]
+    assert chain([{"add": told[1]["insert"]}], "outward") == ["ip daddr == @machine goto refuse"]
+    assert [short(one) for one in told[3]["add"]["element"]["elem"]] == ["127.0.0.0/8", "192.0.2.7/32"]
+    assert [next(iter(one)) for one in of().homes([])] == ["flush"]

@@ -47,6 +47,9 @@ def main() -> None:
     processes = os.open("/proc", os.O_PATH)  # the hall's own /proc will be the zygote's
     waiting, go_ahead = os.pipe()
     try:
+        if setting["realm"] >= 0:
+            linux.join(setting["realm"], linux.CLONE_NEWUSER)
+            os.close(setting["realm"])
         if setting["isolate"] and setting["privileged"]:
             linux.unshare(linux.CLONE_NEWNS)
             rootfs.build_hall({"prefix": setting["prefix"], "code": setting["code"], "bundles": setting["bundles"]})

@@ -1,0 +1,1 @@
+"""The way out of sandboxes of an ordinary user's server."""
