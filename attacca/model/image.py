@@ -26,7 +26,11 @@ class Contract(StrEnum):
     HTTP = "http"  # as they come, on $PORT
     LAMBDA = "lambda"  # it asks for its events, by Lambda's Runtime API
     OPENFAAS = "openfaas"  # as HTTP, once `/_/health` says that it can
-    ILUVATAR = "iluvatar"  # POST /invoke with a JSON object, once `GET /` says that it can
+    ILUVATAR = "iluvatar"  # POST /invoke with a JSON object, once `GET /` says that it can; or as the next
+    ILUVATAR_UNIX = "iluvatar-unix"  # the same, over a Unix socket
+
+
+AGENTS = (Contract.ILUVATAR, Contract.ILUVATAR_UNIX)
 
 
 class ImageConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):

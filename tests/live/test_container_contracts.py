@@ -11,7 +11,7 @@ import pytest
 from attacca.kernel.clock import SystemClock
 from attacca.model.function import Image, Revision, SecretAs, Settings, Signature
 from attacca.model.invocation import Failed, FunctionError, Ok
-from attacca.worker.core.reports import TemplateFailed, TemplateReady
+from attacca.worker.core.reports import SandboxGone, TemplateFailed, TemplateReady
 from attacca.worker.runtime.bench import Bench
 from attacca.worker.runtime.container.options import ContainerOptions
 from attacca.worker.runtime.container.runtime import ContainerRuntime
@@ -57,7 +57,39 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(200, {"user_result": json.dumps({"body": told, "port": os.environ["__IL_PORT"]})})
 http.server.HTTPServer(("", int(os.environ.get("port") or os.environ["__IL_PORT"])), Handler).serve_forever()
 """
-IMPORTED = python_image.LOADED.replace("import sys,", "import sys, http.server, json,")
+AGENT = """
+import json, os, socket, struct
+where = os.environ["__IL_SOCKET"]
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(where)
+listener.listen(8)
+if os.environ.get("DOING") == "deaf-port":  # as gunicorn's, whose worker is busy with the socket
+    socket.create_server(("", int(os.environ["__IL_PORT"])))
+while True:
+    client, _ = listener.accept()
+    stream = client.makefile("rwb")
+    while head := stream.read(16):
+        command, size = struct.unpack("=QQ", head)
+        told = json.loads(stream.read(size) or b"{}")
+        if command == 0 and os.environ.get("DOING") == "broken":
+            answer = {"Status": "code import error", "user_error": "no module named zebra"}
+        elif command == 0:
+            answer = {"Status": "OK"}
+        elif told.get("wrong"):
+            answer = {"user_error": "KeyError: 'x'", "was_cold": False}
+        elif told.get("drop"):
+            break
+        elif told.get("exit"):
+            os._exit(1)
+        else:
+            answer = {"user_result": json.dumps({"body": told}), "was_cold": False}
+        data = json.dumps(answer).encode()
+        stream.write(struct.pack("=Q", len(data)) + data)
+        stream.flush()
+    stream.close()
+    client.close()
+"""
+IMPORTED = python_image.LOADED.replace("import sys,", "import sys, http.server, json, struct,")
 
 
 class Speaking:
@@ -161,5 +193,38 @@ def test_an_agent_of_iluvatar_is_asked_by_its_own_protocol(tmp_path: Path, monke
             assert isinstance(failed, TemplateFailed)
             assert failed.code == "bad_function"
             assert "zebra" in failed.message
+
+    asyncio.run(main())
+
+
+def test_an_agent_of_iluvatar_is_asked_over_its_socket_where_that_is_what_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(python_image, "LOADED", IMPORTED)
+
+    async def main() -> None:
+        labels = {"attacca.contract": "iluvatar"}
+        async with Speaking(tmp_path, AGENT, labels=labels) as speaking:
+            assert (await speaking.found(env={"DOING": "deaf-port"})).signature is Signature.ARGS
+            revision = speaking.revision(Signature.ARGS)
+            sandbox = await speaking.bench.sandbox(revision)
+            for number in range(3):
+                outcome = await speaking.said(sandbox, revision, b'{"n": %d}' % number)
+                assert json.loads(outcome.body) == {"body": {"n": number}}
+            wrong = await speaking.said(sandbox, revision, b'{"wrong": true}')
+            assert wrong == FunctionError("Error", "KeyError: 'x'", "KeyError: 'x'")
+            dropped = await speaking.said(sandbox, revision, b'{"drop": true}')
+            assert (dropped.code, "closed its socket" in dropped.message) == ("bad_response", True)
+            runs = [speaking.bench.run(sandbox, revision, b'{"n": 7}') for _ in range(2)]
+            assert [(await speaking.bench.ended(run)).outcome for run in runs] == [Ok(b'{"body": {"n": 7}}')] * 2
+            ended = speaking.bench.run(sandbox, revision, b'{"exit": true}')
+            assert isinstance(
+                await speaking.bench.witness.until(lambda one: isinstance(one, SandboxGone), "it"), SandboxGone
+            )
+            assert not [one for one in speaking.bench.witness.heard if getattr(one, "invocation", "") == ended]
+            broken = speaking.revision(env={"DOING": "broken"})
+            failed = await speaking.bench.born(speaking.bench.make_template(broken))
+            assert isinstance(failed, TemplateFailed)
+            assert (failed.code, "zebra" in failed.message) == ("bad_function", True)
 
     asyncio.run(main())

@@ -1,22 +1,26 @@
 """What a program is told, and asked, by each of the contracts that an image may speak. Pure."""
 
+from typing import Any
+
 import msgspec
 
 from attacca.model.function import EventShape, Revision, Signature
-from attacca.model.image import Contract, ImageConfig
+from attacca.model.image import AGENTS, Contract, ImageConfig
+from attacca.worker.runtime.container.agent_socket import PLACE, SOCKET
 from attacca.worker.runtime.container.lambda_api import environment
 
 HEALTH = {Contract.OPENFAAS: "/_/health", Contract.ILUVATAR: "/"}  # answered with 200 by who can take requests
 SECRETS = "/run/secrets"
 WATCHDOG_SECRETS = "/var/openfaas/secrets"
 AGENT = ("gunicorn", "server:app")  # where an image of Ilúvatar's names no program
+UNHEARD = 0  # gunicorn never hears from who is busy with the socket, and is to let it be
 ANYWHERE = "0.0.0.0"
 TASK_ROOT = "/var/task"
 
 
 def configured(config: ImageConfig, contract: Contract | None) -> ImageConfig:
     """With the program that its contract has for who names none."""
-    if contract is Contract.ILUVATAR and not config.entrypoint and not config.cmd:
+    if contract in AGENTS and not config.entrypoint and not config.cmd:
         return msgspec.structs.replace(config, cmd=AGENT)
     return config
 
@@ -28,12 +32,21 @@ def variables(contract: Contract | None, config: ImageConfig, revision: Revision
             return {"LAMBDA_TASK_ROOT": config.working_dir or TASK_ROOT, **told, **config.variables}
         case Contract.OPENFAAS:
             return {"port": str(port)}
-        case Contract.ILUVATAR:
-            seconds = max(1, round(revision.settings.timeout_s))
+        case Contract.ILUVATAR | Contract.ILUVATAR_UNIX:
+            seconds = max(1, round(revision.settings.timeout_s)) if contract is Contract.ILUVATAR else UNHEARD
             arguments = f"--workers=1 --timeout={seconds} --bind={ANYWHERE}:{port}"
-            return {"__IL_PORT": str(port), "__IL_HOST": ANYWHERE, "GUNICORN_CMD_ARGS": arguments}
+            told = {"__IL_PORT": str(port), "__IL_HOST": ANYWHERE, "__IL_SOCKET": SOCKET}
+            return told | {"GUNICORN_CMD_ARGS": arguments}
         case _:
             return {}
+
+
+def mounts(contract: Contract | None) -> list[dict[str, Any]]:
+    """What there is besides: where an agent's socket lies."""
+    if contract not in AGENTS:
+        return []
+    options = ["nosuid", "noexec", "nodev", "mode=1777", "size=64k"]
+    return [{"destination": PLACE, "type": "tmpfs", "source": "sockets", "options": options}]
 
 
 def secret_paths(contract: Contract | None, name: str) -> list[str]:
@@ -46,7 +59,7 @@ def signature(contract: Contract | None, *, is_asking: bool) -> Signature:
     """`is_asking`: it asks for its events."""
     if is_asking:
         return Signature.EVENT_CONTEXT
-    return Signature.ARGS if contract is Contract.ILUVATAR else Signature.WSGI
+    return Signature.ARGS if contract in AGENTS else Signature.WSGI
 
 
 def event(found: Signature, wanted: EventShape | None) -> EventShape:

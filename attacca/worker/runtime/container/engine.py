@@ -12,6 +12,8 @@ class Word(msgspec.Struct, frozen=True):
     failed: str = ""
     ended: str = ""
     alive: str = ""  # it was looked for, and is not about to end
+    root: str = ""  # its root was asked for, and is `descriptor`, which is the hearer's; -1: it is gone
+    descriptor: int = -1
     why: str = ""
     status: int = 0  # as wait() has it
     pid: int = 0  # of its first process, where the engine has made its network
@@ -46,4 +48,4 @@ class Engine(Protocol):
         """
 
     def say(self, do: str, name: str) -> None:
-        """`kill`, `pause`, `resume` it, or `look` whether it lives."""
+        """`kill`, `pause`, `resume` it, `look` whether it lives, or open its `root`."""

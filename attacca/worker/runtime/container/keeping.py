@@ -118,7 +118,8 @@ class Keeping:
         self._send(told, fds)
 
     def say(self, do: str, name: str) -> None:
-        """`kill`, `pause`, `resume` it, or `look` whether it lives. Of a keeper that is gone, all are dead already."""
+        """`kill`, `pause`, `resume` it, `look` whether it lives, or open its `root`. Of a keeper that is gone, all
+        are dead already."""
         if self._orders is not None:
             with contextlib.suppress(OSError):
                 self._send(msgspec.json.encode({"do": do, "name": name}), [])
@@ -166,16 +167,17 @@ class Keeping:
     def _read(self) -> None:
         while self._orders is not None:
             try:
-                raw = self._orders.recv(LARGEST)
+                raw, opened, _, _ = socket.recv_fds(self._orders, LARGEST, 1, socket.MSG_CMSG_CLOEXEC)
             except BlockingIOError:
                 return
             except OSError:
-                raw = b""
+                raw, opened = b"", []
             if not raw:
                 self._hang_up()
                 self._lost()
                 return
-            self._hear(_told(raw))
+            told = _told(raw)
+            self._hear(msgspec.structs.replace(told, descriptor=opened[0]) if opened else told)
 
 
 def is_abandoned(group: str) -> bool:

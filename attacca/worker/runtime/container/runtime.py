@@ -211,6 +211,7 @@ class ContainerRuntime:
             open_files=self._shared.open_files,
             space_mb=self._shared.space_mb,
         )
+        told["mounts"] += contracts.mounts(contract)
         if settings.gpu:
             told = await asyncio.to_thread(equipped, told, settings, self._options.cdi, self._options.cdi_dirs)
         secrets = files(revision, self._secret, has_files=True)
@@ -304,8 +305,10 @@ class ContainerRuntime:
             self._keeping.say(do, name)
 
     def _hear(self, told: Word) -> None:
-        container = self.containers.get(told.started or told.failed or told.ended or told.alive)
+        container = self.containers.get(told.started or told.failed or told.ended or told.alive or told.root)
         if container is None:
+            if told.descriptor >= 0:
+                os.close(told.descriptor)
             return
         if told.started:
             container.started_at = self._clock.now()
@@ -315,6 +318,8 @@ class ContainerRuntime:
                 container.started.set_result(None)
         elif told.alive:
             container.alive()
+        elif told.root:
+            container.rooted(told.descriptor)
         elif told.oom:
             memory = f"it went over its memory of {container.revision.settings.memory_mb} MB"
             container.failure = ("out_of_memory", memory)

@@ -6,6 +6,7 @@ ordered ──▶ its image and its network are there ──▶ started ──�
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -16,17 +17,18 @@ from attacca.errors import BadFunction
 from attacca.guest.payload import BadInput
 from attacca.kernel.clock import Clock
 from attacca.model.function import Revision, Signature
-from attacca.model.image import Contract
+from attacca.model.image import AGENTS, Contract
 from attacca.model.invocation import Failed, Invocation, Ok, Outcome, Request
 from attacca.model.messages import Logged
 from attacca.worker.core.reports import Report, RunEnded
 from attacca.worker.host.nat.outside import Cable
 from attacca.worker.host.network import Namespace
 from attacca.worker.runtime.container import contracts
+from attacca.worker.runtime.container.agent_socket import AgentSocket
 from attacca.worker.runtime.container.errands import Errands
 from attacca.worker.runtime.container.lambda_api import LambdaApi
 from attacca.worker.runtime.container.output import Output
-from attacca.worker.runtime.container.translation import event_of, outcome_of, unwrapped
+from attacca.worker.runtime.container.translation import event_of, outcome_of, refused, unwrapped
 from attacca.worker.runtime.container.upstream import Upstream, begun, connect, get, is_open
 
 FIRST_S, MOST_S, SHARE = 0.001, 0.05, 32  # between two looks for somebody who listens: a part of what has passed
@@ -64,11 +66,13 @@ class Container:
         self.most = 0  # bytes of an answer that comes in one piece
         self.api: LambdaApi | None = None
         self.is_asking = False  # it asks for its events
+        self._agent: AgentSocket | None = None  # over which it is asked
         self.is_template = self.is_kept = self.is_ready = False  # is_kept: its keeper knows of it
         self.is_doomed = False
         self.failure = ("", "")  # why it was given up, as a code and in words
         self.timer: asyncio.TimerHandle | None = None
         self.started: asyncio.Future[None] = self._loop.create_future()
+        self._root: asyncio.Future[int] = self._loop.create_future()  # that it sees, where it is asked for
         self._errands = Errands(name, sink, self._dial, self._look, self._end)
         self._door: socket.socket | None = None  # at which is looked whether somebody listens
         self._began: dict[str, float] = {}
@@ -105,13 +109,15 @@ class Container:
             await self.started  # in the machine's network somebody else could listen there
         if self.network is None:  # it had none any more: its end is told next
             await self._loop.create_future()
+        if self.contract in AGENTS:
+            await self._until_agent()
+            return
         began = self._clock.now()
         while self.api is None or not self.api.asked.is_set():
             if self.contract is not Contract.LAMBDA and await self._is_served():
                 self._mute()
                 return
-            passed = self._clock.now() - began
-            await self._nap(min(max(FIRST_S, passed / SHARE), MOST_S))
+            await self._nap(pause_s(self._clock.now() - began))
         if (error := self.api.init_error) is not None:
             notes = "\n".join(getattr(error, "__notes__", ()))
             raise BadFunction(
@@ -121,6 +127,54 @@ class Container:
             count = self.revision.settings.concurrency
             raise BadFunction(f"{self.program} takes one event after the other, and concurrency is {count}", ALONE)
         self.is_asking = True
+
+    async def _until_agent(self) -> None:
+        """It serves HTTP or its socket, and the other may be somebody's who never answers."""
+        over = (
+            (self._until_socket,) if self.contract is Contract.ILUVATAR_UNIX else (self._until_http, self._until_socket)
+        )
+        ways = [self._loop.create_task(way()) for way in over]
+        try:
+            done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+        for way in done:
+            way.result()
+        if self._errands.idle and self._agent is not None:
+            self._agent.close()
+            self._agent = None
+
+    async def _until_http(self) -> None:
+        began = self._clock.now()
+        while True:
+            if await self._is_served():
+                return
+            await asyncio.sleep(pause_s(self._clock.now() - began))
+
+    async def _until_socket(self) -> None:
+        await self.started
+        self._say("root", self.name)
+        agent = self._agent = AgentSocket(await self._root, self.most, self._look, self._end)
+        began = self._clock.now()
+        while True:
+            try:
+                status = await agent.status()
+            except (OSError, OverflowError):
+                await asyncio.sleep(pause_s(self._clock.now() - began))
+            else:
+                if (why := refused(status)) is not None:
+                    raise BadFunction(f"its agent answers: {why}", SAYS_SO)
+                return
+
+    def rooted(self, root: int) -> None:
+        """Its root was opened, and is ours; -1: it is gone."""
+        if self._root.done() or root < 0:
+            if root >= 0:
+                os.close(root)
+        else:
+            self._root.set_result(root)
 
     async def _is_served(self) -> bool:
         assert self.network is not None
@@ -138,6 +192,9 @@ class Container:
                 status, body = await get(upstream, contracts.HEALTH[self.contract], self.port)
             except OSError:
                 status, body = 0, b""
+            except asyncio.CancelledError:
+                upstream.close()
+                raise
             if status != OK:
                 upstream.close()
                 if self.contract is Contract.ILUVATAR and status:
@@ -175,7 +232,7 @@ class Container:
         name = invocation.id
         self._began[name] = self._loop.time()
         whole = 0
-        if self.is_asking or self.contract is Contract.ILUVATAR:
+        if self.is_asking or self.contract in AGENTS:
             try:
                 event = event_of(invocation, self.revision, is_object=not self.is_asking)
             except BadInput as error:
@@ -183,6 +240,9 @@ class Container:
                 return
             if self.api is not None:
                 self.api.ask(name, event)
+                return
+            if self._agent is not None:
+                self._agent.run(name, event)
                 return
             told = Request(body=event, content_type=JSON, method="POST", path="/invoke")
             invocation, whole = msgspec.structs.replace(invocation, request=told), self.most
@@ -194,6 +254,8 @@ class Container:
 
     def stop(self, invocation: str) -> None:
         self._errands.stop(invocation)
+        if self._agent is not None:
+            self._agent.stop(invocation)
 
     def body(self, invocation: str, data: bytes, *, last: bool) -> None:
         self._errands.body(invocation, data, last=last)
@@ -212,6 +274,12 @@ class Container:
         if self.timer is not None:
             self.timer.cancel()
         self._errands.close()
+        if self._agent is not None:
+            self._agent.close()
+        if self._root.done() and not self._root.cancelled():
+            os.close(self._root.result())
+            self._root = self._loop.create_future()
+        self._root.cancel()
         self._began.clear()
         self._mute()
         self._shut()
@@ -244,12 +312,14 @@ class Container:
 
     def alive(self) -> None:
         self._errands.alive()
+        if self._agent is not None:
+            self._agent.alive()
 
     def _look(self) -> None:
         self._say("look", self.name)
 
     def _end(self, invocation: str, outcome: Outcome) -> None:
-        if self.contract is Contract.ILUVATAR and isinstance(outcome, Ok):
+        if self.contract in AGENTS and isinstance(outcome, Ok):
             outcome = unwrapped(outcome)
         self._conclude(invocation, outcome)
 
@@ -274,3 +344,8 @@ class Container:
         alone = next(iter(self._began)) if len(self._began) == 1 else ""
         of = self.revision
         self._sink(Logged(of.function, of.id, self.name, alone, "stdout", data.decode("utf-8", "replace")))
+
+
+def pause_s(passed_s: float) -> float:
+    """Until the next look, when nobody has been there for so long."""
+    return min(max(FIRST_S, passed_s / SHARE), MOST_S)

@@ -72,6 +72,22 @@ class AgentAnswer(msgspec.Struct, frozen=True):
     platform_error: Any = None
 
 
+class AgentStatus(msgspec.Struct, frozen=True):
+    """What it says of itself over its socket."""
+
+    Status: str = ""
+    user_error: Any = None
+
+
+def refused(told: bytes) -> str | None:
+    """Why it cannot take requests; None: it can."""
+    try:
+        status = msgspec.json.decode(told, type=AgentStatus)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return repr(told[:SHOWN].decode("utf-8", "replace"))
+    return None if status.Status == "OK" else f"{status.Status}: {status.user_error or 'it does not say why'}"
+
+
 _agent_answer = msgspec.json.Decoder(AgentAnswer).decode
 
 

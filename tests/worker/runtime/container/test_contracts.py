@@ -14,7 +14,7 @@ from attacca.model.image import Contract, ImageConfig
 from attacca.model.invocation import Failed, FunctionError, Invocation, Ok, Request
 from attacca.worker.runtime.container import contracts
 from attacca.worker.runtime.container.lambda_api import LambdaApi, Line
-from attacca.worker.runtime.container.translation import event_of, outcome_of, unwrapped
+from attacca.worker.runtime.container.translation import event_of, outcome_of, refused, unwrapped
 from attacca.worker.runtime.container.upstream import Question
 from tests.cases import each
 
@@ -50,7 +50,7 @@ def test_a_contract_is_seen_by_what_an_image_runs_and_its_label_wins(
 def test_a_label_that_names_none_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(BadFunction, match="'grpc'") as refused:
         _ = ImageConfig(labels={"attacca.contract": "grpc"}).contract
-    assert refused.value.hint == "it may be one of http, lambda, openfaas, iluvatar"
+    assert refused.value.hint == "it may be one of http, lambda, openfaas, iluvatar, iluvatar-unix"
 
 
 def test_its_label_is_no_setting_of_the_function() -> None:
@@ -214,3 +214,18 @@ def test_a_question_of_our_own_has_one_answer() -> None:
 def test_what_an_image_says_of_itself_is_read_with_its_labels() -> None:
     raw = b'{"Entrypoint": ["/a"], "Labels": {"attacca.contract": "lambda"}}'
     assert msgspec.json.decode(raw, type=ImageConfig).contract is Contract.LAMBDA
+
+
+def test_an_agent_of_iluvatar_may_lay_a_socket_where_it_is_told_to() -> None:
+    told = contracts.variables(Contract.ILUVATAR_UNIX, ImageConfig(), revision(), 8080)
+    assert told["GUNICORN_CMD_ARGS"] == "--workers=1 --timeout=0 --bind=0.0.0.0:8080"
+    [place] = contracts.mounts(Contract.ILUVATAR)
+    assert told["__IL_SOCKET"] == f"{place['destination']}/sock"
+    assert "size=64k" in place["options"]
+    assert [contracts.mounts(one) for one in (None, Contract.HTTP)] == [[], []]
+
+
+def test_what_an_agent_says_of_itself_over_its_socket() -> None:
+    assert refused(b'{"Status": "OK"}') is None
+    assert refused(b'{"Status": "code import error", "user_error": "why"}') == "code import error: why"
+    assert refused(b"[") == "'['"

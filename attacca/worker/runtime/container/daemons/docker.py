@@ -12,10 +12,12 @@ from typing import Any
 import msgspec
 
 from attacca.errors import IsolationMissing
+from attacca.worker.runtime.container.agent_socket import PLACE
 from attacca.worker.runtime.container.daemons.docker_api import DockerApi, Unanswered, pour
 from attacca.worker.runtime.container.daemons.tending import CALL_S, Charge, spoken
 from attacca.worker.runtime.container.keeping import PREFIX, is_abandoned
 
+SPACES = ("/tmp", PLACE)  # that can be written to
 LABEL = "attacca.group"
 LOOK_S = 5.0
 IMPORT_S = 300.0
@@ -176,7 +178,7 @@ def body(spec: dict[str, Any], image: str, group: str, bundle: str, files: tuple
     """A specification of the OCI's, in docker's words, which have none for hooks."""
     process, linux = spec["process"], spec["linux"]
     memory, cpu = linux["resources"]["memory"], linux["resources"]["cpu"]
-    space = {one["destination"]: ",".join(one["options"]) for one in spec["mounts"] if one["destination"] == "/tmp"}
+    space = {one["destination"]: ",".join(one["options"]) for one in spec["mounts"] if one["destination"] in SPACES}
     is_apart = any(one["type"] == "network" for one in linux["namespaces"])
     limits = [
         {"Name": one["type"].removeprefix("RLIMIT_").lower(), "Soft": one["soft"], "Hard": one["hard"]}

@@ -235,8 +235,18 @@ class Tending:
         elif do == "look":
             if job.pid and not is_ending(job.pid):
                 self._loop.call_soon(self._hear, Word(alive=name))
+        elif do == "root":
+            self._loop.call_soon(self._hear, Word(root=name, descriptor=root_of(job.pid)))
         else:
             job.berth.freeze(is_frozen=do == "pause")
+
+
+def root_of(pid: int) -> int:
+    """A descriptor of it, as that process sees it; -1: it is gone."""
+    try:
+        return os.open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return -1
 
 
 def spoken(exit_code: int) -> int:

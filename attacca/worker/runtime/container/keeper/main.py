@@ -104,6 +104,8 @@ class Keeper:
         elif kept is not None and order["do"] == "look":
             if not is_ending(kept.pid):
                 self._tell({"alive": kept.name})
+        elif kept is not None and order["do"] == "root":
+            self._open_root(kept)
         elif kept is not None:
             kept.berth.freeze(is_frozen=order["do"] == "pause")
         return True
@@ -128,6 +130,17 @@ class Keeper:
             self._over(kept, {"failed": name, "why": str(error)})
         finally:
             os.close(output)
+
+    def _open_root(self, kept: Kept) -> None:
+        """As it sees it, with what is mounted there."""
+        try:
+            opened = os.open(f"/proc/{kept.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            self._tell({"root": kept.name})
+            return
+        with contextlib.suppress(OSError):  # the worker is gone, and so will we be
+            socket.send_fds(self._orders, [json.dumps({"root": kept.name}).encode()], [opened])
+        os.close(opened)
 
     @staticmethod
     def _kill(kept: Kept) -> None:
