@@ -73,6 +73,7 @@ MEANING = {
     "allow": "of `nat`: what it reaches, such as `api.example.com:443` and `10.0.0.0/8:5432`, and nothing else; unset: "
     "all that is public",
     "bandwidth_mbps": "of `nat`: megabits per second of one sandbox, each way; unset: unbounded",
+    "publish": 'of containers: [ports](#container-images) of the machine that lead to it, such as `["5432:5432"]`',
     "idempotent": "may be run twice for one request: it is sent again, once, if its sandbox is lost before the answer",
     "cors": 'origins (`"https://shop.example"`, or `"*"`) whose [pages may call it](http.md#pages-of-other-sites)',
     "application": "what it belongs to, for policies and figures; unset: to itself",

@@ -35,6 +35,7 @@ OPTIONS = {  # the option of `attacca deploy` that sets each field
     "network": "--network",
     "allow": "--allow",
     "bandwidth_mbps": "--bandwidth",
+    "publish": "--publish",
     "idempotent": "--idempotent",
 }
 

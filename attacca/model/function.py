@@ -7,9 +7,10 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from attacca.kernel import cron
-from attacca.model import accelerators, egress, environment, pods
+from attacca.model import accelerators, egress, environment, pods, publishing
 from attacca.model.accelerators import Compute
 from attacca.model.machine import Needs
+from attacca.model.publishing import Publish
 from attacca.model.resources import AROUND, Resources, stated
 
 NAMES = "a letter, then letters, digits and dashes; at most 63, all lower-case"  # an RFC 1035 label
@@ -128,9 +129,7 @@ class AsyncSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     retries: Annotated[int, msgspec.Meta(ge=0, le=100)] = 2  # after the first attempt that ran and failed
     max_age_s: Annotated[float, msgspec.Meta(gt=0, le=604_800)] = 21_600.0  # from the call to its last attempt
-    backoff_s: Annotated[float, msgspec.Meta(gt=0, le=3600)] = (
-        1.0  # the first pause is at most so long, each next twice
-    )
+    backoff_s: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 1.0  # the first pause at most, each next twice
     backoff_most_s: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 300.0
     at_once: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 10  # attempts of one gateway
     queue: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 10_000  # calls that are not over, of one gateway
@@ -168,6 +167,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     network: Network = Network.NONE
     allow: Annotated[tuple[str, ...], msgspec.Meta(description=ALLOW)] = ()  # empty: all that is public
     bandwidth_mbps: Annotated[float, msgspec.Meta(gt=0, le=100_000)] | None = None  # of a sandbox, each way
+    publish: Publish = ()  # ports of its workers' machines that lead to its containers
     idempotent: bool = False
     cors: tuple[Origin, ...] = ()  # pages of these may call it: who answers their browsers' questions is the gateway
     application: Label = ""  # what it belongs to, for policies and figures; empty: to itself
@@ -198,8 +198,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             environment.expect(self.env)
         if self.secrets:
             environment.expect_secrets(self.secrets, self.secrets_as(SecretAs.ENV), self.env)
-        if self.allow or self.bandwidth_mbps is not None:
-            egress.expect_way_out(self.allow, is_nat=self.network is Network.NAT)
+        if self.allow or self.bandwidth_mbps is not None or self.publish:
+            _expect_networking(self)
         if self.schedule or self.timezone != "UTC":
             _expect_schedules(self)
 
@@ -233,6 +233,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def secrets_as(self, kind: SecretAs) -> list[str]:
         return [name for name, wanted in self.secrets.items() if wanted is kind]
+
+
+def _expect_networking(settings: Settings) -> None:
+    if settings.allow or settings.bandwidth_mbps is not None:
+        egress.expect_way_out(settings.allow, is_nat=settings.network is Network.NAT)
+    publishing.expect(settings)
 
 
 def _expect_schedules(settings: Settings) -> None:

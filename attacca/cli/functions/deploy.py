@@ -43,6 +43,7 @@ Gpu = Annotated[float | None, typer.Option("--gpu", metavar="N", help="A share o
 Queue = Annotated[int | None, typer.Option("--queue", metavar="N", help="May wait at once. Default: 100.")]
 Net = Annotated[str | None, typer.Option("--network", metavar="none|nat|host", help="What it reaches. Default: none.")]
 Allow = Annotated[list[str] | None, typer.Option("--allow", metavar="HOST:PORT", help="By nat, alone. Repeatable.")]
+Publish = Annotated[list[str] | None, typer.Option("--publish", metavar="PORT:PORT", help="Of containers. Repeatable.")]
 Bandwidth = Annotated[float | None, typer.Option("--bandwidth", metavar="MBPS", help="Of a sandbox by nat, each way.")]
 Kind = Annotated[
     str | None,
@@ -78,6 +79,7 @@ def run(
     network: Net = None,
     allow: Allow = None,
     bandwidth_mbps: Bandwidth = None,
+    publish: Publish = None,
     runtime: Kind = None,
     idempotent: Idempotent = None,
     allow_source_builds: SourceBuilds = False,
@@ -102,7 +104,7 @@ def run(
         "name": name, "handler": handler, "memory_mb": memory_mb, "timeout_s": timeout_s, "first_byte_s": first_byte_s,
         "wait_s": wait_s, "concurrency": concurrency, "min_sandboxes": min_sandboxes, "max_sandboxes": max_sandboxes,
         "cpus": cpus, "gpu": gpu, "queue": queue, "network": network, "runtime": runtime, "idempotent": idempotent,
-        "allow": allow or None, "bandwidth_mbps": bandwidth_mbps,
+        "allow": allow or None, "bandwidth_mbps": bandwidth_mbps, "publish": publish or None,
     }  # fmt: skip
     is_pod = runtime == "kubernetes" and not Path(path).exists()
     if is_named(path, runtime) and not is_pod:
@@ -114,10 +116,7 @@ def run(
         say = (lambda _: None) if as_json else (lambda text: console(stderr=True).print(marked("[dim]{}[/]", text)))
         with ready(found, say) as source, Client(url, token) as client:
             done = send(client, source, path, code.notes, allow_source_builds=allow_source_builds, quiet=as_json)
-    if as_json:
-        show_json(done)
-    else:
-        show(done)
+    show_json(done) if as_json else show(done)
 
 
 def pushed(

@@ -106,6 +106,8 @@ def settings_table(settings: dict[str, Any], kept: int | None = None) -> Any:
         table.add_row("accelerators", Text(accelerators(settings)))
     if settings.get("bandwidth_mbps"):
         table.add_row("bandwidth, Mbit/s", _plain(settings["bandwidth_mbps"]))
+    if settings.get("publish"):
+        table.add_row("ports of its worker", Text(visible(", ".join(settings["publish"]))))
     if settings["env"]:
         table.add_row("environment", Text(visible(", ".join(f"{key}={MASK}" for key in settings["env"]))))
     if secrets := settings.get("secrets"):

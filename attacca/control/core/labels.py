@@ -48,4 +48,4 @@ def settings(name: str, labels: Mapping[str, str]) -> Settings:
         raise BadConfig(f"the labels of the image: {error}", HINT) from None
 
 
-LISTS = ("cors", "allow")
+LISTS = ("cors", "allow", "publish")

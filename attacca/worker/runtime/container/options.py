@@ -1,5 +1,6 @@
 """What can be set about containers, read once and checked whole."""
 
+import ipaddress
 from typing import Annotated, Literal
 
 import msgspec
@@ -19,4 +20,11 @@ class ContainerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     # Which kind of device the files of the Container Device Interface call accelerators; empty: they are not read.
     cdi: Annotated[str, msgspec.Meta(pattern=rf"{KIND}|^(?!\n)$")] = "nvidia.com/gpu"
     cdi_dirs: Annotated[tuple[str, ...], msgspec.Meta(max_length=16)] = DIRECTORIES  # of them; the later one wins
+    publish_on: str = "127.0.0.1"  # the address of this machine at which functions publish ports; 0.0.0.0: all of them
     networks: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 4  # that are made ahead of need
+
+    def __post_init__(self) -> None:
+        try:
+            ipaddress.ip_address(self.publish_on)
+        except ValueError:
+            raise ValueError(f"container.publish_on is an address, not {self.publish_on[:80]!r}") from None

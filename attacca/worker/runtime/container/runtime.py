@@ -34,6 +34,7 @@ from attacca.worker.runtime.container.equipping import equipped
 from attacca.worker.runtime.container.keeping import clean
 from attacca.worker.runtime.container.options import ContainerOptions
 from attacca.worker.runtime.container.people import whom
+from attacca.worker.runtime.container.publishing import Publishing
 from attacca.worker.runtime.container.sandbox import Container
 from attacca.worker.runtime.container.spec import spec
 from attacca.worker.runtime.process.description import Secret, files, no_secret, variables
@@ -85,6 +86,7 @@ class ContainerRuntime:
         self.containers: dict[str, Container] = {}
         self._keeping: Engine | None = None
         self._opening: asyncio.Task[Engine] | None = None
+        self._publishing = Publishing(options.publish_on)
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._is_closing = False
         self._sink: Sink
@@ -199,6 +201,7 @@ class ContainerRuntime:
             else:
                 container.network = await self._networks.take()
         container.network_ms = (self._clock.now() - unpacked) * 1e3
+        container.published = await self._publishing.hold(container.name, revision.function, settings)
         await container.listen()
         address = {} if container.api is None else {"AWS_LAMBDA_RUNTIME_API": container.api.address}
         besides = contracts.variables(contract, config, revision, container.port)
@@ -263,9 +266,7 @@ class ContainerRuntime:
         if container.timer is not None:
             container.timer.cancel()
         now = self._clock.now()
-        program_ms = (
-            (now - container.started_at) * 1e3 if container.started_at else 0.0
-        )  # it was quicker than its engine
+        program_ms = (now - container.started_at) * 1e3 if container.started_at else 0.0  # quicker than its engine
         whole = Making((now - container.ordered_at) * 1e3)
         made = whole.knowing(network=container.network_ms, image=container.image_ms, readiness=program_ms)
         if container.is_template:
@@ -277,6 +278,7 @@ class ContainerRuntime:
                 )
             )  # fmt: skip
         else:
+            self._publishing.ready(container.name, container.published, container)
             self._sink(SandboxReady(container.name, made))
             container.rest()
 
@@ -344,6 +346,7 @@ class ContainerRuntime:
             return
         if container.task is not None and container.task is not asyncio.current_task():
             container.task.cancel()
+        self._publishing.gone(container.name)
         if container.line is not None:
             self._nat.unplug(container.line)
         said = container.close()

@@ -6,6 +6,7 @@ ordered ──▶ its image and its network are there ──▶ started ──�
 
 import asyncio
 import contextlib
+import errno
 import os
 import socket
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from attacca.model.function import Revision, Signature
 from attacca.model.image import AGENTS, Contract
 from attacca.model.invocation import Failed, Invocation, Ok, Outcome, Request
 from attacca.model.messages import Logged
+from attacca.model.publishing import Published
 from attacca.worker.core.reports import Report, RunEnded
 from attacca.worker.host.nat.outside import Cable
 from attacca.worker.host.network import Namespace
@@ -76,6 +78,8 @@ class Container:
         self._errands = Errands(name, sink, self._dial, self._look, self._end)
         self._door: socket.socket | None = None  # at which is looked whether somebody listens
         self._began: dict[str, float] = {}
+        self._visits = 0  # of who came by a port that it publishes
+        self.published: list[Published] = []
 
     def __repr__(self) -> str:
         state = (
@@ -268,7 +272,7 @@ class Container:
 
     def close(self) -> str:
         """Let go of everything; its last words."""
-        self._is_paused = False  # its keeper has thawed it, to end it
+        self._is_paused, self._pause_after_s = False, None  # its keeper has thawed it, to end it
         if self._rest is not None:
             self._rest.cancel()
         if self.timer is not None:
@@ -292,7 +296,7 @@ class Container:
 
     def rest(self) -> None:
         """It is ready, or has ended a run. Where nothing runs, it is paused after a while."""
-        if self._pause_after_s is not None and not self._began and self._rest is None:
+        if self._pause_after_s is not None and not (self._began or self._visits) and self._rest is None:
             self._rest = self._loop.call_later(self._pause_after_s, self._pause)
 
     def _pause(self) -> None:
@@ -307,6 +311,23 @@ class Container:
         if self._is_paused:
             self._is_paused = False
             self._say("resume", self.name)
+
+    def visit(self) -> socket.socket:
+        """For a connection past invocations, until `left`.
+
+        Raises:
+            OSError: it is gone.
+        """
+        if self.network is None or self.network.descriptor < 0:
+            raise OSError(errno.ENETUNREACH, "it is gone")
+        sock = self.network.socket()
+        self._visits += 1
+        self._wake()
+        return sock
+
+    def left(self) -> None:
+        self._visits -= 1
+        self.rest()
 
     # what comes of runs
 

@@ -34,6 +34,8 @@ def describe(
     """
     settings, artefact = revision.settings, revision.artefact
     assert isinstance(artefact, PythonDirectory), f"no process is made of {artefact.what}"
+    if settings.publish:
+        raise BadFunction("publish is of containers, and this runs as a process", "leave it out, or deploy an image")
     if settings.network is Network.NAT and places is not None:
         raise IsolationMissing(
             'network = "nat" needs isolation: without it, nothing keeps a function to its network',

@@ -6,6 +6,7 @@ from attacca.model.function import Image, Revision, Settings, Signature
 from attacca.worker.host.network import Networks
 from attacca.worker.runtime.container.keeping import Keeping
 from attacca.worker.runtime.container.output import PER_S, Output
+from attacca.worker.runtime.container.publishing import Listener, Publishing
 from attacca.worker.runtime.container.runtime import named
 from attacca.worker.runtime.container.sandbox import Container
 from tests.cases import each
@@ -37,6 +38,8 @@ def test_what_there_is_of_what_minds_them() -> None:
     keeping = Keeping("/usr/bin/crun", lambda _: None, lambda: None)
     assert repr(keeping).startswith(f"<Keeping attacca-{os.getpid()}-")
     assert repr(keeping).endswith(" by crun, closed>")
+    assert repr(Publishing("127.0.0.1")) == "<Publishing 0 ports of 127.0.0.1>"
+    assert repr(Listener("db")) == "<Listener of db: 0 of 0 ready, 0 visits>"
     networks = Networks(4)
     assert repr(networks) == "<Networks 0 ready, 0 being made>"
     assert repr(networks.machine()) == "<Namespace -1>"
