@@ -366,7 +366,7 @@ def test_orders_and_views_go_through(tmp_path: Path) -> None:
         assert (await page.ask("GET", "/api/info")).json == {"version": "0"}
         answer = await page.ask("GET", "/api/functions/hello/logs?since=2.5")
         assert msgspec.convert(answer.lines, list[LogLine]) == [LINE]
-        assert page.watched.asked == [("hello", 5), (None, 10_000), (None, 10_000), ("hello", 2.5, False)]
+        assert page.watched.asked == [("hello", 5), (None, 1), (None, 1), ("hello", 2.5, False)]
 
     story(tmp_path, play)
 
