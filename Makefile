@@ -27,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export HATCH_BUILD_NO_HOOKS := true
 unexport PYTHONDONTWRITEBYTECODE  # tests are compiled once, and not for every run
 
-.PHONY: help run test check pure laws long live heart fuzz chaos series alerts registry engines microvms brokers edgeless ui screenshot languages swarm bench bench-runtimes lab fmt docs compile clean
+.PHONY: help run test check pure laws long live heart fuzz chaos series alerts registry engines microvms kubernetes brokers edgeless ui screenshot languages swarm bench bench-runtimes lab fmt docs compile clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -90,6 +90,9 @@ engines: $(VENV)/.dev ## Hold containers by containerd and docker to what every 
 microvms: $(VENV)/.dev ## Hold micro-VMs by QEMU to what every runtime does, and to what must survive
 	@scripts/debian.sh qemu-system-x86 linux-image-cloud-amd64 busybox-static e2fsprogs
 	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -rfEs tests/live/microvms/conformance.py tests/live/microvms/survival.py --durations=5
+
+kubernetes: $(VENV)/.dev ## Hold pods to a real kube-apiserver, which Go builds once in half an hour, for root
+	@scripts/kubernetes.sh $(abspath $(BIN)/python)
 
 brokers: $(VENV)/.dev ## Hold kafka-egress to a real broker of Kafka, whose jars come from Maven Central
 	@scripts/brokers.sh $(abspath $(BIN)/python)

@@ -5,12 +5,21 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
+
+from attacca.model.function import SecretAs
+from attacca.model.invocation import Ok
+from attacca.model.messages import Logged
+from attacca.worker.core.reports import SandboxFailed, SandboxReady
+from attacca.worker.runtime.bench import Bench
 from attacca.worker.runtime.conformance import NEEDS, Doing, check_runtime
 from attacca.worker.runtime.kubernetes.api import Api
+from tests.live.kubernetes.aside import aside
 from tests.live.kubernetes.kubelet import Kubelet
 from tests.live.kubernetes.processes import Processes
-from tests.live.kubernetes.served import Served
-from tests.live.kubernetes.subject import PodSubject
+from tests.live.kubernetes.served import OF_NODE, TOKEN, Served
+from tests.live.kubernetes.story import a_worker_that_is_killed
+from tests.live.kubernetes.subject import PodSubject, revision
 from tests.worker.runtime.kubernetes.twin import Cluster
 
 LEFT_OUT = {Doing.RAISE, Doing.PRINT, Doing.HOG, Doing.LINKS}
@@ -20,7 +29,7 @@ LEFT_OUT = {Doing.RAISE, Doing.PRINT, Doing.HOG, Doing.LINKS}
 async def cluster(directory: Path) -> AsyncIterator[tuple[Served, Kubelet]]:
     served = Served(Cluster())
     await served.open()
-    api = Api(served.access)
+    api = Api(served.access._replace(token=OF_NODE))
     kubelet = Kubelet(api, "default", Processes(directory))
     served.log = kubelet.log
     following = asyncio.create_task(kubelet.follow())
@@ -46,3 +55,139 @@ def test_it_passes_all_checks_that_apply(tmp_path: Path) -> None:
 
 def left(cluster: Cluster) -> list[str]:
     return [f"{kind} {name}" for kind, name in cluster.things]
+
+
+def test_a_whole_server_has_its_functions_in_pods(tmp_path: Path) -> None:
+    with aside(lambda: cluster(tmp_path)) as (served, _):
+        told = {
+            "current-context": "k",
+            "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{served.port}"}}],
+            "users": [{"name": "u", "user": {"token": TOKEN}}],
+            "contexts": [{"name": "k", "context": {"cluster": "c", "user": "u"}}],
+        }
+        path = tmp_path / "kubeconfig"
+        path.write_bytes(msgspec.yaml.encode(told))
+        a_worker_that_is_killed(tmp_path / "state", path, served.cluster.names)
+
+
+LIES = ("a list", "no text")  # of which one must think that a pod was made
+SPOILT = {
+    "nothing": b"",
+    "no HTTP": b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
+    "half an answer": b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{",
+    "an endless head": b"HTTP/1.1 200 OK\r\n" + b"x-filler: yyyyyyyyyyyyyyyyyyyy\r\n" * 10_000,
+    "another protocol": b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n",
+    "a list": b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n[]",
+    "a page": b"HTTP/1.1 502 Bad Gateway\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>",
+    "no text": b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n\xff\xfe",
+}
+
+
+def test_a_server_that_answers_with_nonsense_is_asked_again(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with cluster(tmp_path) as (served, _):
+            left = [*SPOILT.values()]
+            subject = PodSubject(served.access, list, (), {})
+            bench, echo = Bench(subject.runtime), subject.function(Doing.ECHO)
+            served.spoil = lambda *_: left.pop() if left else None
+            await subject.runtime.open(bench.witness.hear)
+            try:
+                for _ in range(2):  # before it stands, and while it does
+                    await bench.echo(await bench.sandbox(echo), echo)
+                    assert not left
+                    left += [answer for what, answer in SPOILT.items() if what not in LIES]
+            finally:
+                left.clear()
+                await subject.runtime.close()
+            assert bench.witness.wrong == []
+            assert served.cluster.things == {}
+
+    asyncio.run(main())
+
+
+def test_while_a_server_is_away_pods_are_called_and_what_was_ordered_is_done_when_it_is_back(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with cluster(tmp_path) as (served, kubelet):
+            subject = PodSubject(served.access, list, (), {})
+            bench, echo = Bench(subject.runtime), subject.function(Doing.ECHO)
+            await subject.runtime.open(bench.witness.hear)
+            try:
+                first, second = await bench.sandbox(echo), await bench.sandbox(echo)
+                await served.close()
+                await bench.echo(first, echo)
+                bench.kill(first)
+                third = bench.make(echo)
+                await bench.echo(second, echo)
+                await served.open()
+                await bench.gone(first)
+                assert isinstance(await bench.born(third), SandboxReady)
+                await bench.echo(second, echo)
+                await bench.echo(third, echo)
+                assert len(kubelet.running) == 2
+            finally:
+                await subject.runtime.close()
+            assert served.cluster.things == {}
+            assert bench.witness.wrong == []
+
+    asyncio.run(main())
+
+
+def test_who_is_not_known_is_told_so(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with cluster(tmp_path) as (served, _):
+            subject = PodSubject(served.access._replace(token="another"), list, (), {})
+            bench = Bench(subject.runtime)
+            await subject.runtime.open(bench.witness.hear)
+            report = await bench.born(bench.make(subject.function(Doing.ECHO)))
+            assert isinstance(report, SandboxFailed)
+            assert report.message.startswith("the API server answers 401: Unauthorized (see the token")
+            await subject.runtime.close()
+
+    asyncio.run(main())
+
+
+def test_one_that_does_not_begin_in_time_says_what_it_waits_for(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with cluster(tmp_path) as (served, _):
+            subject = PodSubject(served.access, list, (), {}, start_timeout_s=0.5)
+            bench = Bench(subject.runtime)
+            await subject.runtime.open(bench.witness.hear)
+            deaf, nowhere = revision("deaf", "deaf"), revision("nowhere", image="unschedulable:1")
+            missing = revision("missing", image="missing:1")
+            told = {}
+            for name in [bench.make(one) for one in (deaf, nowhere, missing)]:
+                report = await bench.born(name)
+                assert isinstance(report, SandboxFailed)
+                told[report.code, report.message.partition(" within ")[0]] = report.message
+            await subject.runtime.close()
+            assert [code for code, _ in told] == ["timeout", "timeout", "start_failed"]
+            first, second, third = told.values()
+            assert first.startswith("nobody listened on 127.1.0."), first
+            assert "no node takes it: Unschedulable: 0/1 nodes are available" in second
+            assert 'ImagePullBackOff: Back-off pulling image "missing:1"' in third
+            assert served.cluster.things == {}
+
+    asyncio.run(main())
+
+
+def test_what_is_printed_comes_and_secrets_are_there(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with cluster(tmp_path) as (served, _):
+            subject = PodSubject(served.access, list, (), {}, lambda _: b"hidden")
+            bench = Bench(subject.runtime)
+            await subject.runtime.open(bench.witness.hear)
+            prints = revision("prints", Doing.PRINT)
+            await bench.ended(bench.run(await bench.sandbox(prints), prints))
+            heard = await bench.witness.until(lambda one: isinstance(one, Logged), "what it prints")
+            assert isinstance(heard, Logged)
+            assert (heard.function, heard.stream, heard.text) == ("prints", "stdout", "hello\n")
+            tells = revision("tells", "python", secrets={"KEY": SecretAs.ENV}, env={"A": "$(PORT)"})
+            sandbox = await bench.sandbox(tells)
+            asked = bench.run(sandbox, tells, b"import os; said = [os.environ[name] for name in ('KEY', 'A', 'PORT')]")
+            outcome = (await bench.ended(asked)).outcome
+            assert isinstance(outcome, Ok)
+            assert outcome.body == b"['hidden', '$(PORT)', '8080']"
+            await subject.runtime.close()
+            assert served.cluster.things == {}
+
+    asyncio.run(main())

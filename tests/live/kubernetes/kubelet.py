@@ -42,6 +42,7 @@ class Kubelet:
         self._secrets = f"/api/v1/namespaces/{namespace}/secrets"
         self.running: dict[str, Running] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self.wrong: list[BaseException] = []  # which are the kubelet's own
         self._all: set[asyncio.Task[None]] = set()  # those that end, too
 
     def __repr__(self) -> str:
@@ -55,9 +56,11 @@ class Kubelet:
                     await self._follow()
                 await asyncio.sleep(PERIOD_S)
         finally:
-            for task in self._all:
+            for task in self._tasks.values():
                 task.cancel()
-            await asyncio.gather(*self._all, return_exceptions=True)
+            while self._all:
+                await asyncio.wait(self._all)
+            assert self.wrong == []
 
     async def _follow(self) -> None:
         there = json.loads(await self._server.ask("GET", self._path))
@@ -83,7 +86,12 @@ class Kubelet:
         if name not in self._tasks and pod["status"]["phase"] == "Pending":
             task = self._tasks[name] = asyncio.create_task(self._live(name, pod))
             self._all.add(task)
-            task.add_done_callback(self._all.discard)
+            task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._all.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.wrong.append(error)
 
     async def _live(self, name: str, pod: dict[str, Any]) -> None:
         container = pod["spec"]["containers"][0]
@@ -111,7 +119,10 @@ class Kubelet:
             phase = {"phase": "Failed" if code else "Succeeded"}
             await self._say(name, {**phase, **self._status(image, {"terminated": over})})
         finally:
-            await asyncio.shield(running.kill())
+            ending = asyncio.create_task(running.kill())
+            self._all.add(ending)
+            ending.add_done_callback(self._over)
+            await asyncio.shield(ending)
             del self.running[name]
 
     async def _told(self, pod: dict[str, Any], container: dict[str, Any]) -> tuple[dict[str, str], dict[str, str]]:

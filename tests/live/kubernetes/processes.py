@@ -32,7 +32,7 @@ class ProcessPod:
 
     async def ended(self) -> tuple[int, str]:
         status = await self._process.wait()
-        await self._reading
+        await asyncio.shield(self._reading)
         return (status if status >= 0 else 128 - status), ("Error" if status else "Completed")
 
     async def kill(self) -> None:

@@ -11,7 +11,7 @@ import httptools
 from attacca.worker.runtime.kubernetes.access import Access
 from tests.worker.runtime.kubernetes.twin import Answered, Cluster, failure, query_of
 
-TOKEN = "let-me-in"
+TOKEN, OF_NODE = "let-me-in", "and-me"
 
 
 class Request:
@@ -36,7 +36,8 @@ class Request:
 
 
 class Served:
-    """`log` gives what a pod prints, as it comes. `spoil` may answer a request with bytes of its own, and hangs up."""
+    """`log` gives what a pod prints, as it comes. `spoil` may answer a worker's request
+    with bytes of its own, and hangs up."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
@@ -86,12 +87,14 @@ class Served:
                 return False
             request.parser.feed_data(data)
         method, parts = request.parser.get_method().decode(), urlsplit(request.target.decode())
-        if (spoilt := self.spoil(method, parts.path)) is not None:
+        who = request.fields.get(b"authorization", b"").decode().removeprefix("Bearer ")
+        spoilt = self.spoil(method, parts.path) if who == TOKEN else None
+        if spoilt is not None:
             writer.write(spoilt)
             await writer.drain()
             return False
         query = query_of(parts.query)
-        if request.fields.get(b"authorization") != f"Bearer {TOKEN}".encode():
+        if who not in (TOKEN, OF_NODE):
             writer.write(_whole(failure(401, "Unauthorized", "Unauthorized")))
         elif (method == "GET" and parts.path.endswith("/log")) or query.get("watch"):
             return await self._stream(parts.path, query, writer)

@@ -1,5 +1,6 @@
 """Pods as the subject of the checks that every runtime passes."""
 
+import asyncio
 import os
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
@@ -15,6 +16,7 @@ from attacca.worker.runtime.kubernetes.options import KubernetesOptions
 from attacca.worker.runtime.kubernetes.runtime import KubernetesRuntime
 from attacca.worker.runtime.process.description import Secret, no_secret
 
+NAP_S = 0.05  # where the runtime would wait longer
 IMAGE = "registry.example/python:1"
 
 
@@ -37,13 +39,17 @@ class PodSubject:
         told = msgspec.convert({"kubeconfig": "unread", **options}, KubernetesOptions)
         connect = lambda: (Api(access), access.namespace)  # noqa: E731 - of one line
         run = os.urandom(4).hex()
-        self.runtime = KubernetesRuntime(connect, told, SystemClock(), "subject", run, secret=secret)
+        self.runtime = KubernetesRuntime(connect, told, SystemClock(), "subject", run, secret=secret, nap=nap)
 
     def function(self, doing: Doing, concurrency: int = 1, network: Network = Network.NONE) -> Revision:
         return revision(f"{doing}-{concurrency}-{network}", doing, concurrency=concurrency, network=network)
 
     def leftovers(self) -> list[str]:
         return self._left()
+
+
+async def nap(seconds: float) -> None:
+    await asyncio.sleep(min(seconds, NAP_S))
 
 
 def revision(name: str, doing: str = Doing.ECHO, image: str = IMAGE, **settings: Any) -> Revision:

@@ -28,6 +28,7 @@ SAID_MOST = 300  # characters of a complaint
 JSON = "application/json"
 PATCH = "application/merge-patch+json"
 MENDABLE = (0, 429, 500, 502, 503, 504)  # statuses after which trying again may help
+UNSURE, SURE = (401, 403), 6  # and those that mean it when they are answered so often in a row
 FIRST_S, MOST_S = 0.05, 5.0  # the pauses between
 
 
@@ -38,9 +39,9 @@ class Declined(OSError):
         super().__init__(message)
         self.message, self.status, self.reason, self.retry_after_s = message, status, reason, retry_after_s
 
-    @property
-    def may_mend(self) -> bool:
-        return self.status in MENDABLE
+    def may_mend(self, tries: int) -> bool:
+        """Is it worth another try, after so many? A server that has just begun knows nobody's rights for a moment."""
+        return self.status in MENDABLE or (self.status in UNSURE and tries < SURE)
 
 
 class ApiStatus(msgspec.Struct, frozen=True):
@@ -141,13 +142,13 @@ class Api:
                         break
                 except (*GONE, TimeoutError) as error:
                     if line is not None:
-                        line.writer.close()
+                        line.writer.transport.abort()
                     if is_used and not isinstance(error, TimeoutError):
                         continue  # it was closed while nobody used it
                     raise self._deaf(error) from None
                 except BaseException:
                     if line is not None:
-                        line.writer.close()
+                        line.writer.transport.abort()
                     raise
         self._keep(line, answer)
         if answer.status >= 400 or answer.status < 200:
@@ -168,7 +169,7 @@ class Api:
         if len(self._idle) < KEPT and answer.parser.should_keep_alive() and not self._is_closed:
             self._idle.append(line)
         else:
-            line.writer.close()
+            line.writer.transport.abort()
 
     async def stream(self, path: str, *, quiet_s: float, **query: str) -> AsyncIterator[bytes]:
         request = await self._head("GET", path, query, 0, JSON)
@@ -192,7 +193,7 @@ class Api:
             raise self._deaf(error) from None
         finally:
             if line is not None:
-                line.writer.close()
+                line.writer.transport.abort()
         if answer.status != 200:
             raise complaint(answer)
 
@@ -200,11 +201,8 @@ class Api:
         self._is_closed = True
         idle, self._idle = self._idle, []
         for line in idle:
-            line.writer.close()
-        for line in idle:
-            with contextlib.suppress(OSError):
-                async with asyncio.timeout(1.0):
-                    await line.writer.wait_closed()
+            line.writer.transport.abort()
+        await asyncio.sleep(0)  # their sockets are closed in the next turn
 
     async def _connect(self) -> Wire:
         access = self._access

@@ -223,9 +223,9 @@ class KubernetesRuntime:
             except Declined as error:
                 if error.status == CONFLICT and error.reason == "AlreadyExists":
                     return  # by a try of ours of whose answer we have not heard: nobody else calls one so
-                if not error.may_mend:
-                    raise start_failed(error) from None
                 tries += 1
+                if not error.may_mend(tries):
+                    raise start_failed(error) from None
                 await self._nap(pause_s(tries, error.retry_after_s))
             else:
                 return

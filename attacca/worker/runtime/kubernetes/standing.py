@@ -50,6 +50,7 @@ class Standing:
         self._policies = f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies"
         self.owner: Owner | None = None
         self._why: Declined | None = None
+        self._is_refused = False
         self._changed = asyncio.Event()
 
     def __repr__(self) -> str:
@@ -67,6 +68,7 @@ class Standing:
                 if self._why is None or self._why.message != error.message:
                     LOG.warning("no pod can be made just now: %s", error.message)
                 self._why = error
+                self._is_refused = not error.may_mend(tries + 1)
             except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                 self._why = Declined(f"the API server answers with what is no object: {str(error)[:100]}")
             self._news()
@@ -81,7 +83,7 @@ class Standing:
             StartFailed: it will not stand before somebody does something about it.
         """
         while self.owner is None:
-            if self._why is not None and not self._why.may_mend:
+            if self._why is not None and self._is_refused:
                 raise start_failed(self._why)
             await self._changed.wait()
         return self.owner
@@ -175,4 +177,4 @@ def _absent_is_fine() -> Iterator[None]:
 
 def start_failed(error: Declined) -> StartFailed:
     hints = {UNAUTHORIZED: LET_IN, FORBIDDEN: RIGHTS}
-    return StartFailed(error.message, hints.get(error.status, WAIT if error.may_mend else ""))
+    return StartFailed(error.message, hints.get(error.status, WAIT if error.may_mend(0) else ""))

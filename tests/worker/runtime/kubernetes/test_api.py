@@ -49,7 +49,8 @@ def test_what_is_refused_is_told(head: bytes, body: bytes, status: int, reason: 
     answer.parser.feed_data(b"HTTP/1.1 %b\r\ncontent-length: %d\r\n\r\n%b" % (head, len(body), body))
     error = complaint(answer)
     assert (error.status, error.reason, error.message) == (status, reason, message)
-    assert error.may_mend is (status not in (403, 404))
+    assert error.may_mend(6) is (status not in (403, 404))
+    assert error.may_mend(1) is (status != 404)
     assert error.retry_after_s == (7.0 if status == 429 else 0.0)
     assert repr(answer) == f"<ApiAnswer {len(body)} bytes>"
 

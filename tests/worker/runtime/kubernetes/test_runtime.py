@@ -154,7 +154,7 @@ def test_one_that_is_killed_before_it_is_there_leaves_nothing() -> None:
 def test_a_pod_that_is_refused(code: int, is_tried: bool) -> None:  # noqa: FBT001 - a case's
     async def main() -> None:
         async with opened() as stage:
-            answers = [failure(code, "Because", "of a quota")] * (3 if is_tried else 1)
+            answers = [failure(code, "Because", "of a quota")] * (3 if is_tried else 6)
 
             def admit(method: str, path: str, _: dict[str, str]) -> Answered | None:
                 return answers.pop() if answers and (method, path) == ("POST", f"{CORE}/pods") else None
@@ -169,6 +169,7 @@ def test_a_pod_that_is_refused(code: int, is_tried: bool) -> None:  # noqa: FBT0
                 assert isinstance(report, SandboxFailed)
                 assert report.code == "start_failed"
                 assert f"the API server answers {code}: of a quota" in report.message
+                assert len(answers) == (5 if code == 422 else 0)
 
     asyncio.run(main())
 

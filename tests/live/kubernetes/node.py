@@ -1,0 +1,67 @@
+"""A node of a real API server: takes each pod of a namespace, and gives the server what it prints over HTTPS."""
+
+import asyncio
+import contextlib
+import ssl
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from attacca.worker.runtime.kubernetes.api import PATCH, Api
+from tests.live.kubernetes.kubelet import Kubelet, Starter
+from tests.live.kubernetes.real import ADMIN, NAMESPACE, ApiServer, own_address
+
+NAME = "node"
+
+
+@contextlib.asynccontextmanager
+async def joined(server: ApiServer, starter: Starter, directory: Path) -> AsyncIterator[Kubelet]:
+    api = Api(server.access(ADMIN))
+    kubelet = Kubelet(api, NAMESPACE, starter, NAME)
+    listening = await asyncio.start_server(Logs(kubelet).meet, own_address(), 0, ssl=shown(directory))
+    port = listening.sockets[0].getsockname()[1]
+    await api.ask("POST", "/api/v1/nodes", {"apiVersion": "v1", "kind": "Node", "metadata": {"name": NAME}})
+    addresses = [{"type": "InternalIP", "address": own_address()}]
+    status = {"addresses": addresses, "daemonEndpoints": {"kubeletEndpoint": {"Port": port}}}
+    await api.ask("PATCH", f"/api/v1/nodes/{NAME}/status", {"status": status}, kind=PATCH)
+    following = asyncio.create_task(kubelet.follow())
+    try:
+        yield kubelet
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        with contextlib.suppress(OSError):
+            await api.ask("DELETE", f"/api/v1/nodes/{NAME}")
+        listening.close()
+        await api.close()
+
+
+def shown(directory: Path) -> ssl.SSLContext:
+    key, certificate = directory / "kubelet.key", directory / "kubelet.crt"
+    if not key.exists():
+        words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=node", "-days", "2"]
+        subprocess.run([*words, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+class Logs:
+    """GET /containerLogs/NAMESPACE/POD/CONTAINER, a connection for each."""
+
+    def __init__(self, kubelet: Kubelet) -> None:
+        self._kubelet = kubelet
+
+    async def meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            with contextlib.suppress(OSError, EOFError):
+                head = await reader.readuntil(b"\r\n\r\n")
+                parts = urlsplit(head.split(b" ")[1].decode())
+                pod = parts.path.split("/")[3]
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n")
+                async for piece in self._kubelet.log(pod, "follow=true" in parts.query):
+                    writer.write(piece)
+                    await writer.drain()
+        finally:
+            writer.close()
