@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -25,6 +26,7 @@ from tests.live.kubernetes.processes import Processes
 from tests.live.kubernetes.real import ADMIN, NAMESPACE, NOBODY, ApiServer, running
 from tests.live.kubernetes.story import a_worker_that_is_killed
 from tests.live.kubernetes.subject import PodSubject, revision
+from tests.worker.runtime.kubernetes.exchanges import RECORDED, Exchange, exchanged
 
 PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
 
@@ -167,3 +169,19 @@ def test_a_doctor_says_what_the_account_of_deploy_may_do(server: ApiServer) -> N
     refused = looked.look(KubernetesOptions(kubeconfig=str(server.kubeconfig(NOBODY))))
     assert "it may not create pods, delete pods" in refused.detail
     assert not refused.is_fine
+
+
+def test_it_answers_as_was_recorded(server: ApiServer) -> None:
+    """What the twin is held to. RECORD=1 writes it anew."""
+
+    async def main() -> list[Exchange]:
+        api = Api(server.access(ADMIN))
+        try:
+            return await exchanged(api, NAMESPACE)
+        finally:
+            await api.close()
+
+    found = asyncio.run(main())
+    if os.environ.get("RECORD"):
+        RECORDED.write_text(json.dumps(found, indent=1) + "\n")
+    assert found == json.loads(RECORDED.read_text())

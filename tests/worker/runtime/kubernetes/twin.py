@@ -115,6 +115,10 @@ class Cluster:
         return Answered(201, self.things[kind, name])
 
     def _delete(self, kind: str, name: str, thing: dict[str, Any]) -> Answered:
+        thing = copy.deepcopy(thing)
+        if kind == "pods":
+            thing["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+            self._put(kind, name, thing, "MODIFIED")
         del self.things[kind, name]
         self.version += 1
         thing = copy.deepcopy(thing)
