@@ -47,15 +47,15 @@ check: $(VENV)/.dev ## Format, lint, types, import contracts, rules of the house
 	$(BIN)/pytest $(HOUSE)
 
 pure: $(VENV)/.dev ## The tests that need no process, socket or clock; WEIGH=--weigh: none of them may do too much
-	$(SHARES) $(WEIGH) -m 'not (hypothesis or long)'
+	$(SHARES) $(WEIGH) -m 'not long'
 
 long live: export HYPOTHESIS_PROFILE ?= many
 
-long: $(VENV)/.dev ## Pure tests that take a while: laws over many cases and runs, traces, figures, the examples
+long: $(VENV)/.dev ## Pure tests that take a while: laws over a hundred cases each, many runs, traces, figures, the examples
 	$(BIN)/pytest -rfEs $(COMPUTING) $(LONG) $(LEAVE_OUT:%=--ignore %) --durations=5
 	$(SHARES) -m 'hypothesis or long'
 
-laws: $(VENV)/.dev ## Of the pure tests those that draw their cases, a handful each, or try many; `make long` draws a hundred
+laws: $(VENV)/.dev ## Of the pure tests those that draw their cases, a handful each, and those that try many
 	$(SHARES) -m 'hypothesis or long'
 
 live: $(VENV)/.dev ## The tests that start real processes and servers

@@ -34,6 +34,7 @@ COMMON = [  # a third of all imports, and what Litestar asks for when the first 
 ]
 LAW = 150  # bytes of other tests that take as long as one @given, or one that is marked as long
 LONG = "hypothesis or long"  # the marks of those that draw their cases, or try many
+SHORT = "not long"  # of those that try many
 MOST = 8  # processes: each takes a while to start
 ROUNDS = 8  # of dealing pieces out: what lies far apart in the tree takes far from the same time a byte
 NOTHING = 5  # pytest found none to run, which is right where another process did
@@ -41,10 +42,10 @@ NOTHING = 5  # pytest found none to run, which is right where another process di
 
 def weight(text: bytes, marks: str = "") -> int:
     """Of a file of tests of which those with these marks are run."""
-    long, rest = LAW * (text.count(b"@given") + text.count(b"@pytest.mark.long")), len(text)
+    drawn, many, rest = LAW * text.count(b"@given"), LAW * text.count(b"@pytest.mark.long"), len(text)
     if b"\npytestmark = pytest.mark.long" in text:
-        long, rest = rest, 0
-    return {LONG: long, f"not ({LONG})": rest}.get(marks, rest + long)
+        drawn, many, rest = 0, rest, 0
+    return {LONG: drawn + many, SHORT: rest + drawn}.get(marks, rest + drawn + many)
 
 
 def cut(sizes: Sequence[int], pieces: int) -> list[slice]:

@@ -168,7 +168,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Calls of Python's functions are as many on every machine and at every hour."""
-    if not item.config.getoption("weigh"):
+    if not item.config.getoption("weigh") or item.get_closest_marker("hypothesis"):  # what is drawn takes more or less
         return (yield)
     counter = cProfile.Profile(builtins=False)
     counter.enable()

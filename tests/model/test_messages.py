@@ -4,6 +4,7 @@ import random
 from typing import Any, get_args
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import inspect
@@ -40,6 +41,7 @@ def test_every_message_is_a_word_of_a_link() -> None:
     assert {kind.__name__ for kind in said()} - heard - inside == {word.__name__ for word in WORDS}
 
 
+@pytest.mark.long
 @given(st.integers(0, 2**32))
 def test_a_message_travels(seed: int) -> None:
     chance = random.Random(seed)

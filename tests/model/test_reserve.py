@@ -87,6 +87,7 @@ FUNCTIONS = st.lists(
 )
 
 
+@pytest.mark.long
 @given(
     FUNCTIONS,
     st.builds(WorkerConfig, memory_mb=st.just(1000), templates=st.booleans()),

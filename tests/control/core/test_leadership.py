@@ -226,6 +226,7 @@ class Play:
 STEPS = st.lists(st.tuples(st.sampled_from("tttddaalor"), st.integers(0, 6)), max_size=80)
 
 
+@pytest.mark.long
 @given(st.lists(st.integers(-3600, 3600), min_size=2, max_size=3), STEPS)
 def test_there_is_never_more_than_one_leader(offsets: list[int], steps: list[tuple[str, int]]) -> None:
     """Whatever gets lost or late; a clock that is wrong by an hour is only one that began elsewhere."""

@@ -3,6 +3,7 @@
 from itertools import product
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +26,7 @@ KINDS = (
 OPS = several(list(product(KINDS, range(8))), min_size=20, max_size=60)
 
 
+@pytest.mark.long
 @settings(max_examples=4 * settings().max_examples)
 @given(OPS, st.booleans(), st.sampled_from(sorted(BALANCING)))
 def test_every_admitted_invocation_is_answered_exactly_once(

@@ -184,6 +184,7 @@ PARTS = st.sampled_from(
 )
 
 
+@pytest.mark.long
 @given(st.lists(PARTS, max_size=6), st.lists(st.integers(0, 200), max_size=3))
 def test_what_is_known_is_read_as_if_it_were_not(parts: list[bytes], cuts: list[int]) -> None:
     """Pieces end where parts do, or anywhere."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import product
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ FACTS = list(product(range(1, 7), range(9), [1, 2, 4]))  # uses, cold_s, memory_
 STEPS = several(list(product(["rest", "take", "pressure"], NAMES, FACTS)), max_size=40)
 
 
+@pytest.mark.long
 @given(STEPS, st.integers(1, 3))
 @settings(max_examples=3 * settings().max_examples)
 def test_it_does_what_the_dumb_twin_does(steps: Sequence[tuple[str, str, tuple[int, int, int]]], needed: int) -> None:
@@ -108,6 +110,7 @@ MOVES = several(list(product(["make", "run", "rest", "room"], range(4), "ab")), 
 COST_S = {"a": 3.0, "b": 1.0}
 
 
+@pytest.mark.long
 @given(MOVES)
 @settings(max_examples=5 * settings().max_examples)
 def test_the_published_one_does_what_its_dumb_twin_does(moves: Sequence[tuple[str, int, str]]) -> None:

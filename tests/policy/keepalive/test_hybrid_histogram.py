@@ -55,6 +55,7 @@ POLICIES = Every(
 )
 
 
+@pytest.mark.long
 @given(one(POLICIES), several([float(n) for n in range(151)], max_size=30))
 @settings(max_examples=4 * settings().max_examples)
 def test_it_does_what_the_dumb_twin_does(policy: HybridHistogram, pauses_s: list[float]) -> None:

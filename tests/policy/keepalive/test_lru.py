@@ -31,6 +31,7 @@ IDLES = st.lists(
 )
 
 
+@pytest.mark.long
 @given(IDLES)
 @settings(max_examples=3 * settings().max_examples)
 def test_the_longest_unused_goes_first(idles: list[Idle]) -> None:

@@ -47,6 +47,7 @@ def test_it_says_why_and_when_to_ask_again(name: str, story: list[tuple[float, i
     assert answer.again_at is None or answer.again_at > cluster.now
 
 
+@pytest.mark.long
 @members
 @given(load=st.integers(0, 6), concurrency=st.integers(1, 3))
 def test_where_nothing_changes_the_answer_settles(name: str, load: int, concurrency: int) -> None:
@@ -57,6 +58,7 @@ def test_where_nothing_changes_the_answer_settles(name: str, load: int, concurre
     assert {wanted for _, wanted in cluster.answers} <= {settled}
 
 
+@pytest.mark.long
 @members
 @given(load=st.integers(0, 6), more=st.integers(0, 4), concurrency=st.integers(1, 3))
 def test_more_load_never_means_fewer_sandboxes(name: str, load: int, more: int, concurrency: int) -> None:
@@ -64,6 +66,7 @@ def test_more_load_never_means_fewer_sandboxes(name: str, load: int, more: int, 
     assert calm.settle() <= busy.settle()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ELASTIC)
 @given(story=STORIES)
 def test_who_is_not_called_any_more_has_nothing_and_is_not_asked_about(
@@ -73,6 +76,7 @@ def test_who_is_not_called_any_more_has_nothing_and_is_not_asked_about(
     assert (cluster.settle(3 * 3600.0), cluster.again_at) == (0, None)
 
 
+@pytest.mark.long
 @members
 @given(story=STORIES, at=st.lists(st.floats(0.01, 0.9), max_size=3))
 def test_to_be_asked_in_between_changes_nothing(name: str, story: list[tuple[float, int]], at: list[float]) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from itertools import product
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -149,6 +150,7 @@ def has_ended(stage: Stage) -> bool:
     return len(stage.ended) == stage.sent and stage.core.busy() == 0
 
 
+@pytest.mark.long
 @given(POLICIES, ACTS)
 @settings(max_examples=2 * settings().max_examples)
 def test_every_dispatch_ends_exactly_once(policies: tuple[str, str, str], acts: list[Act]) -> None:
@@ -164,6 +166,7 @@ def test_every_dispatch_ends_exactly_once(policies: tuple[str, str, str], acts: 
     assert list(stage.runtime.templates) == list(stage.core.pool.templates)
 
 
+@pytest.mark.long
 @given(POLICIES, ACTS)
 def test_the_shortcut_gives_the_same_answers(policies: tuple[str, str, str], acts: list[Act]) -> None:
     told: list[list[tuple[float, Command]]] = []

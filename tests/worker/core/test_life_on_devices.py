@@ -1,5 +1,6 @@
 """The laws of a worker's life on one with devices, which come and go: what holds, holds, and all ends once."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,6 +66,7 @@ def stage_of(queueing: str, dispatch: str, at_once: int) -> Stage:
     )
 
 
+@pytest.mark.long
 @given(
     ACTS,
     st.sampled_from(sorted(QUEUEING)),
