@@ -14,6 +14,7 @@ class Remembering:
         self.history = History()
         self._core, self._clock = core, clock
         self._timer: asyncio.Handle | None = None
+        self._is_closed = False
         self._at = 0.0  # when the next step is due, by the loop's clock
 
     def __repr__(self) -> str:
@@ -24,6 +25,7 @@ class Remembering:
         self._again()
 
     def close(self) -> None:
+        self._is_closed = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -45,7 +47,13 @@ class Remembering:
             workers = [one.view for one in self._core.workers.by_name.values() if one.view is not None]
             say(HistoryTold(asked.id, self.history.of(""), tuple(rows), tuple(workers)))
         else:
-            asyncio.get_running_loop().call_soon(self._tell, parts, asked, rows, say)
+            asyncio.get_running_loop().call_soon(self._tell_on, parts, asked, rows, say)
+
+    def _tell_on(
+        self, parts: Iterator[None], asked: AskHistory, rows: list[FunctionNow], say: Callable[[HistoryTold], None]
+    ) -> None:
+        if not self._is_closed:  # or nobody is there any more to whom it could be said
+            self._tell(parts, asked, rows, say)
 
     def _again(self) -> None:
         loop = asyncio.get_running_loop()
