@@ -20,7 +20,7 @@ from attacca.errors import IsolationMissing
 from attacca.images import build, layout
 from attacca.images.store import ImageStore
 from attacca.worker.runtime.container.engines import daemons
-from attacca.worker.runtime.container.keeping import ENGINES, engine_of
+from attacca.worker.runtime.container.keeping import PROGRAMS, engine_of
 from attacca.worker.runtime.container.options import ContainerOptions
 from attacca.worker.runtime.microvm.needs import HINT, lacking
 from attacca.worker.runtime.microvm.options import MicroVmOptions
@@ -158,7 +158,7 @@ def _no_engine(name: str) -> Callable[[ContainerOptions], str]:
     def missing(options: ContainerOptions) -> str:
         if os.geteuid() != 0:
             return "containers are made by root"
-        if name not in ENGINES:
+        if name not in PROGRAMS:
             is_there = any(one.startswith(f"{name} at ") for one in daemons(options))
             where = options.containerd if name == "containerd" else options.docker
             return "" if is_there else f"nobody listens at {where}"

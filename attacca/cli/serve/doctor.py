@@ -211,11 +211,11 @@ def _containers() -> Check:
     """The engines: those that are tried in their order, and daemons that take connections."""
     from attacca.errors import IsolationMissing
     from attacca.worker.runtime.container.engines import daemons
-    from attacca.worker.runtime.container.keeping import ENGINES, engine_of
+    from attacca.worker.runtime.container.keeping import ENGINES, PROGRAMS, engine_of
     from attacca.worker.runtime.container.options import ContainerOptions
 
     found = []
-    for name in ENGINES:
+    for name in PROGRAMS:
         with contextlib.suppress(IsolationMissing):
             found.append(engine_of(name))
     found += daemons(ContainerOptions())

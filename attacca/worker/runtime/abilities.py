@@ -7,7 +7,7 @@ from pathlib import Path
 from attacca.errors import IsolationMissing
 from attacca.model.function import Artefact, Image, MicroVm, Network, PodImage
 from attacca.worker.host.nat.outside import lacking
-from attacca.worker.runtime.container.keeping import ENGINES, engine_of
+from attacca.worker.runtime.container.keeping import PROGRAMS, engine_of
 from attacca.worker.runtime.container.options import ContainerOptions
 from attacca.worker.runtime.microvm.options import MicroVmOptions
 from attacca.worker.runtime.process.options import ProcessOptions
@@ -44,7 +44,7 @@ def makers(kinds: Iterable[type[Artefact]], container: ContainerOptions, microvm
         elif kind is not Image:
             found[kind.what] = f"{Path(microvm.qemu).name}, {microvm.accelerator}" if kind is MicroVm else ""
         elif _has_engine(container):
-            is_daemon = container.engine not in ("auto", *ENGINES)
+            is_daemon = container.engine not in ("auto", *PROGRAMS)
             found[kind.what] = container.engine if is_daemon else Path(engine_of(container.engine)).name
     return found
 
@@ -57,7 +57,7 @@ def _has_engine(container: ContainerOptions) -> bool:
     """A daemon may begin later than we do."""
     if os.geteuid() != 0:
         return False
-    if container.engine not in ("auto", *ENGINES):
+    if container.engine not in ("auto", *PROGRAMS):
         return True
     try:
         engine_of(container.engine)

@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 
@@ -30,8 +31,9 @@ def test_a_daemon_may_come_later_and_dockers_gives_no_way_out() -> None:
     assert Image.what in networks(KINDS, ProcessOptions(), ContainerOptions(engine="containerd", containerd="/nowhere"))
 
 
-def test_an_ordinary_user_runs_no_images(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_ordinary_user_runs_no_images(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setenv("PATH", str(tmp_path))  # where nothing carries packets
     assert networks(KINDS, ProcessOptions(), ContainerOptions(engine="docker")) == {
         PythonDirectory.what: PLAIN,
         Executable.what: PLAIN,

@@ -17,12 +17,14 @@ import msgspec
 
 from attacca.errors import IsolationMissing
 from attacca.worker.runtime.container.engine import Word
+from attacca.worker.runtime.container.keeper import gvisor
 from attacca.worker.runtime.container.keeper.berth import slay, sweep
 
 MAIN = Path(__file__).parent / "keeper" / "main.py"
 PACKAGE_ROOT = Path(__file__).parents[4]
 PYTHON = os.path.realpath(sys.executable)
 ENGINES = ("crun", "runc")  # in the order in which they are tried
+PROGRAMS = (*ENGINES, gvisor.NAME)  # that we run ourselves
 PLACES = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 RUN = Path("/run")
 PREFIX = "attacca-"
@@ -43,7 +45,8 @@ def engine_of(wanted: str) -> str:
         if (path := shutil.which(name, path=PLACES)) is not None:
             return path
     names = " or ".join(ENGINES) if wanted == "auto" else wanted
-    raise IsolationMissing(f"containers need {names}, which is not here", "apt-get install crun (or runc)")
+    hint = "apt-get install crun (or runc)" if wanted in ("auto", *ENGINES) else f"apt-get install {wanted}"
+    raise IsolationMissing(f"containers need {names}, which is not here", hint)
 
 
 class Keeping:

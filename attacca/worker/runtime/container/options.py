@@ -11,8 +11,8 @@ from attacca.worker.host.cdi import DIRECTORIES, KIND
 class ContainerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The rest, such as how long a start may take and how many processes one may have, is as for processes."""
 
-    # auto: crun, or runc where that is not here. The daemons have to run already.
-    engine: Literal["auto", "crun", "runc", "containerd", "docker"] = "auto"
+    # auto: crun, or runc where that is not here. runsc is gVisor. The daemons have to run already.
+    engine: Literal["auto", "crun", "runc", "runsc", "containerd", "docker"] = "auto"
     containerd: str = "/run/containerd/containerd.sock"  # where it listens
     docker: str = "/run/docker.sock"  # where dockerd does
     # An idle one is frozen after so long, and thawed by the next invocation; unset: never. It keeps its memory.

@@ -2,11 +2,14 @@
 
 import contextlib
 import functools
+import glob
 import os
 import shutil
 import signal
 import time
+from typing import Any
 
+from attacca.worker.runtime.container.keeper import gvisor
 from attacca.worker.runtime.process.zygote import linux
 
 CGROUPS = "/sys/fs/cgroup"
@@ -94,6 +97,14 @@ class Berth:
             os.chmod(at, 0o444)
         os.symlink(lower, f"{self.bundle}/lower")
 
+    def enter(self, resources: dict[str, Any]) -> list[str]:
+        """Its cgroups, for an engine that makes none: what one that is to be within writes its number to.
+
+        Raises:
+            OSError: as `gvisor.made_groups`.
+        """
+        return gvisor.made_groups(self._points, self.group, resources)
+
     def pid(self) -> int:
         """Of its first process; 0: there is none."""
         text = _read(self.pid_file)
@@ -122,6 +133,9 @@ class Berth:
             self._is_mounted = False
         for path in (self.bundle, self._state):
             shutil.rmtree(path, ignore_errors=True)
+        for path in glob.glob(f"{glob.escape(self._state)}_sandbox:*"):  # gVisor's
+            with contextlib.suppress(OSError):
+                os.unlink(path)
         groups = [f"{point}{self.group}" for point in dict.fromkeys(self._points.values())]
         for group in groups:
             _remove(group)

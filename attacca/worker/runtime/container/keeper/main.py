@@ -22,6 +22,7 @@ from typing import Any
 if __name__ == "__main__":
     sys.path.insert(0, sys.argv[1])
 
+from attacca.worker.runtime.container.keeper import gvisor
 from attacca.worker.runtime.container.keeper.berth import Berth, sweep
 from attacca.worker.runtime.process.zygote import linux
 
@@ -54,6 +55,7 @@ class Keeper:
         self._by_pid: dict[int, Kept] = {}  # engines, and first processes
         self._early: dict[int, int] = {}  # how those ended of whom we had not heard yet
         self._leftovers: list[Berth] = []
+        self._looks: dict[str, int] = {}  # how often is still looked whether that one ends
         self._count = 0
 
     def __repr__(self) -> str:
@@ -67,7 +69,9 @@ class Keeper:
         chosen.register(self._orders, selectors.EVENT_READ)
         chosen.register(heard, selectors.EVENT_READ)
         while True:
-            ready = {key.fd for key, _ in chosen.select(AGAIN_S if self._leftovers else None)}
+            ready = {key.fd for key, _ in chosen.select(AGAIN_S if self._leftovers or self._looks else None)}
+            if not ready:
+                self._look_again()
             if heard in ready:
                 os.read(heard, 4096)
             self._bury()
@@ -102,7 +106,9 @@ class Keeper:
         if kept is not None and order["do"] == "kill":
             self._kill(kept)
         elif kept is not None and order["do"] == "look":
-            if not is_ending(kept.pid):
+            if gvisor.is_it(self._engine):
+                self._looks[kept.name] = gvisor.LOOKS
+            elif not is_ending(kept.pid):
                 self._tell({"alive": kept.name})
         elif kept is not None and order["do"] == "root":
             self._open_root(kept)
@@ -119,17 +125,27 @@ class Keeper:
         try:
             spec = order["spec"].replace(NETWORK, f"/proc/{FIRST}/fd/{network}")
             berth.make(spec.replace("@group@", berth.group), order["lower"], order["files"])
-            command = [self._engine, "--root", f"{self._home}/engine", "run", "-d", "-b", berth.bundle]
-            command += ["--pid-file", berth.pid_file, name]
+            command = [self._engine, "--root", f"{self._home}/engine", *gvisor.options(self._engine), "run", "--detach"]
+            command += ["--bundle", berth.bundle, "--pid-file", berth.pid_file, name]
             actions = [(os.POSIX_SPAWN_DUP2, output, number) for number in (1, 2)]
-            kept.engine = os.posix_spawn(
-                self._engine, command, os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 0, "/dev/null", 0, 0), *actions]
-            )
+            if gvisor.is_it(self._engine):
+                kept.engine = self._begun(command, output, berth.enter(json.loads(spec)["linux"]["resources"]))
+            else:
+                quiet = (os.POSIX_SPAWN_OPEN, 0, "/dev/null", 0, 0)
+                kept.engine = os.posix_spawn(self._engine, command, os.environ, file_actions=[quiet, *actions])
             self._by_pid[kept.engine] = kept
         except OSError as error:
             self._over(kept, {"failed": name, "why": str(error)})
         finally:
             os.close(output)
+
+    @staticmethod
+    def _begun(command: list[str], output: int, members: list[str]) -> int:
+        """Within the groups that have these files of members."""
+        pid = os.fork()
+        if pid == 0:
+            gvisor.begin(command, output, members)
+        return pid
 
     def _open_root(self, kept: Kept) -> None:
         """As it sees it, with what is mounted there."""
@@ -187,6 +203,12 @@ class Keeper:
             self._ended(pid, early)
         elif kept.is_doomed:
             self._kill(kept)
+
+    def _look_again(self) -> None:
+        self._looks = {name: left - 1 for name, left in self._looks.items() if left and name in self._by_name}
+        for name in [name for name, left in self._looks.items() if not left]:
+            del self._looks[name]
+            self._tell({"alive": name})
 
     def _over(self, kept: Kept, report: dict[str, Any]) -> None:
         del self._by_name[kept.name]
