@@ -59,6 +59,7 @@ MEANING = {
     "`container`: an [image](#container-images); `microvm`: Python, in a [virtual machine](#micro-vms); "
     "`kubernetes`: an image in [pods of a cluster](#kubernetes); "
     "`auto`: by what it is",
+    "pure": "[it computes its answer from its input](#pure-functions) and can do nothing else: of `wasm` alone",
     "secrets": "what of [the secrets](#secrets) it is given, and how",
     "min_sandboxes": "so many are kept, idle or not",
     "max_sandboxes": "never more than this; unset: as many as memory holds",

@@ -86,6 +86,7 @@ MEANING = {
     "FunctionPlan.timeout_s": "from the hand-over to a sandbox to the answer",
     "FunctionPlan.wait_s": "from the arrival until a sandbox takes it",
     "FunctionPlan.queue": "invocations that may wait; one more is refused with 429",
+    "FunctionPlan.pure": "it only computes, and has a core until it is done; of a simulation alone",
     "FunctionPlan.idempotent": "it may be run again when its worker or its sandbox is lost",
     "FunctionPlan.copies": "so many functions alike: NAME-1, NAME-2, ...; those of a `constant` shape take turns",
     "WorkflowPlan.name": "as a function's",

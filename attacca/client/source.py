@@ -37,6 +37,7 @@ OPTIONS = {  # the option of `attacca deploy` that sets each field
     "bandwidth_mbps": "--bandwidth",
     "publish": "--publish",
     "idempotent": "--idempotent",
+    "pure": "--pure",
 }
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from attacca.kernel import cron
-from attacca.model import accelerators, egress, environment, pods, publishing
+from attacca.model import accelerators, egress, environment, pods, publishing, purity
 from attacca.model.accelerators import Compute
 from attacca.model.machine import Needs
 from attacca.model.publishing import Publish
@@ -149,6 +149,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     event: EventShape | None = None  # recognised from the handler when unset
     runtime: RuntimeKind = RuntimeKind.AUTO
     image: pods.ImageName = ""  # of runtime = "kubernetes"
+    pure: bool = False  # in WebAssembly, with no imports: it computes its answer from its input
     memory_mb: Annotated[int, msgspec.Meta(ge=32, le=1_048_576)] = 128
     timeout_s: Seconds = 30.0  # from the hand-over to a sandbox until the last byte
     first_byte_s: Seconds | None = None  # from the hand-over to a sandbox until the first byte
@@ -194,6 +195,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if self.gpu or self.compute or self.gpu_memory_mb:
             accelerators.expect(self)
         pods.expect(self)
+        purity.expect(self)
         if self.env:
             environment.expect(self.env)
         if self.secrets:

@@ -172,6 +172,9 @@ def _counts(node: SimulatedWorker) -> None:
     running, claims = scheduler.running, scheduler.claims
     if devices is not None and devices.running + devices.claims > devices.limit:
         raise Broken(f"{node.name}: on devices {devices!r}")
+    compute = node.core.lines.compute
+    if compute is not None and compute.running + compute.claims > compute.limit:
+        raise Broken(f"{node.name}: on cores {compute!r}")
     counted = node.core.lines.running + len(node.core.orders.items)
     if counted != node.runtime.running:
         raise Broken(f"{node.name}: its core counts {counted} that run, its machine {node.runtime.running}")

@@ -7,8 +7,12 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+
 from attacca.kernel.clock import SystemClock
 from attacca.model.function import Artefact, Network, PythonDirectory, Revision, Settings, Signature, WasmFunction
+from attacca.worker.core.reports import TemplateFailed, TemplateReady
+from attacca.worker.runtime.bench import Bench
 from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.conformance import NEEDS, Doing, check_runtime
 from attacca.worker.runtime.process.lineage import children
@@ -17,7 +21,7 @@ from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.router import Router
 from attacca.worker.runtime.types import Runtime
 from attacca.worker.runtime.wasm.making import FUNCTIONS, with_modules
-from tests.commands import ECHO, FAIL, HOG, PRINT, WAIT, command
+from tests.commands import ECHO, FAIL, HOG, PRINT, WAIT, command, handling
 
 SOURCES = {
     Doing.ECHO: command(ECHO),
@@ -79,3 +83,30 @@ def test_it_passes_all_checks(tmp_path: Path) -> None:
 
     left_out = {Doing.EXIT, Doing.STREAM, Doing.LINKS}
     assert asyncio.run(main()) == [check.__name__ for check, needs in NEEDS.items() if not left_out & set(needs)]
+
+
+def test_what_is_pure_is_tried_as_that(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "made").mkdir()
+
+    async def main() -> None:
+        subject = WasmSubject(tmp_path / "state", tmp_path / "made")
+        bench = Bench(subject.runtime)
+        await subject.runtime.open(bench.witness.hear)
+        try:
+            revision = subject.function(Doing.ECHO)
+            wanted = msgspec.structs.replace(revision, settings=Settings(name="f", memory_mb=64, pure=True))
+            refused = await bench.born(bench.make_template(wanted))
+            assert isinstance(refused, TemplateFailed)
+            assert (refused.code, "it imports 'fd_read'" in refused.message) == ("bad_function", True)
+            (tmp_path / "state" / "code" / "pure").mkdir()
+            (tmp_path / "state" / "code" / "pure" / "main.wasm").write_bytes(handling())
+            found = await bench.born(
+                bench.make_template(msgspec.structs.replace(wanted, artefact=WasmFunction("pure")))
+            )
+            assert isinstance(found, TemplateReady)
+            assert (found.unfit, found.handler) == ("", "handle")
+        finally:
+            await subject.runtime.close()
+
+    asyncio.run(main())

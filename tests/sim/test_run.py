@@ -120,6 +120,15 @@ def test_contended_starts_are_slowed_by_what_runs() -> None:
     assert first_ms("none") < first_ms("sharing") < first_ms("contended")
 
 
+def test_those_that_only_compute_are_never_more_than_there_are_cores() -> None:
+    plans = [function(name, rate=9.0, duration=Distribution(mean_ms=100.0), pure=True) for name in ("a", "b")]
+    totals = play(scenario(*plans, length_s=30.0, cores=2)).totals
+    assert totals.ok == totals.invocations > 400
+    assert totals.mean_ms > 110.0, "two cores are busy for nine tenths of the time"
+    plain = [msgspec.structs.replace(plan, pure=False) for plan in plans]
+    assert play(scenario(*plain, length_s=30.0, cores=2)).totals.mean_ms == pytest.approx(100.0)
+
+
 def test_a_start_takes_as_long_as_its_six_parts() -> None:
     parts = ("sandbox", "wiring", "fetch", "code", "imports", "readiness")
     took = {part: Distribution(mean_ms=10.0 * 2**place) for place, part in enumerate(parts)}

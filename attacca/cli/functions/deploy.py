@@ -56,6 +56,7 @@ Kind = Annotated[
 Idempotent = Annotated[
     bool | None, typer.Option("--idempotent/--not-idempotent", help="May run twice: retried when its sandbox is lost.")
 ]
+Pure = Annotated[bool | None, typer.Option("--pure/--not-pure", help="Of WebAssembly: it imports nothing.")]
 SourceBuilds = Annotated[bool, typer.Option("--allow-source-builds", help="Requirements without a wheel are built.")]
 
 
@@ -82,6 +83,7 @@ def run(
     publish: Publish = None,
     runtime: Kind = None,
     idempotent: Idempotent = None,
+    pure: Pure = None,
     allow_source_builds: SourceBuilds = False,
     mirror: Mirrors = None,
     url: Url = DEFAULT_URL,
@@ -104,7 +106,7 @@ def run(
         "name": name, "handler": handler, "memory_mb": memory_mb, "timeout_s": timeout_s, "first_byte_s": first_byte_s,
         "wait_s": wait_s, "concurrency": concurrency, "min_sandboxes": min_sandboxes, "max_sandboxes": max_sandboxes,
         "cpus": cpus, "gpu": gpu, "queue": queue, "network": network, "runtime": runtime, "idempotent": idempotent,
-        "allow": allow or None, "bandwidth_mbps": bandwidth_mbps, "publish": publish or None,
+        "allow": allow or None, "bandwidth_mbps": bandwidth_mbps, "publish": publish or None, "pure": pure,
     }  # fmt: skip
     is_pod = runtime == "kubernetes" and not Path(path).exists()
     if is_named(path, runtime) and not is_pod:

@@ -204,8 +204,9 @@ class Changes:
         number = self.catalogue.next_number(change.function)
         revision = candidate(change.ask.settings, event.made, number, event.at)
         worker = self._workers.pick(revision.needs)
-        if change.why is not None or worker is None:
-            self._refuse(change, change.why or no_worker(), out)
+        why = change.why or impure(revision)
+        if why is not None or worker is None:
+            self._refuse(change, why or no_worker(), out)
             return
         change.revision = revision
         change.worker = worker
@@ -370,6 +371,15 @@ def artefact(made: Made, settings: Settings) -> Artefact:
     if made.is_microvm:
         return MicroVm(made.code, made.bundle)
     return WasmFunction(made.code) if made.is_wasm else PythonDirectory(made.code, made.bundle)
+
+
+def impure(revision: Revision) -> BadFunction | None:
+    """Why it cannot be pure, if it is to be; what it imports its compiler sees."""
+    if not revision.settings.pure or isinstance(revision.artefact, WasmFunction):
+        return None
+    return BadFunction(
+        f"what is pure is a module of WebAssembly, and this is {revision.artefact.what}", "leave out pure"
+    )
 
 
 def draining() -> Draining:

@@ -110,6 +110,7 @@ class FunctionPlan(Part, frozen=True, kw_only=True):
     idempotent: bool = False  # it may be run again when its worker or its sandbox is lost
     copies: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1  # so many alike, called NAME-1, NAME-2, ...
     gpu: Accelerated | UnsetType = UNSET  # unset, here and below: a scenario without has the hash that it had
+    pure: bool | UnsetType = UNSET  # it only computes, with a core to itself until it is done; simulated alone
 
 
 class WorkflowPlan(Part, frozen=True, kw_only=True):

@@ -284,7 +284,9 @@ class SimulatedControl:
             case Examine():
                 return Examined(order.id)
             case Build():
-                return Built(order.id, Made(_digest(self._asked[order.id].settings.name), None), self._engine.now)
+                asked = self._asked[order.id].settings
+                made = Made(_digest(asked.name), None, is_wasm=asked.pure)
+                return Built(order.id, made, self._engine.now)
             case Sweep():
                 return Swept()
 

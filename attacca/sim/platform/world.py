@@ -13,7 +13,7 @@ from attacca.load.records.recorder import NullRecorder, RecordSink
 from attacca.load.workload.scenario import Distribution, Scenario
 from attacca.load.workload.schedule import RUN, WARMUP, Due, Schedule, Target
 from attacca.model.accelerators import Compute
-from attacca.model.function import PythonDirectory, Revision, Scheduling, Settings, Signature
+from attacca.model.function import PythonDirectory, Revision, Scheduling, Settings, Signature, WasmFunction
 from attacca.model.membership import HEARTBEAT_S
 from attacca.model.messages import Heartbeat, WorkerJoined
 from attacca.policy.balancing import BALANCING
@@ -361,6 +361,7 @@ def _settings(target: Target, scenario: Scenario) -> Settings:
         concurrency=plan.concurrency,
         queue=min(plan.queue, 1_000_000),
         idempotent=plan.idempotent,
+        pure=bool(plan.pure),
         scheduling=Scheduling(scenario.system.mode),
         gpu=plan.gpu.share if plan.gpu else 0.0,
         compute=(Compute.CPU, Compute.GPU) if plan.gpu and plan.gpu.either else (),
@@ -375,5 +376,5 @@ def _revision(target: Target, scenario: Scenario) -> Revision:
         settings=settings,
         handler=HANDLER,
         signature=Signature.EVENT_CONTEXT,
-        artefact=PythonDirectory(settings.name),
+        artefact=WasmFunction(settings.name) if settings.pure else PythonDirectory(settings.name),
     )

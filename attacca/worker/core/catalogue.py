@@ -132,7 +132,10 @@ class Catalogue:
         if asked.gpu and pool.devices is not None:
             state.is_accelerated = not state.is_ordered
             state.is_too_large = state.is_too_large or not pool.devices.could(asked)
-        is_either = state.device_twin is not None
+        if state.revision.settings.pure and not state.is_ordered:
+            state.is_computing = True
+            self._lines.expect_compute()
+        is_either = state.device_twin is not None or state.is_computing
         state.is_apart = state.is_ordered or state.is_too_large or state.is_accelerated or is_either
 
     def take_template(self, state: RevisionState, template: Template, out: list[Command]) -> None:

@@ -3,10 +3,12 @@
 Each has a queue and a limit of its own, so neither delays the other; memory they share.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from attacca.model.invocation import Failed, Invocation, Outcome
 from attacca.policy.concurrency.fixed import Fixed
+from attacca.policy.queueing.fcfs import Fcfs
 from attacca.policy.queueing.types import Queueing
 from attacca.policy.queueing.types import begin as begin_queue
 from attacca.worker.config import WorkerConfig
@@ -29,10 +31,26 @@ def accelerated(
     return Scheduler(config, pool, begin_queue(queueing), limit, timers, functions, config.cores)
 
 
+def computing(config: WorkerConfig, pool: Pool, timers: Timers, functions: dict[str, Function]) -> Scheduler:
+    """Who only computes has a core until it is done, and so there are never more at once than cores."""
+    return Scheduler(config, pool, begin_queue(Fcfs()), Fixed(), timers, functions, config.cores)
+
+
+def lines_of(
+    config: WorkerConfig, pool: Pool, plain: Scheduler, on_devices: Queueing | None, timers: Timers,
+    functions: dict[str, Function],
+) -> "Lines":  # fmt: skip
+    devices = accelerated(config, pool, on_devices, timers, functions)
+    return Lines(plain, devices, partial(computing, config, pool, timers, functions))
+
+
 class Lines:
-    def __init__(self, plain: Scheduler, devices: Scheduler | None) -> None:
+    def __init__(self, plain: Scheduler, devices: Scheduler | None, computing: Callable[[], Scheduler]) -> None:
+        """`computing` makes the line of those that only compute, when there are any."""
         self.plain = plain
         self.devices = devices
+        self.compute: Scheduler | None = None
+        self._computing = computing
         self.both: dict[str, None] = {}  # invocations that wait in both lines
 
     def __repr__(self) -> str:
@@ -42,8 +60,21 @@ class Lines:
         yield self.plain
         if self.devices is not None:
             yield self.devices
+        if self.compute is not None:
+            yield self.compute
+
+    def has_line(self) -> bool:
+        """Somebody waits for a processor's turn, and not only for a sandbox that starts."""
+        return self.plain.has_line() or (self.compute is not None and self.compute.has_line())
+
+    def expect_compute(self) -> None:
+        """There is one that only computes."""
+        if self.compute is None:
+            self.compute = self._computing()
 
     def of(self, state: RevisionState) -> Scheduler:
+        if state.is_computing and self.compute is not None:
+            return self.compute
         return self.devices if state.is_accelerated and self.devices is not None else self.plain
 
     def find(self, invocation: str) -> QueuedInvocation | None:
@@ -58,6 +89,8 @@ class Lines:
     def items(self) -> list[QueuedInvocation]:
         """Each once."""
         plain = list(self.plain.items.values())
+        if self.compute is not None:
+            plain += self.compute.items.values()
         if self.devices is None:
             return plain
         return plain + [item for name, item in self.devices.items.items() if name not in self.both]
@@ -153,14 +186,15 @@ class Lines:
             return False
         if self.both:
             self.sort_out(now)
-        is_short = bool(line.head_of_line) and line.serve_head_of_line(now, out)
-        is_short = line.serve_queue(now, out, is_short=is_short) or is_short
+        is_short = _serve(line, now, out, is_short=False)
         if self.both:
             self.sort_out(now)
         return is_short
 
     def serve_plain(self, now: float, out: list[Command], *, is_short: bool) -> bool:
         """True: somebody is short of memory, at the latest now."""
+        if self.compute is not None:
+            is_short = _serve(self.compute, now, out, is_short=is_short)
         if not self.both:
             return self.plain.serve_queue(now, out, is_short=is_short)
         is_short = self.plain.serve_queue(now, out, is_short=is_short)
@@ -173,3 +207,9 @@ class Lines:
         if line is None:
             return False
         return any(not pool.fits(item.state.resources.memory_alone()) for item in line.head_of_line)
+
+
+def _serve(line: Scheduler, now: float, out: list[Command], *, is_short: bool) -> bool:
+    """True: somebody is short of memory."""
+    is_short = is_short or (bool(line.head_of_line) and line.serve_head_of_line(now, out))
+    return line.serve_queue(now, out, is_short=is_short) or is_short

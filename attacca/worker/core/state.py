@@ -315,7 +315,7 @@ class RevisionState:
 
     __slots__ = (
         "application", "claim", "demanded", "device_twin", "failures", "free", "function", "granted",
-        "is_accelerated", "is_apart", "is_ordered", "is_too_large", "is_twin", "key", "live", "loss",
+        "is_accelerated", "is_apart", "is_computing", "is_ordered", "is_too_large", "is_twin", "key", "live", "loss",
         "no_template_reason", "pending", "resources", "retired", "revision", "running", "sandboxes", "starting",
         "template", "template_failures", "template_retry_at", "trigger", "waiting", "wanted",
     )  # fmt: skip
@@ -328,6 +328,7 @@ class RevisionState:
         self.is_ordered = revision.settings.scheduling is Scheduling.CLUSTER  # control has all its sandboxes made
         self.is_too_large = False  # for this worker, whatever else there is
         self.is_accelerated = False  # its invocations wait for a device
+        self.is_computing = False  # they wait for a core
         self.is_twin = False  # of another state, whose `device_twin` it is
         self.device_twin: RevisionState | None = None  # the same revision with a device, if it may run on both
         self.is_apart = self.is_ordered  # or any of these: not on the road that most invocations take

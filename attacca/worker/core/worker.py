@@ -48,7 +48,7 @@ from attacca.worker.core.events import (
     Tick,
 )
 from attacca.worker.core.instances import OF_INSTANCES, Instances
-from attacca.worker.core.lines import Lines, accelerated
+from attacca.worker.core.lines import lines_of
 from attacca.worker.core.orders import Orders
 from attacca.worker.core.phases import Phase, Position
 from attacca.worker.core.pool import Pool
@@ -105,7 +105,7 @@ class WorkerCore:
             config, self.pool, begin_queue(queueing), concurrency, self.timers, self.functions, cores
         )
         self.checks = Checks(config, self.pool, self.timers, self.functions)
-        self.lines = Lines(self.scheduler, accelerated(config, self.pool, on_devices, self.timers, self.functions))
+        self.lines = lines_of(config, self.pool, self.scheduler, on_devices, self.timers, self.functions)
         self.choosing = Choosing(dispatcher or ByEstimate(), self.lines, self.functions)
         self.catalogue = Catalogue(config, self.pool, self.lines, self.checks, self.timers, self.functions)
         self.templates = Templates(config, self.pool, self.checks, self.catalogue, self.scheduler)
@@ -241,7 +241,7 @@ class WorkerCore:
             self._move_on(now, out)
         if state.template is None and self._has_templates and type(event.outcome) is not Failed and not self.draining:
             self.templates.want(now, state, out)
-        if self.checks.waiting or state.retired or scheduler.has_line():
+        if self.checks.waiting or state.retired or self.lines.has_line():
             self._move_on(now, out)
             self.catalogue.settle(now, state, out)
 

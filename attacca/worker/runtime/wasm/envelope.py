@@ -5,7 +5,7 @@ import struct
 from attacca.model.function import Settings
 
 ENVELOPE = struct.Struct("<BQdBI")  # as host/main.py has it
-RUN, COMPILE, PREPARE, COMPILE_FUNCTION = 0, 1, 2, 3
+RUN, COMPILE, PREPARE, COMPILE_FUNCTION, COMPILE_PURE = 0, 1, 2, 3, 4
 OWN_MB = 16  # of an instance's memory, for its host
 
 

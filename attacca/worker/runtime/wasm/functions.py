@@ -23,7 +23,7 @@ from attacca.worker.runtime.unforeseen import failure
 from attacca.worker.runtime.wasm.machine_code import MachineCode
 
 HANDLER = "host.function:application"
-SHOWN = {"c": "command", "r": "command", "h": "handle", "w": "http"}  # by what host/compiling.py found
+SHOWN = {"c": "command", "r": "command", "w": "http"} | dict.fromkeys("hpq", "handle")  # as host/compiling.py finds
 Failed = type[TemplateFailed] | type[SandboxFailed]
 KILLED = "it was ended while its module was compiled"
 
@@ -85,7 +85,7 @@ class WasmFunctions:
         try:
             await self._opened()
             began = self._clock.now()
-            code, kind = await self._code.bring(*revision.artefact.digests)
+            code, kind = await self._code.bring(*revision.artefact.digests, is_pure=revision.settings.pure)
         except Exception as error:  # noqa: BLE001 - logged where it was not foreseen
             why = failure(error, f"the code of {revision.id} was not made")
             if self._preparing.pop(name, None) is not None:
@@ -114,7 +114,9 @@ class WasmFunctions:
         """As a runtime of processes takes it: a WSGI application of ours."""
         return msgspec.structs.replace(
             revision,
-            settings=msgspec.structs.replace(revision.settings, handler=None, runtime=RuntimeKind.PROCESS, event=None),
+            settings=msgspec.structs.replace(
+                revision.settings, handler=None, runtime=RuntimeKind.PROCESS, event=None, pure=False
+            ),
             artefact=PythonDirectory(code, self._packages),
             handler=HANDLER,
             signature=Signature.WSGI,

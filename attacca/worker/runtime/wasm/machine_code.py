@@ -17,10 +17,10 @@ from attacca.errors import BadFunction, StartFailed
 from attacca.model.function import MODULE
 from attacca.worker.runtime.wasm.modules import HOST, maker
 
-KINDS = b"crhw"  # as host/compiling.py has them
+KINDS, PURE = b"crhwpq", "pq"  # as host/compiling.py has them
 DISK_BYTES = 1 << 30
 MINE, UNFINISHED, ENDING = "host", ".unfinished-", ".machine"
-Compile = Callable[[bytes], Awaitable[bytes]]
+Compile = Callable[[bytes, bool], Awaitable[bytes]]  # of it machine code; whether it has to be pure
 
 
 class Place(NamedTuple):
@@ -35,7 +35,7 @@ class MachineCode:
         self.kept = kept
         self._source, self._compile = source, compile_
         self._maker = maker()
-        self._making: dict[str, asyncio.Task[Place]] = {}
+        self._making: dict[tuple[str, bool], asyncio.Task[Place]] = {}
 
     def __repr__(self) -> str:
         return f"<MachineCode {len(self._making)} on their way>"
@@ -44,29 +44,30 @@ class MachineCode:
         for task in self._making.values():
             task.cancel()
 
-    async def bring(self, digest: str) -> Place:
-        """Its directory, which is there; made once, however many ask.
+    async def bring(self, digest: str, *, is_pure: bool = False) -> Place:
+        """Its directory, which is there; made once, however many ask. `is_pure`: it has to be that.
 
         Raises:
             StartFailed: the module is not there, or cannot be kept.
             BadFunction: no function can be made of it; with why.
         """
-        task = self._making.get(digest)
+        key = digest, is_pure
+        task = self._making.get(key)
         if task is None:
-            task = self._making[digest] = asyncio.get_running_loop().create_task(self._bring(digest))
-            task.add_done_callback(partial(self._made, digest))
+            task = self._making[key] = asyncio.get_running_loop().create_task(self._bring(digest, is_pure=is_pure))
+            task.add_done_callback(partial(self._made, key))
         return await asyncio.shield(task)
 
-    def _made(self, digest: str, task: asyncio.Task[Place]) -> None:
-        self._making.pop(digest, None)
+    def _made(self, key: tuple[str, bool], task: asyncio.Task[Place]) -> None:
+        self._making.pop(key, None)
         if not task.cancelled():
             task.exception()  # whoever asked may have gone meanwhile
 
-    async def _bring(self, digest: str) -> Place:
+    async def _bring(self, digest: str, *, is_pure: bool) -> Place:
         name = f"{digest}-{self._maker}"
         kind = await asyncio.to_thread(_kind, self.kept / name)
-        if not kind:
-            made = await self._compile(await asyncio.to_thread(self._read, digest))
+        if not kind or (is_pure and kind not in PURE):  # then its compiler says why it is not
+            made = await self._compile(await asyncio.to_thread(self._read, digest), is_pure)
             if made[:1] not in KINDS or len(made) < 2:
                 raise BadFunction("its compiler answered with what is no machine code", "deploy it again")
             try:

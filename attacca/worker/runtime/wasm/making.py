@@ -1,7 +1,6 @@
 """The runtime for modules of WebAssembly beside the one for processes, where wasmtime is installed."""
 
 import shutil
-from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -13,7 +12,6 @@ from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.types import Runtime
 from attacca.worker.runtime.wasm import hosts
-from attacca.worker.runtime.wasm.envelope import COMPILE_FUNCTION
 from attacca.worker.runtime.wasm.functions import WasmFunctions
 from attacca.worker.runtime.wasm.machine_code import UNFINISHED, MachineCode
 from attacca.worker.runtime.wasm.modules import HOST, is_installed, place_of_wasmtime
@@ -68,7 +66,7 @@ def with_modules(
         inner = ProcessRuntime(Installed(packages), of_hosts, clock, memory_mb, common=processes.common)
         of = hosts.revision(packages.name, memory_mb or MEMORY_MB)
         events = found[WasmModule] = WasmRuntime(inner, of, code, code.parent / KEPT, clock)
-        made = MachineCode(code, code.parent / FUNCTIONS, partial(events.compile, task=COMPILE_FUNCTION))
+        made = MachineCode(code, code.parent / FUNCTIONS, events.compile_function)
         store = Compiled(made.kept, packages)
         within = ProcessRuntime(store, options, clock, memory_mb, secret, processes.common)
         found[WasmFunction] = WasmFunctions(within, packages.name, made, clock)

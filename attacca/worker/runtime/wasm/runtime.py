@@ -33,7 +33,7 @@ from attacca.worker.core.reports import (
 )
 from attacca.worker.runtime.unforeseen import failure
 from attacca.worker.runtime.wasm.ahead import Ahead, key
-from attacca.worker.runtime.wasm.envelope import COMPILE, RUN, enveloped, to_compile
+from attacca.worker.runtime.wasm.envelope import COMPILE, COMPILE_FUNCTION, COMPILE_PURE, RUN, enveloped, to_compile
 from attacca.worker.runtime.wasm.hosts import Hosts, Processes, Taken
 from attacca.worker.runtime.wasm.modules import Modules
 
@@ -176,6 +176,13 @@ class WasmRuntime:
         if instance.wants is not None:
             self._hosts.forget(instance.wants)
         self._loop.call_soon(self._sink, why)
+
+    async def compile_function(self, source: bytes, is_pure: bool) -> bytes:  # noqa: FBT001 - machine_code.Compile
+        """
+        Raises:
+            BadFunction: see `compile`; or it is to be pure, and is not.
+        """
+        return await self.compile(source, COMPILE_PURE if is_pure else COMPILE_FUNCTION)
 
     async def compile(self, source: bytes, task: int = COMPILE) -> bytes:
         """In a host that runs nothing else, and then ends.

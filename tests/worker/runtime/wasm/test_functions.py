@@ -48,7 +48,7 @@ class Beneath:
         self.say(SandboxReady(sandbox, Making(1.0)))
 
 
-async def compiled(source: bytes) -> bytes:
+async def compiled(source: bytes, is_pure: bool) -> bytes:  # noqa: FBT001 - machine_code.Compile
     await asyncio.sleep(0)
     if source == b"bad":
         raise BadFunction("it cannot be compiled", "mend it")
@@ -140,7 +140,8 @@ def test_what_was_made_is_found_again_and_the_oldest_goes(tmp_path: Path, monkey
         (tmp_path / "code" / digest / "x.wasm").write_bytes(b"h" + digest.encode() * 100)
     asked = []
 
-    async def noting(source: bytes) -> bytes:
+    async def noting(source: bytes, is_pure: bool) -> bytes:  # noqa: FBT001 - machine_code.Compile
+        assert not is_pure
         asked.append(source[:2])
         return source
 

@@ -7,6 +7,7 @@ from wasmtime import component
 
 STACK_BYTES = 1 << 20
 COMMAND, RUN, HANDLE, WEB = b"c", b"r", b"h", b"w"  # a core module; a component's wasi:cli/run; `handle`; wasi:http
+PURE, PURE_HANDLE = b"p", b"q"  # a core module, or a component with `handle`, that import nothing
 START, HANDLE_NAME, RUN_NAME, WEB_NAME = "_start", "handle", "wasi:cli/run@0.2.", "wasi:http/incoming-handler@0.2."
 PREVIEW_1 = ("wasi_snapshot_preview1", "wasi_unstable")
 ANSWER = "attacca:function/answer"  # by which a component says more of its answer than its body
@@ -20,6 +21,11 @@ GIVEN = (
     "wasi:sockets/",
     "wasi:http/types@",
 )
+PORT_MEMORY, PORT_ALLOCATE, PORT_HANDLE = "memory", "allocate", "handle"  # of a pure core module
+PORTS: dict[str, tuple[list[Any], list[Any]] | None] = {
+    PORT_MEMORY: None, PORT_ALLOCATE: (["i32"], ["i32"]), PORT_HANDLE: (["i32", "i32"], ["i64"]),
+}  # fmt: skip
+PURE_WHAT = "a pure function is a component that exports handle, or a module with memory, allocate and handle"
 WHAT = "a function is a command of WASI 0.1 or 0.2, or a component that exports handle or wasi:http/incoming-handler"
 MOST = 1000  # characters of what a compiler says
 OF_EVENTS = "it is an event function: name it in a workflow.toml"
@@ -44,17 +50,17 @@ def core_linker() -> wasmtime.Linker:
     return linker
 
 
-def compiled(source: bytes) -> bytes:
-    """What it is, in one byte, and machine code.
+def compiled(source: bytes, *, is_pure: bool = False) -> bytes:
+    """What it is, in one byte, and machine code. `is_pure`: it has to be that.
 
     Raises:
         ValueError: no function can be made of it; with why.
     """
     try:
         if source[4:8] == b"\1\0\0\0":
-            return _command(source)
+            return _core(source, is_pure=is_pure)
         made = component.Component(ENGINE, source)
-        return _exported(made) + bytes(made.serialize())
+        return _exported(made, is_pure=is_pure) + bytes(made.serialize())
     except wasmtime.WasmtimeError as error:
         raise ValueError(f"it cannot be compiled: {said(error)}") from None
 
@@ -66,8 +72,38 @@ def said(error: Exception) -> str:
     return " ".join((causes or text).split())[:MOST]
 
 
-def _command(source: bytes) -> bytes:
+def _core(source: bytes, *, is_pure: bool) -> bytes:
     made = wasmtime.Module(ENGINE, source)
+    exports = {one.name: one.type for one in made.exports}
+    if is_pure:
+        imported = next((f"{one.name!r} of {one.module!r}" for one in made.imports), None)
+        _expect_none(imported)
+        for name, shape in PORTS.items():
+            _expect_port(name, exports.get(name), shape)
+    elif made.imports or START in exports or PORT_HANDLE not in exports:
+        return _command(made)
+    return PURE + bytes(made.serialize())
+
+
+def _expect_none(imported: str | None) -> None:
+    if imported is not None:
+        raise ValueError(
+            f"it imports {imported}, and a pure function imports nothing: its input is all that it is given"
+        )
+
+
+def _expect_port(name: str, found: Any, shape: tuple[list[Any], list[Any]] | None) -> None:
+    is_it = isinstance(found, wasmtime.MemoryType if shape is None else wasmtime.FuncType)
+    if is_it and (shape is None or ([str(one) for one in found.params], [str(one) for one in found.results]) == shape):
+        return
+    raise ValueError(f"it does not export {name}{'' if shape is None else shown(shape)}: {PURE_WHAT}")
+
+
+def shown(shape: tuple[list[Any], list[Any]]) -> str:
+    return f"({', '.join(shape[0])}) -> {', '.join(shape[1])}"
+
+
+def _command(made: wasmtime.Module) -> bytes:
     for one in made.imports:
         if one.module not in PREVIEW_1:
             hint = OF_EVENTS if one.module == "env" and f"{one.name}".endswith("_asm") else WHAT
@@ -80,15 +116,19 @@ def _command(source: bytes) -> bytes:
     return COMMAND + bytes(made.serialize())
 
 
-def _exported(made: component.Component) -> bytes:
+def _exported(made: component.Component, *, is_pure: bool) -> bytes:
     with made.type as kind:
         imports, exports = kind.imports(ENGINE), kind.exports(ENGINE)
+    if is_pure:
+        _expect_none(next(iter(imports), None))
+        if HANDLE_NAME not in exports:
+            raise ValueError(f"it exports {', '.join(sorted(exports)) or 'nothing'}: {PURE_WHAT}")
     strange = next((name for name in imports if not name.startswith(GIVEN)), None)
     if strange is not None:
         raise ValueError(f"it imports {strange}, which is not there: {WHAT}")
     if HANDLE_NAME in exports:
         _expect_handle(exports[HANDLE_NAME])
-        return HANDLE
+        return HANDLE if imports else PURE_HANDLE
     if any(name.startswith(RUN_NAME) for name in exports):
         return RUN
     if any(name.startswith(WEB_NAME) for name in exports):

@@ -20,9 +20,27 @@ from wasmtime import component
 from attacca.guest.find import Unfit
 
 from . import byte_lists, http
-from .compiling import ANSWER, COMMAND, ENGINE, HANDLE, HANDLE_NAME, RUN_NAME, START, WEB, WEB_NAME, core_linker, said
+from .compiling import (
+    ANSWER,
+    COMMAND,
+    ENGINE,
+    HANDLE,
+    HANDLE_NAME,
+    PORT_ALLOCATE,
+    PORT_HANDLE,
+    PORT_MEMORY,
+    PURE,
+    PURE_HANDLE,
+    RUN_NAME,
+    START,
+    WEB,
+    WEB_NAME,
+    core_linker,
+    said,
+)
 
 TABLE_ELEMENTS, INSTANCES, TABLES, MEMORIES = 1 << 20, 64, 64, 16
+WORD = 0xFFFFFFFF
 SCARCE = 16  # who has all but so little of its memory has none left, as people say
 TAIL = 2000  # characters of what it wrote last
 NOT_TOLD = frozenset(  # what is the interpreter's around it, and none of its settings
@@ -69,8 +87,10 @@ class Runner:
         self._lock = threading.Lock()  # over wasmtime's own list of who hears what is written
         self._pairs: list[tuple[str, str]] = []  # of the environment, what is the same for all
         self._here = threading.local()  # whose instance runs in this thread
-        if kind == COMMAND:
-            self._ready = core_linker().instantiate_pre(wasmtime.Module.deserialize_file(ENGINE, path))
+        self._is_pure = kind in (PURE, PURE_HANDLE)
+        if kind in (COMMAND, PURE):
+            linker = wasmtime.Linker(ENGINE) if kind == PURE else core_linker()
+            self._ready = linker.instantiate_pre(wasmtime.Module.deserialize_file(ENGINE, path))
             return
         byte_lists.install()
         self._made = component.Component.deserialize_file(ENGINE, path)
@@ -80,6 +100,8 @@ class Runner:
             self._linker, self._beneath = http.linkers(self._made, imports, self._here)
             return
         self._linker = component.Linker(ENGINE)
+        if self._is_pure:
+            return
         self._linker.add_wasip2()
         with self._linker.root() as root, root.add_instance(ANSWER) as answer:
             answer.add_func("head", self._head)
@@ -91,7 +113,7 @@ class Runner:
         """What is to be called, and the names of what it imports."""
         with self._made.type as kind:
             exports, imports = kind.exports(ENGINE), list(kind.imports(ENGINE))
-        if self._kind == HANDLE:
+        if self._kind in (HANDLE, PURE_HANDLE):
             return self._made.get_export_index(HANDLE_NAME), imports
         within, called = (WEB_NAME, "handle") if self._kind == WEB else (RUN_NAME, "run")
         name = next(name for name in exports if name.startswith(within))
@@ -115,7 +137,7 @@ class Runner:
         Raises:
             Told: it failed.
         """
-        heard = self._here.heard = Heard(has_answer=self._kind != HANDLE)
+        heard = self._here.heard = Heard(has_answer=self._kind not in (HANDLE, PURE, PURE_HANDLE))
         body = self._body(environ, heard)
         return Written(heard.status, heard.fields or [("Content-Type", kind_of(body))], body)
 
@@ -124,7 +146,7 @@ class Runner:
 
     def _body(self, environ: dict[str, Any], heard: "Heard") -> bytes:
         body = environ["wsgi.input"].read()
-        with self._store(environ, b"" if self._kind == HANDLE else body, heard) as store:
+        with self._store(environ, b"" if self._kind == HANDLE or self._is_pure else body, heard) as store:
             try:
                 return self._run(store, body, environ, heard)
             except wasmtime.ExitTrap as error:
@@ -147,11 +169,13 @@ class Runner:
 
     def _run(self, store: wasmtime.Store, body: bytes, environ: dict[str, Any], heard: "Heard") -> bytes:
         instance = self._instance(store)
+        if self._kind == PURE:
+            return _computed(store, instance.exports(store), body)
         if self._kind == COMMAND:
             self._command(store, instance.exports(store), heard)
             return heard.answer()
         run = instance.get_func(store, self._export)
-        if self._kind == HANDLE:
+        if self._kind in (HANDLE, PURE_HANDLE):
             return _handled(run(store, body))
         if self._kind == WEB:
             self._serve(store, run, environ, heard)
@@ -176,7 +200,7 @@ class Runner:
             raise
 
     def _instance(self, store: wasmtime.Store) -> Any:
-        if self._kind == COMMAND:
+        if self._kind in (COMMAND, PURE):
             return self._ready.instantiate(store)
         return self._linker.instantiate(store, self._made)
 
@@ -184,6 +208,12 @@ class Runner:
     def _store(self, environ: dict[str, Any], body: bytes, heard: "Heard") -> Iterator[wasmtime.Store]:
         store = wasmtime.Store(ENGINE)
         store.set_limits(self._memory, TABLE_ELEMENTS, INSTANCES, TABLES, MEMORIES)
+        if self._is_pure:
+            try:
+                yield store
+            finally:
+                store.close()
+            return
         wasi = wasmtime.WasiConfig()
         wasi.argv = [os.environ.get("ATTACCA_FUNCTION", "function")]
         wasi.env = self._environment(environ)
@@ -250,6 +280,24 @@ def _called(instance: component.Instance, store: wasmtime.Store, name: str) -> A
     function = instance.get_func(store, name)
     assert function is not None, name
     return function(store)
+
+
+def _computed(store: wasmtime.Store, exports: Any, body: bytes) -> bytes:
+    """
+    Raises:
+        Trapped: it names what is not in its memory.
+        wasmtime.Trap: it trapped.
+    """
+    memory = exports[PORT_MEMORY]
+    at = exports[PORT_ALLOCATE](store, len(body)) & WORD
+    if at + len(body) > memory.data_len(store):
+        raise Trapped(f"it has no room for {len(body)} bytes at {at}")
+    memory.write(store, body, at)
+    found = exports[PORT_HANDLE](store, at, len(body))
+    at, size = found >> 32 & WORD, found & WORD
+    if at + size > memory.data_len(store):
+        raise Trapped(f"it answers with {size} bytes at {at}, which are not in its memory")
+    return bytes(memory.read(store, at, at + size))
 
 
 def _handled(answer: bytes | str) -> bytes:

@@ -17,7 +17,7 @@ from .watch import Watch
 # and how long it is; then the payload, then the module, compiled unless that is to be done. What was prepared is not
 # brought again.
 ENVELOPE = struct.Struct("<BQdBI")
-RUN, COMPILE, PREPARE, COMPILE_FUNCTION = 0, 1, 2, 3
+RUN, COMPILE, PREPARE, COMPILE_FUNCTION, COMPILE_PURE = 0, 1, 2, 3, 4
 STACK_BYTES, LONG_S = 512 << 10, 60.0
 TIMES = 12  # after which Python has specialized what runs, and writes no more into its code
 WARM = """(module
@@ -114,10 +114,10 @@ class Wasm:
         if task == COMPILE:
             self.compiled = _compiled(module)
             return
-        if task == COMPILE_FUNCTION:
+        if task in (COMPILE_FUNCTION, COMPILE_PURE):
             from .compiling import compiled  # here, because no instance of an event function needs it
 
-            self.compiled = compiled(module)
+            self.compiled = compiled(module, is_pure=task == COMPILE_PURE)
             return
         if not watches:  # made from nothing, and not from a template
             after_fork()

@@ -137,3 +137,57 @@ def test_what_is_written_has_an_end_that_is_kept() -> None:
     heard = Heard()
     heard.out(b"one")
     assert (repr(heard), heard.answer(), heard.last_words()) == ("<Heard 3 bytes>", b"one", "")
+
+
+UPPER = """(module
+  IMPORTS
+  (memory (export "memory") 1)
+  (func (export "allocate") (param $size i32) (result i32)
+    (if (i32.gt_u (local.get $size) (i32.const 65536)) (then (return (i32.const 65530))))
+    (i32.const 1024))
+  (func (export "handle") (param $at i32) (param $size i32) (result i64) (local $i i32)
+    (if (i32.eqz (local.get $size)) (then (return (i64.const -1))))
+    (block $done (loop $more
+      (br_if $done (i32.ge_u (local.get $i) (local.get $size)))
+      (i32.store8 (i32.add (local.get $at) (local.get $i))
+        (i32.and (i32.load8_u (i32.add (local.get $at) (local.get $i))) (i32.const 0xdf)))
+      (local.set $i (i32.add (local.get $i) (i32.const 1)))
+      (br $more)))
+    (i64.or (i64.shl (i64.extend_i32_u (local.get $at)) (i64.const 32)) (i64.extend_i32_u (local.get $size)))))"""
+
+
+def pure(imports: str = "", **renamed: str) -> bytes:
+    text = UPPER.replace("IMPORTS", imports)
+    for name, other in renamed.items():
+        text = text.replace(f'(export "{name}")', f'(export "{other}")')
+    return bytes(wasmtime.wat2wasm(text))
+
+
+def test_a_pure_module_computes_its_answer_from_its_input(tmp_path: Path) -> None:
+    upper = made(tmp_path, pure())
+    upper.try_out()
+    assert [told_by(upper, body) for body in (b"one", b"two", b"x" * 10_000)] == [b"ONE", b"TWO", b"X" * 10_000]
+    assert repr(upper) == "<Runner p, 4 MB each>"
+    with pytest.raises(Trapped, match="answers with 4294967295 bytes at 4294967295, which are not in its memory"):
+        told_by(upper, b"")
+    with pytest.raises(Trapped, match="it has no room for 70000 bytes at 65530"):
+        told_by(upper, b"x" * 70_000)
+    assert compiled(pure(), is_pure=True) == compiled(pure())
+    (tmp_path / "q").mkdir()
+    component = made(tmp_path / "q", handling())
+    assert (repr(component), told_by(component, b"as it is")) == ("<Runner q, 4 MB each>", b"as it is")
+
+
+def test_what_is_to_be_pure_and_imports_something_is_refused_with_its_name() -> None:
+    clock = '(import "wasi_snapshot_preview1" "clock_time_get" (func (param i32 i64 i32) (result i32)))'
+    wanted = [
+        (pure(clock), "it imports 'clock_time_get' of 'wasi_snapshot_preview1', and a pure function imports nothing"),
+        (command(ECHO), "it imports 'fd_read' of 'wasi_snapshot_preview1', and a pure function"),
+        (serving(), "it imports wasi:http/types@0.2.0, and a pure function"),
+        (pure(allocate="reserve"), r"it does not export allocate\(i32\) -> i32: a pure function is"),
+        (pure(memory="heap"), "it does not export memory: a pure function is"),
+        (handling("other"), "it exports other: a pure function is"),
+    ]
+    for source, why in wanted:
+        with pytest.raises(ValueError, match=why):
+            compiled(source, is_pure=True)
