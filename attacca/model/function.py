@@ -138,11 +138,9 @@ class AsyncSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What `function.toml` and the options of `attacca deploy` may say.
-
-    `first_byte_s` unset means no clock of its own; `max_sandboxes` unset means as many as memory holds;
-    `cpus` unset means an equal share. `queue` bounds the invocations that wait for a sandbox.
-    """
+    """What `function.toml` and the options of `attacca deploy` may say. `first_byte_s` unset means no clock of its own;
+    `max_sandboxes` unset means as many as memory holds; `cpus` unset means an equal share. `queue` bounds the
+    invocations that wait for a sandbox."""
 
     name: Name
     handler: Handler | None = None  # "module:attribute" or "directory/module.attribute"; found by itself when unset
@@ -182,9 +180,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def __post_init__(self) -> None:
         if self.max_sandboxes is not None and self.min_sandboxes > self.max_sandboxes:
-            raise ValueError(
-                f"min_sandboxes ({self.min_sandboxes}) must not exceed max_sandboxes ({self.max_sandboxes})"
-            )
+            least, most = f"min_sandboxes ({self.min_sandboxes})", f"max_sandboxes ({self.max_sandboxes})"
+            raise ValueError(f"{least} must not exceed {most}")
         if self.first_byte_s is not None and self.first_byte_s > self.timeout_s:
             raise ValueError(f"first_byte_s ({self.first_byte_s:g}) must not exceed timeout_s ({self.timeout_s:g})")
         if len(self.scaling) > OPTIONS_MOST:
