@@ -2,6 +2,7 @@
 world of the test's own, and has an ordinary user try there."""
 
 import contextlib
+import json
 import os
 import select
 import shutil
@@ -14,11 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from attacca.model.function import Network, Signature
 from attacca.worker.host.nat import homes
 from attacca.worker.host.nat.gate import programs
 from attacca.worker.host.nat.gate.gate import Gate
 from tests.live import needed, ordinary, outside
-from tests.live.house import House, visit
+from tests.live.house import House, value, visit
 from tests.live.outside import MACHINE, PORT
 from tests.live.test_nat import (
     INNER,
@@ -155,6 +157,47 @@ def test_a_list_opens_what_it_names_and_nothing_else(program: str) -> None:
 @of_user
 def test_one_sandbox_does_not_reach_another(program: str) -> None:
     one_does_not_reach_another()
+
+
+FETCHES = f"""
+import socket, time
+
+def handler(event):
+    wanted, most_s = event
+    with socket.create_connection(("192.0.2.7", {PORT})) as sock:
+        stream = sock.makefile("rb", 1 << 16)
+        stream.readline()
+        sock.sendall(b"%d\\n" % wanted)
+        began, got = time.monotonic(), 0
+        while got < wanted and (left := began + most_s - time.monotonic()) > 0:
+            sock.settimeout(left)
+            try:
+                got += len(sock.recv(1 << 16))
+            except TimeoutError:
+                break
+        return [got, time.monotonic() - began]
+"""
+
+
+@of_user
+def test_bandwidth_is_bounded(program: str) -> None:
+    """In the time in which a sandbox without a bound gets all that it wants."""
+    wanted = 8 << 20
+
+    async def fetched(house: House, most_s: float, **settings: object) -> tuple[int, float]:
+        revision = house.function(FETCHES, Signature.EVENT, network=Network.NAT, **settings)
+        sandbox = await house.sandbox(revision)
+        asked = json.dumps([wanted, most_s]).encode()
+        got, seconds = value(await house.run(sandbox, revision, asked, content_type="application/json"))
+        return got, seconds
+
+    async def story(house: House) -> None:
+        all_of_it, seconds = await fetched(house, 20.0)
+        assert all_of_it == wanted
+        some, _ = await fetched(house, seconds, bandwidth_mbps=2.0)
+        assert some < wanted // 4, (some, seconds)
+
+    visit(story, nat())
 
 
 KILLED = """

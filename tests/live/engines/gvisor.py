@@ -13,7 +13,8 @@ from attacca.worker.runtime.bench import Bench
 from attacca.worker.runtime.conformance import NEEDS, Doing, check_runtime
 from tests.live import needed, outside, python_image
 from tests.live.test_container_conformance import ContainerSubject, rests_and_is_thawed
-from tests.live.whole import CGROUPS
+from tests.live.test_containers import deploy, left, processes, run
+from tests.live.whole import CGROUPS, running, until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="containers are made by root")
 
@@ -61,3 +62,15 @@ def test_its_kernel_is_not_the_machines_and_is_in_groups_of_ours(image: Unpacked
 def test_one_that_rests_is_frozen_and_thawed_by_whoever_asks(image: UnpackedImage) -> None:
     needed.expect("runsc")
     rests_and_is_thawed(image, "runsc")
+
+
+def test_nothing_is_left_of_a_server_that_was_killed(tmp_path: Path) -> None:
+    needed.expect("runsc")
+    layout = python_image.laid_out(tmp_path / "image", "python")
+    with running(tmp_path / "state", "--set", "container.engine=runsc") as server:
+        deploy(server, layout, "box")
+        assert run(server, "said = os.uname().release").body == b"'4.4.0'"
+        assert len(processes(server.pid)) > 0
+        server.kill()
+        until(lambda: not left(server.pid), "nothing is left of it")
+        assert processes(server.pid) == []
