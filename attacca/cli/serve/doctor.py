@@ -230,12 +230,13 @@ def _containers() -> Check:
 def _accelerators() -> Check:
     """What a function's `gpu` can be given here; that there is nothing is no fault."""
     from attacca.worker.host.accelerators import found
+    from attacca.worker.host.cdi import kinds, read
 
     devices = found()
-    if devices is None:
-        return Check("accelerators", ok=True, detail="none: neither NVIDIA's library nor nvidia-smi answers")
-    names = [f"{one.model} ({one.memory_mb} MB)" for one in devices]
-    return Check("accelerators", ok=True, detail=", ".join(names) or "none is listed")
+    names = [f"{one.model} ({one.memory_mb} MB)" for one in devices or ()]
+    names += [f"{kind} for containers: {' '.join(named)}" for kind, named in kinds(read()).items()]
+    nothing = "none: neither NVIDIA's library nor nvidia-smi answers" if devices is None else "none is listed"
+    return Check("accelerators", ok=True, detail=", ".join(names) or nothing)
 
 
 def _ways_out() -> Check:

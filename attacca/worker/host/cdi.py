@@ -130,6 +130,15 @@ def edits_of(described: Sequence[Description], kind: str, device: Sequence[str])
     return ()
 
 
+def kinds(described: Sequence[Description]) -> dict[str, list[str]]:
+    """Of each kind the names of its devices."""
+    found: dict[str, list[str]] = {}
+    for one in described:
+        known = found.setdefault(one.kind, [])
+        known += [named.name for named in one.devices if named.name not in known]
+    return found
+
+
 File = Callable[[str], os.stat_result]
 
 

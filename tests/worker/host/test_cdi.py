@@ -8,7 +8,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from attacca.worker.host.cdi import SIZE_MOST, Bound, Description, Edits, Node, applied, described, edits_of, read
+from attacca.worker.host.cdi import (
+    SIZE_MOST,
+    Bound,
+    Description,
+    Edits,
+    Node,
+    applied,
+    described,
+    edits_of,
+    kinds,
+    read,
+)
 
 LIBRARY = "/usr/lib/libcuda.so.1"
 NODE = {"path": "/dev/nvidia0", "type": "c", "major": 195, "minor": 0}
@@ -52,6 +63,12 @@ def test_a_device_has_the_edits_of_its_file_and_its_own() -> None:
     assert edits_of([file], "amd.com/gpu", ("0",)) == ()
     later = msgspec.structs.replace(file, container_edits=Edits(env=("LATER=1",)))
     assert edits_of([file, later], "nvidia.com/gpu", ("0",))[0] == Edits(env=("LATER=1",))
+
+
+def test_each_kind_has_the_devices_of_all_its_files() -> None:
+    file = described("nvidia.json", msgspec.json.encode(FILE))
+    assert kinds([file, file]) == {"nvidia.com/gpu": ["0", "GPU-5a3b"]}
+    assert kinds([]) == {}
 
 
 def test_a_specification_has_nodes_rights_mounts_variables_and_hooks() -> None:
