@@ -9,7 +9,7 @@ COUNTS = {
     "http": 200, "later": 200, "answers": 500, "archives": 500, "zips": 300, "requirements": 600, "settings": 400,
     "catalogue": 0,
     "frames": 300, "uploads": 400, "traces": 500, "links": 300, "intents": 600, "edgeless": 600, "modules": 150,
-    "layers": 150, "names": 300,
+    "layers": 150, "names": 300, "watched": 300,
 }  # fmt: skip
 DOORS = {name: make(name) for name in COUNTS}  # made here, as some parsers open a socket when they are imported
 

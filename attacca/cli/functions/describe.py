@@ -100,14 +100,13 @@ def settings_table(settings: dict[str, Any], kept: int | None = None) -> Any:
         table.add_row("placement", Text(visible(settings["placement"] or AS_SERVER)))
     if settings.get("schedule"):
         table.add_row("runs by itself at", Text(visible(f"{', '.join(settings['schedule'])} ({settings['timezone']})")))
-    if settings.get("allow"):
-        table.add_row("reaches alone", Text(visible(", ".join(settings["allow"]))))
+    for key, label in (("image", "image"), ("allow", "reaches alone"), ("publish", "ports of its worker")):
+        if value := settings.get(key):
+            table.add_row(label, Text(visible(value if isinstance(value, str) else ", ".join(value))))
     if settings.get("gpu"):
         table.add_row("accelerators", Text(accelerators(settings)))
     if settings.get("bandwidth_mbps"):
         table.add_row("bandwidth, Mbit/s", _plain(settings["bandwidth_mbps"]))
-    if settings.get("publish"):
-        table.add_row("ports of its worker", Text(visible(", ".join(settings["publish"]))))
     if settings["env"]:
         table.add_row("environment", Text(visible(", ".join(f"{key}={MASK}" for key in settings["env"]))))
     if secrets := settings.get("secrets"):

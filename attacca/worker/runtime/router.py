@@ -109,7 +109,9 @@ def missing(artefact: Artefact) -> RuntimeMissing:
         text = f"the runtime for {artefact.what} is not installed"
         return RuntimeMissing(text, "where the server's worker runs: pip install 'attacca[wasm]'")
     if isinstance(artefact, PodImage):
-        return RuntimeMissing("there is no Kubernetes cluster here", "set kubernetes.kubeconfig of the server")
+        return RuntimeMissing(
+            f"{artefact.what} needs one that the worker knows", "set kubernetes.kubeconfig of the server"
+        )
     if isinstance(artefact, MicroVm):
         return RuntimeMissing("there are no micro-VMs here", "`attacca doctor` says what they need")
     return RuntimeMissing(f"the runtime for {artefact.what} is not installed", HINT)

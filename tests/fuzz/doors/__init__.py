@@ -22,6 +22,7 @@ PURE = (
     "modules",
     "layers",
     "names",
+    "watched",
 )
 LIVE = ("packets", "admin")  # with processes and sockets
 NAMES = (*PURE, *LIVE)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from attacca.model.function import Executable, Image, MicroVm, PythonDirectory
+from attacca.model.function import Executable, Image, MicroVm, PodImage, PythonDirectory
 from attacca.worker.host.nat.outside import lacking
 from attacca.worker.runtime.abilities import PLAIN, makers, networks
 from attacca.worker.runtime.container.options import ContainerOptions
@@ -42,6 +42,11 @@ def test_an_ordinary_user_runs_no_images(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 def test_a_machine_of_its_own_has_no_network_but_its_loopback() -> None:
     assert networks((MicroVm,), ProcessOptions(), ContainerOptions()) == {MicroVm.what: ("none",)}
+
+
+def test_pods_have_what_network_policies_say() -> None:
+    assert networks((PodImage,), ProcessOptions(isolation="none"), ContainerOptions()) == {PodImage.what: WITH_NAT}
+    assert makers((PodImage,), ContainerOptions(), MicroVmOptions()) == {PodImage.what: "Kubernetes"}
 
 
 def test_who_makes_sandboxes_is_said_where_it_is_not_us(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from attacca.errors import IsolationMissing
-from attacca.model.function import Artefact, Executable, Image, PythonDirectory, Revision, WasmModule
+from attacca.model.function import Artefact, Executable, Image, PodImage, PythonDirectory, Revision, WasmModule
 from attacca.model.invocation import Invocation, Request
 from attacca.worker.core.events import OfEvent
 from attacca.worker.core.reports import Report, SandboxFailed, Sink, TemplateFailed
@@ -124,7 +124,10 @@ def test_what_names_no_revision_is_told_to_all() -> None:
     assert told[:-2] == [f"{kind} {word}" for word in words for kind in ("PythonDirectory", "Image")]
 
 
-@pytest.mark.parametrize("artefact", [Image("d" * 40), WasmModule("d" * 40), Executable("d" * 40)], ids=str)
+ARTEFACTS = (Image("d" * 40), WasmModule("d" * 40), Executable("d" * 40), PodImage("x:1"))
+
+
+@pytest.mark.parametrize("artefact", ARTEFACTS, ids=str)
 def test_what_nobody_can_run_is_refused_in_one_sentence_and_not_inside_the_call(artefact: Artefact) -> None:
     async def story(router: Router, told: list[str], heard: list[Report]) -> None:
         strange = msgspec.structs.replace(PYTHON, artefact=artefact)

@@ -26,7 +26,7 @@ from attacca.worker.runtime.kubernetes.facts import Pod
 from attacca.worker.runtime.kubernetes.manifests import PORT
 
 SERVE = "its program is to listen on $PORT"
-FIRST_S, MOST_S = 0.001, 0.25  # between two looks for somebody who listens: each is twice the one before
+FIRST_S, GROWTH, MOST_S = 0.001, 1.25, 0.25  # of the pauses between two looks for somebody who listens
 DIAL_S = 3.0  # after which a packet is taken for lost
 ENDING_S = 0.05  # that a process takes to let go of all its sockets
 DOUBT_S = 5.0  # until the cluster has said that one has ended whose program takes no connection
@@ -78,7 +78,7 @@ class PodSandbox:
                 self._errands.idle.append(await self._dial())
             except OSError:
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, MOST_S)
+                pause = min(pause * GROWTH, MOST_S)
             else:
                 return
 
