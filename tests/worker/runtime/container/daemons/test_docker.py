@@ -2,6 +2,7 @@ import msgspec
 
 from attacca.model.function import Network, Settings
 from attacca.model.image import ImageConfig
+from attacca.worker.host.cdi import Bound, Edits, Node, applied
 from attacca.worker.runtime.container.daemons.containerd import Containerd
 from attacca.worker.runtime.container.daemons.docker import Docker, Inspected, body
 from attacca.worker.runtime.container.daemons.docker_api import DockerApi, _Answer
@@ -35,6 +36,18 @@ def test_docker_is_told_the_same_as_other_engines() -> None:
     assert host["Tmpfs"] == {"/tmp": "nosuid,nodev,mode=1777,size=64m"}
     assert {"Name": "nofile", "Soft": 100, "Hard": 100} in host["Ulimits"]
     assert told(network=Network.HOST)["HostConfig"]["NetworkMode"] == "host"  # type: ignore[index]  # it is JSON
+
+
+def test_docker_is_given_devices_mounts_and_groups() -> None:
+    made = spec(IMAGE, Settings(name="box"), (5, 6), {}, processes=9, open_files=9, space_mb=9)
+    edits = Edits(
+        device_nodes=(Node(path="/dev/thing", type="c", major=1, minor=5),), additional_gids=(44,),
+        mounts=(Bound(host_path="/lib/a", container_path="/opt/a", options=("ro",)),),
+    )  # fmt: skip
+    host = body(applied(made, [edits]), "copies:1", "attacca-1-a", "/run/x", ())["HostConfig"]
+    (device,) = host["Devices"]
+    assert device == {"PathOnHost": "/dev/thing", "PathInContainer": "/dev/thing", "CgroupPermissions": "rwm"}
+    assert (host["Binds"], host["GroupAdd"]) == (["/lib/a:/opt/a:ro"], ["44"])
 
 
 def test_what_an_old_docker_would_refuse_otherwise_is_unknown_to_the_kernel() -> None:
