@@ -20,6 +20,7 @@ from tests.live.kubernetes.processes import Processes
 from tests.live.kubernetes.served import OF_NODE, TOKEN, Served
 from tests.live.kubernetes.story import a_worker_that_is_killed
 from tests.live.kubernetes.subject import PodSubject, revision
+from tests.live.patience import patiently
 from tests.worker.runtime.kubernetes.twin import Cluster
 
 LEFT_OUT = {Doing.RAISE, Doing.PRINT, Doing.HOG, Doing.LINKS}
@@ -149,7 +150,7 @@ def test_who_is_not_known_is_told_so(tmp_path: Path) -> None:
 def test_one_that_does_not_begin_in_time_says_what_it_waits_for(tmp_path: Path) -> None:
     async def main() -> None:
         async with cluster(tmp_path) as (served, _):
-            subject = PodSubject(served.access, list, (), {}, start_timeout_s=0.5)
+            subject = PodSubject(served.access, list, (), {}, start_timeout_s=patiently(1.5))
             bench = Bench(subject.runtime)
             await subject.runtime.open(bench.witness.hear)
             deaf, nowhere = revision("deaf", "deaf"), revision("nowhere", image="unschedulable:1")

@@ -26,6 +26,7 @@ from tests.live.kubernetes.processes import Processes
 from tests.live.kubernetes.real import ADMIN, NAMESPACE, NOBODY, ApiServer, running
 from tests.live.kubernetes.story import a_worker_that_is_killed
 from tests.live.kubernetes.subject import PodSubject, revision
+from tests.live.patience import patiently
 from tests.worker.runtime.kubernetes.exchanges import RECORDED, Exchange, exchanged
 
 PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
@@ -89,7 +90,7 @@ def test_a_server_that_is_silent_for_a_while(server: ApiServer, tmp_path: Path) 
 
 def test_what_others_do_to_pods_is_told(server: ApiServer, tmp_path: Path) -> None:
     async def main() -> None:
-        async with opened(server, tmp_path, start_timeout_s=1.0) as bench:
+        async with opened(server, tmp_path, start_timeout_s=patiently(3.0)) as bench:
             waits, api = revision("waits", Doing.WAIT), Api(server.access(ADMIN))
             sandbox = await bench.sandbox(waits)
             bench.run(sandbox, waits)
