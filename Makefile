@@ -89,7 +89,7 @@ engines: $(VENV)/.dev ## Hold containers by gVisor, containerd and docker to wha
 
 microvms: $(VENV)/.dev ## Hold micro-VMs by QEMU to what every runtime does, and to what must survive
 	@scripts/debian.sh qemu-system-x86 linux-image-cloud-amd64 busybox-static e2fsprogs
-	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -rfEs tests/live/microvms/conformance.py tests/live/microvms/survival.py --durations=5
+	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -rfEs tests/live/microvms/conformance.py tests/live/microvms/survival.py tests/live/microvms/pool.py tests/live/microvms/whole.py --durations=5
 
 kubernetes: $(VENV)/.dev ## Hold pods to a real kube-apiserver, which Go builds once in half an hour, for root
 	@scripts/kubernetes.sh $(abspath $(BIN)/python)

@@ -27,7 +27,8 @@ from attacca.worker.runtime.microvm import qemu
 from attacca.worker.runtime.microvm.machines import Machines, OpenFiles, plan
 from attacca.worker.runtime.microvm.needs import HINT, lacking
 from attacca.worker.runtime.microvm.options import MicroVmOptions
-from attacca.worker.runtime.microvm.runtime import GUEST_MB, MicroVmRuntime
+from attacca.worker.runtime.microvm.restoring import GUEST_MB
+from attacca.worker.runtime.microvm.runtime import MicroVmRuntime
 from attacca.worker.runtime.microvm.vm import Vm
 from attacca.worker.runtime.process.options import ProcessOptions
 from bench.result import Result, Round

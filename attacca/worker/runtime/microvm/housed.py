@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import IO
 
 from attacca.model.function import Revision
-from attacca.worker.core.reports import SandboxFailed, TemplateFailed
+from attacca.worker.core.reports import SandboxFailed, SandboxGone, SandboxReady, TemplateFailed
 from attacca.worker.runtime.microvm.resting import Sleeping
 from attacca.worker.runtime.microvm.vm import Vm
 from attacca.worker.runtime.process.sandbox import SandboxProcess
@@ -17,6 +17,7 @@ class Progress(StrEnum):
     BEGINNING = "beginning"
     IMPORTING = "importing"
     SAVING = "saving"
+    WAITING = "waiting"  # restored ahead of need, and nobody's
     SERVING = "serving"  # also what is restored, from its order on
 
 
@@ -33,10 +34,13 @@ class Housed:
         self.memory: IO[bytes] | None = None
         self.state: IO[bytes] | None = None
         self.close_agent: Callable[[], None] = lambda: None
+        self.heard: Callable[[bytes], None] = lambda _: None  # told what it prints
         self.told: NotImported | None = None  # why it will not be ready
         self.found: Imported | None = None
         self.phase = Progress.BEGINNING
-        self.is_template = self.is_ready = self.is_doomed = False
+        self.held: SandboxReady | None = None  # of one that stood still, until it knows what time it is
+        self.is_template = self.is_ready = self.is_doomed = self.is_restored = self.is_awake = False
+        self._watched: asyncio.AbstractEventLoop | None = None
 
     def __repr__(self) -> str:
         kind = "template" if self.is_template else "sandbox"
@@ -45,6 +49,20 @@ class Housed:
     @property
     def name(self) -> str:
         return self.vm.name
+
+    def watch(self, loop: asyncio.AbstractEventLoop, said: Callable[[], None]) -> None:
+        """`said` is called when its agent has said something; nobody reads that yet."""
+        self._watched = loop
+        loop.add_reader(self.vm.agent, said)
+
+    def stop_watching(self) -> None:
+        if self._watched is not None:
+            self._watched.remove_reader(self.vm.agent)
+            self._watched = None
+
+    def close_unheard(self) -> None:
+        self.stop_watching()
+        self.vm.agent.close()
 
     def kill(self, why: str) -> None:
         """Whoever is about to start it sees that, and does not."""
@@ -61,6 +79,15 @@ class Housed:
             if file is not None:
                 file.close()
         self.memory = self.state = None
+
+    def end(self, why: str, *, was_oom: bool) -> SandboxGone | SandboxFailed | TemplateFailed:
+        memory = f"it went over its memory of {self.revision.settings.memory_mb} MB"
+        if self.is_ready:
+            code, message = ("out_of_memory", memory) if was_oom else ("sandbox_lost", why)
+            return SandboxGone(self.name, code, message)
+        if was_oom:
+            return self.failure("out_of_memory", f"{memory} while it started")
+        return self.failure("start_failed", why)
 
     def failure(self, code: str, why: str) -> SandboxFailed | TemplateFailed:
         """It never was ready."""

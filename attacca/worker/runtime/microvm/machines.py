@@ -12,13 +12,17 @@ import msgspec
 
 from attacca.images import host_python
 from attacca.model.function import MicroVm
+from attacca.worker.host.cgroups import Group
 from attacca.worker.runtime.code_store import CodeStore
 from attacca.worker.runtime.microvm import initramfs, needs, qemu
 from attacca.worker.runtime.microvm.disks import BLOCK, INIT, UNFINISHED, Disks
 from attacca.worker.runtime.microvm.inside.words import BUNDLE, CODE
 from attacca.worker.runtime.microvm.needs import MachineNeeds
 from attacca.worker.runtime.microvm.options import MicroVmOptions
+from attacca.worker.runtime.process.common import Common
 
+MONITOR_MB: Final = 96  # besides the machine's memory: itself, and what is emulated once it is translated
+MONITOR_TASKS: Final = 64
 ROOT: Final = "root"
 CPUINFO: Final = Path("/proc/cpuinfo")
 EMPTY: Final = "empty"  # the disk of a bundle that is not there
@@ -123,6 +127,15 @@ class Machines:
             if old != made:
                 old.unlink(missing_ok=True)
         return made
+
+
+def grouped(common: Common, size_mb: int, cpus: float | None = None) -> Group | None:
+    """A cgroup for a monitor and its machine. Blocking."""
+    if common.groups is None:
+        return None
+    group = common.groups.make()
+    group.limit(size_mb + MONITOR_MB, MONITOR_TASKS, cpus)
+    return group
 
 
 def copy_sparsely(source: int, target: int) -> None:

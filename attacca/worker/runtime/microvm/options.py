@@ -15,4 +15,6 @@ class MicroVmOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     boot_timeout_s: Annotated[float, msgspec.Meta(gt=0)] = 120.0  # until a guest that is booted says its first word
     # An idle one is stopped after so long, and goes on with the next invocation; unset: never. It keeps its memory.
     pause_after_s: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    pool: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 0  # machines of each template that are restored ahead, and wait
+    pool_mb: Annotated[int, msgspec.Meta(ge=0)] = 2048  # what all of these may have; the worker's memory has it besides
     place: str = ""  # where disks are kept between runs; empty: microvms below the state directory

@@ -10,10 +10,9 @@ through a port of the machine as through a pipe of a process.
 
 import asyncio
 import json
-import math
 import os
-import secrets
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -23,33 +22,33 @@ from attacca.errors import AttaccaError, BadFunction
 from attacca.guest import channel as wire
 from attacca.kernel.budget import Budget
 from attacca.kernel.clock import Clock
-from attacca.model.function import MicroVm, Network, PythonDirectory, Revision
-from attacca.model.invocation import Invocation
+from attacca.model.function import Revision
+from attacca.model.invocation import Invocation, Making
 from attacca.model.messages import Logged
 from attacca.worker.core.events import OfEvent
 from attacca.worker.core.reports import (
     Report,
     RunEnded,
     SandboxFailed,
-    SandboxGone,
     SandboxReady,
     Sink,
     TemplateGone,
     TemplateReady,
 )
-from attacca.worker.host.cgroups import Group
 from attacca.worker.runtime.code_store import CodeStore
 from attacca.worker.runtime.microvm import qemu
-from attacca.worker.runtime.microvm.bases import Bases, MachineSize, SavedMachine
+from attacca.worker.runtime.microvm.bases import Bases
 from attacca.worker.runtime.microvm.housed import Housed, Progress
-from attacca.worker.runtime.microvm.inside.words import Wake
-from attacca.worker.runtime.microvm.machines import Machines, OpenFiles, plan
+from attacca.worker.runtime.microvm.machines import Machines, grouped
 from attacca.worker.runtime.microvm.options import MicroVmOptions
 from attacca.worker.runtime.microvm.resting import Sleeping
+from attacca.worker.runtime.microvm.restoring import Restoring
+from attacca.worker.runtime.microvm.spares import Spares
+from attacca.worker.runtime.microvm.telling import order, words
 from attacca.worker.runtime.microvm.vm import Vm
 from attacca.worker.runtime.process import untrusted
 from attacca.worker.runtime.process.common import Common
-from attacca.worker.runtime.process.description import Secret, describe, no_secret
+from attacca.worker.runtime.process.description import Secret, no_secret
 from attacca.worker.runtime.process.leftovers import Leftovers
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.room import Share
@@ -57,15 +56,9 @@ from attacca.worker.runtime.process.sandbox import SLACK, SandboxProcess
 from attacca.worker.runtime.process.zygote_manager import OUTER_ID
 from attacca.worker.runtime.unforeseen import failure
 
-GUEST_MB = 96  # of a machine's memory, for its kernel and what it has read of its disks
-MONITOR_MB = 96  # besides the machine's memory: itself, and what is emulated once it is translated
-MONITOR_TASKS = 64
 FRAMES_MB = 256
-SEED_BYTES = 32
 LAST_WORDS_S = 1.0
 END_S = 10.0
-BY_MEMORY = Path()  # what is restored from a template has its memory itself
-OWN_NETWORK = 'write network = "none"'
 
 
 class MicroVmRuntime:
@@ -89,7 +82,10 @@ class MicroVmRuntime:
         self._machines = Machines(store, options, Path(options.place) if options.place else place)
         self._leftovers = Leftovers(lambda: ())
         nobody = OUTER_ID if os.geteuid() == 0 else None
-        self._bases = Bases(self._machines, options, nobody, self._group, self._leftovers.add)
+        group = partial(grouped, self.common)
+        self._bases = Bases(self._machines, options, nobody, group, self._leftovers.add)
+        self._restoring = Restoring(self._machines, self._bases, options, group, clock)
+        self._spares = Spares(options, self._spare)
         self._housed: dict[str, Housed] = {}  # whose machine is there, or will be
         self._templates: dict[str, Housed] = {}
         self._processes = self.common.book()
@@ -125,8 +121,8 @@ class MicroVmRuntime:
     # the worker's orders
 
     def make_template(self, template: str, revision: Revision) -> None:
-        one = self._make(template, revision, lambda data: self._log(one, data.decode("utf-8", "replace")))
-        one.is_template = True
+        one = self._make(template, revision)
+        one.is_template, one.heard = True, lambda data: self._log(one, data.decode("utf-8", "replace"))
         one.close_agent = one.vm.agent.close
         one.vm.saved = lambda: self._saved(one)
         self._templates[template] = one
@@ -137,6 +133,7 @@ class MicroVmRuntime:
         if one is None or one.is_doomed:
             return
         one.kill("it was dropped")
+        self._spares.drop(template)
         if one.is_ready:
             del self._templates[template]
             self._let_go(one)
@@ -147,18 +144,36 @@ class MicroVmRuntime:
         if template is not None and (parent is None or not parent.is_ready):
             self._loop.call_soon(self._sink, SandboxFailed(sandbox, "sandbox_lost", "its template is gone"))
             return
-        one = self._make(sandbox, revision, lambda data: process.printed(data))  # noqa: PLW0108 - it is made below
+        spare = None if parent is None else self._spares.take(parent.name)
+        one = spare or self._make(sandbox, revision)
+        one.stop_watching()
         channel = one.vm.agent.detach()
-        room = Share(self._frames, revision.function)
+        channels, room = (channel, os.dup(channel)), Share(self._frames, revision.function)
         process = one.sandbox = SandboxProcess(
-            sandbox, revision, self._shared, self._loop, (channel, os.dup(channel)), self._clock, self._hear, room
+            sandbox, revision, self._shared, self._loop, channels, self._clock, self._hear, room
         )
-        process.process, one.close_agent = one.vm.process, process.close
+        process.process, one.close_agent, one.heard = one.vm.process, process.close, process.printed
+        self.common.weight.change(revision.settings.cpus or 1.0)
         if parent is not None:
             one.phase = Progress.SERVING
+        self._begin(one, parent) if spare is None else self._adopt(spare, sandbox, revision)
+        if parent is not None:
+            self._spares.fill(parent)
 
-        self.common.weight.change(revision.settings.cpus or 1.0)
+    def _spare(self, name: str, parent: Housed) -> Housed:
+        one = self._make(name, parent.revision)
+        one.phase, one.close_agent = Progress.WAITING, one.close_unheard
         self._begin(one, parent)
+        return one
+
+    def _adopt(self, one: Housed, sandbox: str, revision: Revision) -> None:
+        """It was restored ahead, or is about to be, and is this sandbox's machine now."""
+        del self._housed[one.name], self._processes[one.name]
+        one.vm.name, one.revision, one.ordered_at, one.image_ms = sandbox, revision, self._clock.now(), 0.0
+        self._housed[sandbox], self._processes[sandbox] = one, one.vm.process
+        self._set_timer(one, self._shared.start_timeout_s, "its machine did not answer in time (start_timeout_s)")
+        if one.is_restored:
+            one.vm.monitor.send(qemu.go_on())
 
     def kill(self, sandbox: str) -> None:
         if (one := self._housed.get(sandbox)) is not None and not one.is_template:
@@ -188,8 +203,8 @@ class MicroVmRuntime:
 
     # starts
 
-    def _make(self, name: str, revision: Revision, printed: Callable[[bytes], None]) -> Housed:
-        vm = Vm(name, self._loop, printed)
+    def _make(self, name: str, revision: Revision) -> Housed:
+        vm = Vm(name, self._loop, lambda data: one.heard(data))  # noqa: PLW0108 - it is made below, and changes
         rest_s, later = self._options.pause_after_s, self._loop.call_later
         resting = Sleeping(rest_s, later, vm.monitor.send, lambda: self._wake(one, wire.RESUME))
         one = self._housed[name] = Housed(vm, revision, resting, self._clock.now())
@@ -205,7 +220,7 @@ class MicroVmRuntime:
 
     async def _start(self, one: Housed, parent: Housed | None, user: int) -> None:
         try:
-            await self._order(one, parent, None if os.geteuid() else OUTER_ID + user)
+            await self._restoring.begin(one, parent, None if os.geteuid() else OUTER_ID + user)
         except Exception as error:  # noqa: BLE001 - logged where it was not foreseen
             why = failure(error, f"no micro-VM was made for {one.revision.id}")
             if isinstance(why, BadFunction):
@@ -215,59 +230,24 @@ class MicroVmRuntime:
             if not one.vm.process.is_born:
                 one.vm.process.abandon()
 
-    async def _order(self, one: Housed, parent: Housed | None, user: int | None) -> None:
-        """
-        Raises:
-            AttaccaError, OSError: it cannot be made.
-        """
-        settings, artefact = one.revision.settings, one.revision.artefact
-        assert isinstance(artefact, MicroVm), f"no micro-VM is made of {artefact.what}"
-        if settings.network is not Network.NONE:
-            raise BadFunction(f'a micro-VM cannot have network = "{settings.network}"', OWN_NETWORK)
-        if settings.gpu:
-            raise BadFunction("a micro-VM has no accelerators", 'leave out gpu, or write runtime = "process"')
-        began, common, disks = self._clock.now(), await self._machines.common(), await self._machines.disks(artefact)
-        size = MachineSize(settings.memory_mb + GUEST_MB, math.ceil(settings.cpus or 1.0))
-        one.vm.group = await asyncio.to_thread(self._group, size.memory_mb, settings.cpus)
-        if parent is None:
-            saved = await self._bases.of(common, size)
-            memory = one.memory = await asyncio.to_thread(self._machines.memory, user, saved.memory)
-        elif parent.memory is None or parent.state is None:
-            one.kill("its template is gone")
-            return
-        else:
-            memory, saved = parent.memory, SavedMachine(BY_MEMORY, Path(f"/proc/self/fd/{parent.state.fileno()}"))
-        if one.is_template:
-            one.state = await asyncio.to_thread(self._machines.blank)
-        one.image_ms = (self._clock.now() - began) * 1e3
-        if one.is_doomed:
-            return
-        with OpenFiles() as opened:
-            state = int(opened.file(saved.state).name)
-            planned = plan(
-                common, disks, self._options, size.memory_mb, opened, memory.fileno(),
-                is_shared=one.is_template, cpus=size.cpus,
-            )  # fmt: skip
-            one.vm.spawn(common.needs.monitor, planned, opened.descriptors, state, user)
-        if one.vm.group is not None:
-            await asyncio.to_thread(one.vm.group.add, one.vm.process.pid)
-        one.vm.monitor.send(qemu.restore(state))
-
-    def _group(self, size_mb: int, cpus: float | None = None) -> Group | None:
-        if self.common.groups is None:
-            return None
-        group = self.common.groups.make()
-        group.limit(size_mb + MONITOR_MB, MONITOR_TASKS, cpus)
-        return group
-
     def _resumed(self, one: Housed) -> None:
         if one.is_ready:
             one.resting.resumed()
-        elif one.phase is Progress.SERVING:
+        elif one.phase is Progress.WAITING:
             self._wake(one)
+            one.watch(self._loop, lambda: self._stand_still(one))
+        elif one.phase is Progress.SERVING:
+            self._wake(one, wire.RESUME if one.is_restored else wire.GO)
         elif one.phase is Progress.BEGINNING:
             one.phase = Progress.IMPORTING
             self._describe(one)
+
+    def _stand_still(self, one: Housed) -> None:
+        """Its agent says that it is ready, which whoever gets it will read."""
+        one.stop_watching()
+        one.is_restored = True
+        one.cancel_timer()
+        one.vm.monitor.send(qemu.stop())
 
     # what the guest's first process says
 
@@ -281,6 +261,10 @@ class MicroVmRuntime:
                 self._imported(one, untrusted.imported(payload))
             case Progress.SERVING, wire.HALL if one.is_ready:
                 one.resting.awake()
+            case Progress.SERVING, wire.HALL if one.is_restored and not one.is_awake:
+                one.is_awake = True
+                if one.held is not None:
+                    self._hear(one.held)
             case Progress.IMPORTING, wire.FAILED:
                 one.told = untrusted.not_imported(payload)
                 one.kill(one.told.message)
@@ -288,20 +272,15 @@ class MicroVmRuntime:
                 raise ValueError("no word of ours, or not now")
 
     def _describe(self, one: Housed) -> None:
-        """What it is to be. The values of secrets are nowhere kept but in this."""
         seconds = self._shared.start_timeout_s
         why = f"importing the code took longer than {seconds:g} s (start_timeout_s of the server)"
         self._set_timer(one, seconds + LAST_WORDS_S, why)
-        artefact = one.revision.artefact
-        assert isinstance(artefact, MicroVm)
-        of = msgspec.structs.replace(one.revision, artefact=PythonDirectory(artefact.code, artefact.bundle))
         try:
-            spec = describe(of, self._shared, self._secret, None, template=one.is_template, has_groups=True)
+            told = order(one.revision, self._shared, self._secret, self._clock, is_template=one.is_template)
         except AttaccaError as error:
             one.kill(f"{error.message} ({error.hint})")
             return
-        besides = {"processes": self._shared.processes, "wake": self._words(is_first=True)}
-        one.vm.say(wire.ORDER, json.dumps({**json.loads(spec), **besides}).encode())
+        one.vm.say(wire.ORDER, told)
 
     def _imported(self, one: Housed, told: untrusted.Imported) -> None:
         if one.is_template:
@@ -315,11 +294,10 @@ class MicroVmRuntime:
 
     def _wake(self, one: Housed, kind: int = wire.GO) -> None:
         """From here on it is one of a kind, or goes on."""
-        is_first, one.phase, one.woken_at = one.phase is Progress.IMPORTING, Progress.SERVING, self._clock.now()
-        one.vm.say(kind, json.dumps(self._words(is_first=is_first)).encode())
-
-    def _words(self, *, is_first: bool) -> Wake:
-        return {"wall_s": self._clock.wall(), "seed": secrets.token_hex(SEED_BYTES), "is_first": is_first}
+        is_first, one.woken_at = one.phase is Progress.IMPORTING, self._clock.now()
+        if one.phase is not Progress.WAITING:
+            one.phase = Progress.SERVING
+        one.vm.say(kind, json.dumps(words(self._clock, is_first=is_first)).encode())
 
     def _saved(self, one: Housed) -> None:
         found, memory = one.found, one.memory
@@ -335,23 +313,27 @@ class MicroVmRuntime:
                 made, found.event, found.logs, notes=found.notes,
             )
         )  # fmt: skip
+        self._spares.fill(one)
 
     def _hear(self, report: Report) -> None:
         """From a sandbox."""
         if isinstance(report, SandboxReady) and (one := self._housed.get(report.sandbox)) is not None:
+            if one.is_restored and not one.is_awake:
+                one.held = report  # until it knows what time it is
+                return
             one.is_ready = True
             one.cancel_timer()
             one.resting.end()
-            answered_ms = (self._clock.now() - one.woken_at) * 1e3
-            made = report.made.knowing(image=one.image_ms, readiness=answered_ms)
+            now = self._clock.now()
+            made = Making((now - one.ordered_at) * 1e3) if one.is_restored else report.made
+            made = made.knowing(image=one.image_ms, readiness=(now - one.woken_at) * 1e3)
             report = msgspec.structs.replace(report, made=made)
         elif isinstance(report, RunEnded) and (one := self._housed.get(report.sandbox)) is not None:
             one.resting.end()
         self._sink(report)
 
     def _log(self, one: Housed, text: str) -> None:
-        of = one.revision
-        self._sink(Logged(of.function, of.id, one.name, "", "stdout", text))
+        self._sink(Logged(one.revision.function, one.revision.id, one.name, "", "stdout", text))
 
     def _set_timer(self, one: Housed, seconds: float, why: str) -> None:
         one.cancel_timer()
@@ -375,25 +357,21 @@ class MicroVmRuntime:
         if one.vm.group is not None:
             was_oom = was_oom or one.vm.group.has_run_out()
             self._leftovers.add(one.vm.group)
-        if not one.is_template:
+        self._spares.forget(one)
+        if one.sandbox is not None:
             self.common.weight.change(-(one.revision.settings.cpus or 1.0))
-        if not (one.is_template and one.is_ready):
+        if one.phase is Progress.WAITING:
+            self._let_go(one)
+        elif not (one.is_template and one.is_ready):
             self._ended(one, f"{why}: {said}" if said else why, was_oom=was_oom)
         if not self._housed:
             self._idle.set()
 
     def _ended(self, one: Housed, why: str, *, was_oom: bool) -> None:
-        memory = f"it went over its memory of {one.revision.settings.memory_mb} MB"
         if one.is_template:
             del self._templates[one.name]
         self._let_go(one)
-        if one.is_ready:
-            code, message = ("out_of_memory", memory) if was_oom else ("sandbox_lost", why)
-            self._sink(SandboxGone(one.name, code, message))
-        elif was_oom:
-            self._sink(one.failure("out_of_memory", f"{memory} while it started"))
-        else:
-            self._sink(one.failure("start_failed", why))
+        self._sink(one.end(why, was_oom=was_oom))
 
     def _let_go(self, one: Housed) -> None:
         one.let_go()

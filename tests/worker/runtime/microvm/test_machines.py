@@ -57,3 +57,4 @@ def test_they_say_their_state(tmp_path: Path) -> None:
     assert repr(Bases(machines, options, None, lambda _: None, lambda _: None)) == "<Bases 0 booting>"
     runtime = MicroVmRuntime(store, options, ProcessOptions(), tmp_path, ManualClock())
     assert repr(runtime).startswith("<MicroVmRuntime 0 machines, 0 templates, <Machines ")
+    assert repr(runtime._restoring).startswith("<Restoring from <Machines nothing made")
