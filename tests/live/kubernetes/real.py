@@ -35,7 +35,7 @@ class ApiServer:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.port, self._store_port, self._peer_port = free(), free(), free()
+        self.port, self._store_port, self._peer_port = free(3)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def __repr__(self) -> str:
@@ -86,7 +86,7 @@ class ApiServer:
             f"--token-auth-file={self.directory / 'tokens'}", "--service-cluster-ip-range=10.96.0.0/16",
             "--disable-admission-plugins=ServiceAccount", "--feature-gates=WatchList=false",
         ])  # fmt: skip
-        until = time.monotonic() + PATIENCE_S
+        until = time.monotonic() + 3 * PATIENCE_S
         while not asyncio.run(self._is_ready()):
             if self._processes[PROGRAM].poll() is not None or time.monotonic() > until:
                 pytest.fail(f"{PROGRAM} does not begin: {(self.directory / f'{PROGRAM}.log').read_text()[-3000:]}")
@@ -141,10 +141,13 @@ def path_of(told: Any) -> str:
     return f"{group}{inside}/{told['kind'].lower()}s"
 
 
-def free() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+def free(count: int) -> list[int]:
+    """Ports, each another."""
+    with contextlib.ExitStack() as closing:
+        socks = [closing.enter_context(socket.socket()) for _ in range(count)]
+        for sock in socks:
+            sock.bind(("127.0.0.1", 0))
+        return [int(sock.getsockname()[1]) for sock in socks]
 
 
 def own_address() -> str:
