@@ -26,6 +26,7 @@ from attacca.worker.runtime.process.lineage import children
 from tests.images.stage import store
 from tests.live import needed, python_image
 from tests.live.apart import cluster
+from tests.live.cdi_device import has_what_a_file_says
 from tests.live.whole import CGROUPS, Answer, Whole, deployment, running, until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="containers are made by root")
@@ -216,36 +217,7 @@ def test_its_end_is_told_and_the_next_one_is_there(server: Whole) -> None:
 
 
 def test_one_with_an_accelerator_has_what_a_file_of_cdi_says(layout: Path, tmp_path: Path) -> None:
-    """A device of nobody's: the zeros of /dev/zero, under another name."""
-    (tmp_path / "library").write_text("of its maker")
-    (tmp_path / "cdi").mkdir()
-    edits = {
-        "env": ["THING=1"],
-        "deviceNodes": [{"path": "/dev/thing0", "hostPath": "/dev/zero", "permissions": "rw"}],
-        "mounts": [{"hostPath": str(tmp_path / "library"), "containerPath": "/opt/library", "options": ["ro"]}],
-        "hooks": [{"hookName": "createRuntime", "path": "/usr/bin/touch", "args": ["touch", str(tmp_path / "hooked")]}],
-    }
-    told = {"cdiVersion": "0.6.0", "kind": "maker.example/thing", "devices": [{"name": "0", "containerEdits": edits}]}
-    (tmp_path / "cdi" / "maker.json").write_text(json.dumps(told))
-    settings = tmp_path / "attacca.toml"
-    settings.write_text(
-        f"""
-[worker.accelerators]
-devices = [{{ name = "0" }}]
-[container]
-cdi = "maker.example/thing"
-cdi_dirs = ["{tmp_path / "cdi"}"]
-"""
-    )
-    with running(tmp_path / "state", "--config", str(settings)) as server:
-        deploy(server, layout, "box", gpu=1)
-        deploy(server, layout, "plain")
-        assert inside(server, "os.environ['THING'], os.environ['CUDA_VISIBLE_DEVICES']") == ("1", "0")
-        assert inside(server, "open('/dev/thing0', 'rb').read(3)") == bytes(3)
-        assert inside(server, "open('/opt/library').read()") == "of its maker"
-        assert inside(server, "attempt(open, '/opt/library', 'w')") in ("EROFS", "EACCES")
-        assert (tmp_path / "hooked").exists()
-        assert ast.literal_eval(run(server, "said = os.path.exists('/dev/thing0')", "plain").body.decode()) is False
+    has_what_a_file_says(layout, tmp_path, "crun")
 
 
 def test_one_in_the_machines_network_has_a_port_that_is_free_and_secrets_as_files(server: Whole, layout: Path) -> None:

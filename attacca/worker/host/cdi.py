@@ -15,6 +15,7 @@ import msgspec
 
 LOG = logging.getLogger(__name__)
 DIRECTORIES: Final = ("/etc/cdi", "/var/run/cdi")  # the later one wins
+ELSEWHERE: Final = "attacca.device:"  # an annotation, with its path in the container: where its file is on the machine
 SUFFIXES: Final = (".json", ".yaml", ".yml")
 FILES_MOST: Final = 64  # of one directory
 SIZE_MOST: Final = 1 << 20  # bytes of one file
@@ -155,6 +156,7 @@ def applied(spec: dict[str, Any], edits: Sequence[Edits], file: File = os.stat) 
     nodes, allowed = list(linux.get("devices", ())), list(resources["devices"])
     hooks: dict[str, list[dict[str, Any]]] = {}
     gids: list[int] = []
+    elsewhere: dict[str, str] = {}
     for one in dict.fromkeys(edits):
         for variable in one.env:
             env = [kept for kept in env if kept.partition("=")[0] != variable.partition("=")[0]]
@@ -164,6 +166,8 @@ def applied(spec: dict[str, Any], edits: Sequence[Edits], file: File = os.stat) 
             if told not in nodes:
                 nodes.append(told)
                 allowed.append(access)
+            if node.host_path is not None and node.host_path != node.path:
+                elsewhere[ELSEWHERE + node.path] = node.host_path
         mounts += [told for mounted in one.mounts if (told := _mount(mounted)) not in mounts]
         for hook in one.hooks:
             hooks.setdefault(hook.hook_name, []).append(_hook(hook))
@@ -176,6 +180,7 @@ def applied(spec: dict[str, Any], edits: Sequence[Edits], file: File = os.stat) 
         "mounts": mounts,
         "linux": {**linux, "devices": nodes, "resources": {**resources, "devices": allowed}},
         **({"hooks": hooks} if hooks else {}),
+        **({"annotations": {**spec.get("annotations", {}), **elsewhere}} if elsewhere else {}),
     }
 
 

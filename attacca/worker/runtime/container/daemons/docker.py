@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from attacca.errors import IsolationMissing
+from attacca.worker.host.cdi import ELSEWHERE
 from attacca.worker.runtime.container.agent_socket import PLACE
 from attacca.worker.runtime.container.daemons.docker_api import DockerApi, Unanswered, pour
 from attacca.worker.runtime.container.daemons.tending import CALL_S, Charge, spoken
@@ -179,6 +180,7 @@ def body(spec: dict[str, Any], image: str, group: str, bundle: str, files: tuple
     process, linux = spec["process"], spec["linux"]
     memory, cpu = linux["resources"]["memory"], linux["resources"]["cpu"]
     space = {one["destination"]: ",".join(one["options"]) for one in spec["mounts"] if one["destination"] in SPACES}
+    there: dict[str, str] = spec.get("annotations", {})
     is_apart = any(one["type"] == "network" for one in linux["namespaces"])
     limits = [
         {"Name": one["type"].removeprefix("RLIMIT_").lower(), "Soft": one["soft"], "Hard": one["hard"]}
@@ -211,7 +213,11 @@ def body(spec: dict[str, Any], image: str, group: str, bundle: str, files: tuple
             "Tmpfs": space,
             "Binds": [*(f"{bundle}/upper{path}:{path}:ro" for path in placed), *_binds(spec["mounts"])],
             "Devices": [
-                {"PathOnHost": one["path"], "PathInContainer": one["path"], "CgroupPermissions": "rwm"}
+                {
+                    "PathOnHost": there.get(ELSEWHERE + one["path"], one["path"]),
+                    "PathInContainer": one["path"],
+                    "CgroupPermissions": "rwm",
+                }
                 for one in linux.get("devices", ())
             ],
             "GroupAdd": [str(gid) for gid in process["user"].get("additionalGids", ())],

@@ -41,12 +41,12 @@ def test_docker_is_told_the_same_as_other_engines() -> None:
 def test_docker_is_given_devices_mounts_and_groups() -> None:
     made = spec(IMAGE, Settings(name="box"), (5, 6), {}, processes=9, open_files=9, space_mb=9)
     edits = Edits(
-        device_nodes=(Node(path="/dev/thing", type="c", major=1, minor=5),), additional_gids=(44,),
-        mounts=(Bound(host_path="/lib/a", container_path="/opt/a", options=("ro",)),),
+        device_nodes=(Node(path="/dev/thing", host_path="/dev/zero", type="c", major=1, minor=5),),
+        additional_gids=(44,), mounts=(Bound(host_path="/lib/a", container_path="/opt/a", options=("ro",)),),
     )  # fmt: skip
     host = body(applied(made, [edits]), "copies:1", "attacca-1-a", "/run/x", ())["HostConfig"]
     (device,) = host["Devices"]
-    assert device == {"PathOnHost": "/dev/thing", "PathInContainer": "/dev/thing", "CgroupPermissions": "rwm"}
+    assert device == {"PathOnHost": "/dev/zero", "PathInContainer": "/dev/thing", "CgroupPermissions": "rwm"}
     assert (host["Binds"], host["GroupAdd"]) == (["/lib/a:/opt/a:ro"], ["44"])
 
 
