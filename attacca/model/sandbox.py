@@ -4,7 +4,7 @@ import msgspec
 
 from attacca.model.energy import EnergyView
 from attacca.model.monitor import DiskRates, NetworkRates, Pressure, SandboxUse
-from attacca.model.resources import Resources
+from attacca.model.resources import NOTHING, Resources
 
 
 class SandboxView(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,6 +133,8 @@ class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
     load: MachineLoad | None = None  # None: nobody measures it
     functions: tuple[FunctionView, ...] = ()
     sandboxes: tuple[SandboxView, ...] = ()
+    spare: Resources = NOTHING  # of what is used: what goes where room is wanted, as idle sandboxes do
+    wanted: Resources = NOTHING  # by the first that waits for room, whose sandboxes the worker makes by itself
     idle: dict[str, int] | None = None  # by function, where there are any; None: nobody asks, or `functions` say it
     energy: EnergyView | None = None  # None: nobody measures it; its functions are there where `functions` are
 

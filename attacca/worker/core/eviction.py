@@ -1,9 +1,9 @@
 """Who must go when room is short: idle sandboxes as the policy orders them, then templates that nobody uses."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from attacca.model.resources import NOTHING, Resources
+from attacca.model.resources import NOTHING, Resources, total
 from attacca.policy.keepalive.types import KeepaliveState
 from attacca.worker.core.phases import Phase, TemplatePhase
 from attacca.worker.core.state import RevisionState, Sandbox, Template
@@ -54,6 +54,17 @@ def plan(
             dropped.append(template)
             lack = lack.beyond(template.resources)
     return Plan(list(chosen.values()), dropped, lack)
+
+
+def spare(sandboxes: Iterable[Sandbox], templates: Iterable[Template]) -> Resources:
+    """What would go if all that there is were wanted; of templates, those without any sandbox."""
+    resting: dict[RevisionState, list[Resources]] = {}
+    for sandbox in sandboxes:
+        if sandbox.idle is not None:
+            resting.setdefault(sandbox.state, []).append(sandbox.resources)
+    going = [one for state, all_ in resting.items() for one in all_[: max(state.live - state.least, 0)]]
+    unused = [one for one in templates if one.phase is TemplatePhase.READY and _is_unused(one, {}, hard=False)]
+    return total(going) + total(one.resources for one in unused)
 
 
 def _is_of(template: Template, state: RevisionState | None) -> bool:

@@ -3,7 +3,9 @@
 from collections import Counter
 
 from attacca.model.events import InstanceView, Samples
+from attacca.model.resources import NOTHING
 from attacca.model.sandbox import Capacity, DeviceView, FunctionView, WorkerView
+from attacca.worker.core import eviction
 from attacca.worker.core.mailboxes import EventInstance
 from attacca.worker.core.phases import Phase, TemplatePhase
 from attacca.worker.core.state import Function
@@ -59,6 +61,8 @@ def brief(worker: WorkerCore) -> WorkerView:
         devices=_devices(worker),
         devices_queued=0 if line is None else line.queued,
         devices_running=0 if line is None else line.running,
+        spare=eviction.spare(worker.pool.sandboxes.values(), worker.pool.templates.values()),
+        wanted=scheduler.head_of_line[0].state.resources if scheduler.head_of_line else NOTHING,
         idle=dict(Counter(resting)),
     )
 

@@ -1,6 +1,7 @@
 import pytest
 
 from attacca.model.function import Revision
+from attacca.model.resources import NOTHING, Resources
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
 from attacca.worker.runtime.scripted import Times
@@ -57,3 +58,34 @@ def test_who_waits_is_counted_wherever_that_is_and_sandboxes_have_an_age() -> No
     one, other = view.of(stage.core, stage.clock.now()).sandboxes
     assert (one.age_s, other.age_s) == (2, 2)
     assert sorted((one.idle_s, other.idle_s)) == pytest.approx([1.88, 1.89])
+
+
+def test_what_rests_beyond_what_is_kept_would_make_room_and_a_template_without_sandboxes() -> None:
+    stage = Stage(WorkerConfig(memory_mb=1000, templates=False), limit=2)
+    kept = stage.deploy("kept", min_sandboxes=1)
+    echo = stage.deploy("echo", memory_mb=128)
+    stage.play(5)
+    assert view.brief(stage.core).spare == NOTHING, "it is to be there"
+    stage.send(echo, 2)
+    stage.play(0.01)
+    assert view.brief(stage.core).spare == NOTHING, "they are being made, or run"
+    stage.play(2)
+    assert view.brief(stage.core).spare == Resources(256)
+    assert kept.settings.min_sandboxes == 1
+    checked = Stage(WorkerConfig(memory_mb=1000, template_kept_s=20.0))
+    checked.check(revision("new", 7))
+    checked.play(10)
+    spare = view.brief(checked.core).spare
+    assert 0 < spare.memory_mb == checked.used_mb
+
+
+def test_who_waits_for_room_says_how_much() -> None:
+    stage = Stage(WorkerConfig(memory_mb=200, templates=False), limit=4)
+    one, other = stage.deploy("one", memory_mb=128), stage.deploy("other", memory_mb=100)
+    stage.play(5)
+    stage.send(one)
+    stage.send(other)
+    stage.play(0.001)
+    assert view.brief(stage.core).wanted == Resources(100)
+    stage.play(10)
+    assert view.brief(stage.core).wanted == NOTHING

@@ -36,12 +36,11 @@ from attacca.model.function import Revision, Scheduling
 from attacca.model.invocation import Failed
 from attacca.model.machine import Machine
 from attacca.model.messages import Catalogue, Deleted, Deployed, Send
+from attacca.model.resources import NOTHING
 from attacca.model.sandbox import WorkerView
 
 SETTLE_S = 3.0  # in which workers that are there have joined
 STABLE_S = 60.0
-REST_S = 0.25  # after there was no room, and twice as long each time
-REST_MOST_S = 8.0
 FAILED_STARTS = 3  # in a row, before those who wait are told
 ELSEWHERE = ("no_capacity", "draining", "not_found", "sandbox_lost", "cancelled")  # says nothing of its code
 
@@ -115,14 +114,12 @@ class Cluster:
         else:
             self.timers.set(key, max(again_at, now))
         missing = function.wanted - len(function.up) - len(function.starting)
-        is_due = now >= max(self.settled_at, function.yields_until) or function.waiting > 0
         if missing < 0:
             self._stop_surplus(now, function, -missing, out)
-        self.spare.note(function)
-        if missing > 0 and is_due and now >= function.resting_until:
-            asked_at = now - demand.waited_s
+        self.spare.note(now, function)
+        if missing > 0 and function.may_start(now, self.settled_at):
             for _ in range(missing):
-                if not self._start(now, function, asked_at, (), out):
+                if not self._start(now, function, now - demand.waited_s, (), out):
                     return False
         return True
 
@@ -130,6 +127,9 @@ class Cluster:
         self, now: float, function: ScaledFunction, asked_at: float, tried: tuple[str, ...], out: list[Command]
     ) -> bool:
         no_room = self.ordering.start(now, function, asked_at, out, tried=tried)
+        may_reclaim = no_room is not None and function.waiting and now >= self.thaws_at
+        if may_reclaim and (on := self.spare.reclaim(now, function, tried, out)):
+            no_room = self.ordering.start(now, function, asked_at, out, tried=tried, on=on)
         if no_room is None:
             if function.rest_s:
                 function.rest_s = 0.0
@@ -137,11 +137,9 @@ class Cluster:
                 self.timers.clear((Timer.REST, function.name))
             return True
         function.why = f"{function.why}, but {no_room.why}"
-        function.rest_s = min(2 * function.rest_s, REST_MOST_S) or REST_S
+        function.rest_s = self.short.rest_s(function.rest_s)
         self._rest(now, function, function.rest_s)
         self.short.add(function)
-        if function.waiting and now >= self.thaws_at:
-            self.spare.reclaim(now, function, tried, out)
         return False
 
     def _try_again(self, now: float, out: list[Command]) -> None:
@@ -271,6 +269,8 @@ class Cluster:
             self._ask(host, out)
         if host.is_draining and not was_draining:
             self._leave(now, host, out)
+        elif view.wanted != NOTHING and now >= self.thaws_at:
+            self.spare.make_way(now, host, view.wanted, out)
 
     def _ask(self, host: Host, out: list[Command]) -> None:
         host.asked, host.is_asked = self.ordering.count, True

@@ -13,7 +13,7 @@ class Host:
     """
 
     __slots__ = ("asked", "capacity", "instances", "is_asked", "is_cordoned", "is_draining", "is_shut", "is_silent",
-                 "machine", "name", "others", "promised", "reserved")  # fmt: skip
+                 "machine", "name", "others", "promised", "reserved", "spare")  # fmt: skip
 
     def __init__(self, view: WorkerView, machine: Machine | None = None) -> None:
         self.name = view.name
@@ -40,6 +40,7 @@ class Host:
         self.is_silent = self.is_shut = False
         self.is_cordoned = self.is_draining
         self.others = view.used.beyond(self.promised)
+        self.spare = view.spare  # of those others: what it lets go where room is wanted; until it is heard of again
         self.reserved = self.promised + self.others
 
     def fall_silent(self) -> None:

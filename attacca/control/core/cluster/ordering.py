@@ -21,7 +21,7 @@ from attacca.model.endpoints import StartSandbox, StopSandbox
 from attacca.model.invocation import Timing
 from attacca.model.machine import Needs, unable
 from attacca.model.messages import Send
-from attacca.policy.placement.types import Ask, Near, NoRoom, Placer
+from attacca.policy.placement.types import Ask, Near, NoRoom, Placed, Placer
 
 HEDGE_FACTOR = 4.0  # times what its creations take on average
 HEDGE_LEAST_S = 0.25
@@ -92,8 +92,9 @@ class Ordering:
         *,
         tried: tuple[str, ...] = (),
         beside: Instance | None = None,
+        on: str = "",
     ) -> NoRoom | None:
-        """`tried`: not there. `beside`: as its twin."""
+        """`tried`: not there. `beside`: as its twin. `on`: there, where something idle is to make room."""
         revision = function.revision
         cannot = self.unable(revision.needs)
         if cannot and len(cannot) == len(self.hosts):
@@ -101,7 +102,7 @@ class Ordering:
             return NoRoom(f"no worker can have it: of {name}, {cannot[name]}")
         avoid = (*tried, *cannot) if cannot else tried
         ask = Ask(function.name, revision.settings.resources, function.by_worker, function.near, avoid)
-        placed = self._placer(function.placer).place(now, ask)
+        placed = Placed(on, "what is idle there makes room") if on else self._placer(function.placer).place(now, ask)
         if isinstance(placed, NoRoom):
             return placed
         self.count += 1

@@ -119,6 +119,11 @@ class ScaledFunction:
         self.waiting -= load.waiting
         return True
 
+    def may_start(self, now: float, settled_at: float) -> bool:
+        """What nobody waits for is not made before all that is there is known, nor while others need the room."""
+        is_due = self.waiting > 0 or now >= max(settled_at, self.yields_until)
+        return is_due and now >= self.resting_until
+
     def demand(self) -> Demand:
         settings = self.revision.settings
         waited_s = exec_s = 0.0

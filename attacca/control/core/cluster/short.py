@@ -7,6 +7,9 @@ from attacca.control.core.cluster.scaled import ScaledFunction
 from attacca.model.machine import Needs
 from attacca.model.resources import Resources
 
+REST_S = 0.25  # after there was no room, and twice as long each time
+REST_MOST_S, REST_FEW_S, FEW = 8.0, 1.0, 100  # at most, and where no more than so many have none
+
 Kind = tuple[Resources, Needs]
 
 
@@ -22,8 +25,12 @@ class Short:
     def __repr__(self) -> str:
         return f"<Short of room: {len(self._kind_of)} functions of {len(self._kinds)} kinds>"
 
-    def __bool__(self) -> bool:
-        return bool(self._kind_of)
+    def __len__(self) -> int:
+        return len(self._kind_of)
+
+    def rest_s(self, before: float) -> float:
+        """How long one rests that has found no room, after so long the last time."""
+        return min(2 * before, REST_MOST_S if len(self) > FEW else REST_FEW_S) or REST_S
 
     def __contains__(self, name: str) -> bool:
         return name in self._kind_of

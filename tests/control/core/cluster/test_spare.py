@@ -1,10 +1,12 @@
 """Room for whom somebody waits: idle sandboxes of other functions give way, and only where it helps."""
 
-from attacca.control.core.cluster.spare import YIELDS_S
+from attacca.control.core.cluster.spare import RESTS_S, YIELDS_S
 from attacca.control.core.events import GatewaySaid
 from attacca.kernel.registry import Choice
 from attacca.model.endpoints import EndpointsChanged, Load, Loads, StopSandbox
 from attacca.model.invocation import Failed
+from attacca.model.messages import Heartbeat
+from attacca.model.resources import Resources
 from tests.control.cluster import FIXED, KNATIVE, Cluster
 
 TOLD = Failed("cancelled", "told to")
@@ -20,6 +22,7 @@ class Full(Cluster):
             self.ask(name, 0, 1)
             self.up()
             self.ask(name, running, 0)
+        self.wait(1.0)
         self.take(StopSandbox)
         self.started()
 
@@ -44,7 +47,7 @@ def test_the_one_that_was_idle_longest_makes_room() -> None:
     c.down(name, TOLD)
     assert list(c.started()) == ["c1-3"]
     c.up("c1-3")
-    c.wait(YIELDS_S - 0.1)
+    c.wait(YIELDS_S + 0.9)
     assert (c.has("f"), c.has("b")) == (["c1-3"], ["c1-2"])
     assert (c.stopped(), c.started()) == ([], {}), "the first does not want it back"
 
@@ -66,6 +69,7 @@ def test_who_has_given_way_gets_it_back_when_somebody_waits_for_it() -> None:
     c.down("c1-1", TOLD)
     c.up("c1-3")
     c.ask("f", 0, 0)
+    c.wait(2.0)
     c.started()
     c.stopped()
     c.ask("a", 0, 1, 2)
@@ -103,6 +107,44 @@ def test_the_least_that_a_function_has_stays_and_a_fixed_number() -> None:
     assert d.stopped() == []
 
 
+def test_a_worker_that_can_make_room_by_itself_is_asked_to_once_until_it_is_heard_of() -> None:
+    c = Cluster(workers=("w1", "w2"), beside=("a",), capacity_mb=150, scaling=KNATIVE)
+    used = Resources(100)
+    for name, spare in (("w1", Resources(20)), ("w2", Resources(60))):
+        c.feed(Heartbeat(c.view(name, used=used, spare=spare)))
+    c.want(0, 1)
+    assert c.started() == {"c1-1": "w2"}
+    [instance] = c.core.cluster.ordering.instances.values()
+    assert instance.why.endswith("what is idle there makes room")
+    c.feed(GatewaySaid("g", Loads((Load("a", 0, 1, 0.0, 1, 0.1),))))
+    assert c.started() == {}
+    c.down("c1-1", Failed("no_capacity", "it is used by now"))
+    assert c.started() == {}, "it has said no"
+
+
+def test_who_has_one_to_spare_now_and_then_keeps_it() -> None:
+    c = Full()
+    for running in (1, 0):
+        c.ask("a", running, 0)
+        c.ask("b", running, 0)
+    c.ask("f", 0, 1)
+    assert c.stopped() == []
+    c.wait(1.0 + RESTS_S + 0.1)
+    c.ask("f", 0, 1)
+    assert c.stopped() == ["c1-1"]
+
+
+def test_where_somebody_waits_whose_sandboxes_the_worker_makes_there_is_room_too() -> None:
+    c = Full()
+    wanted = c.view("w2", used=Resources(100), wanted=Resources(60))
+    c.feed(Heartbeat(wanted))
+    assert c.stopped() == ["c1-2"], "there, and not where that is idle for longer"
+    c.feed(Heartbeat(wanted))
+    assert c.stopped() == [], "it is on its way"
+    c.down("c1-2", TOLD)
+    assert c.started() == {}, "nobody waits for it"
+
+
 def test_as_many_of_one_worker_go_as_make_room_and_no_more() -> None:
     c = Cluster(workers=("w1", "w2"), beside=("a", "b", "c"), capacity_mb=300, scaling=KNATIVE)
     spare = c.core.cluster.spare
@@ -113,8 +155,8 @@ def test_as_many_of_one_worker_go_as_make_room_and_no_more() -> None:
     where = {one.id: one.worker for one in c.core.cluster.ordering.instances.values()}
     assert sorted(where.values()) == ["w1", "w1", "w2"] or sorted(where.values()) == ["w1", "w2", "w2"]
     need = c.revision.settings.resources * 3
-    found = spare._enough(need, ())
+    found = spare._enough(1.0, need, ())
     assert {where[one.id] for one in found} == {next(w for w in where.values() if list(where.values()).count(w) == 1)}
     assert len(found) == 1, "with what is free there, one is enough"
-    assert spare._enough(need * 2, ()) == []
-    assert spare._enough(need, ("w1", "w2")) == []
+    assert spare._enough(1.0, need * 2, ()) == []
+    assert spare._enough(1.0, need, ("w1", "w2")) == []
