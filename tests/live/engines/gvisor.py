@@ -36,6 +36,11 @@ def test_it_passes_all_checks_that_apply(image: UnpackedImage, tmp_path: Path) -
     assert passed == [check.__name__ for check, needs in NEEDS.items() if Doing.RAISE not in needs]
 
 
+def is_its(release: bytes) -> bool:
+    """What versions of its kernel say that they are, and the machine's does not."""
+    return (release == b"'4.4.0'" or b"gvisor" in release) and release.decode() != repr(os.uname().release)
+
+
 def test_its_kernel_is_not_the_machines_and_is_in_groups_of_ours(image: UnpackedImage) -> None:
     needed.expect("runsc")
 
@@ -52,7 +57,7 @@ def test_its_kernel_is_not_the_machines_and_is_in_groups_of_ours(image: Unpacked
         assert (groups[0].parent / "cgroup.procs").read_text().split()
         ended = await bench.ended(bench.run(sandbox, revision, b"import os\nsaid = os.uname().release"))
         assert isinstance(ended.outcome, Ok)
-        assert ended.outcome.body.decode() == "'4.4.0'" != repr(os.uname().release)
+        assert is_its(ended.outcome.body)
         await subject.runtime.close()
         assert bench.witness.wrong == subject.leftovers() == []
 
@@ -69,7 +74,7 @@ def test_nothing_is_left_of_a_server_that_was_killed(tmp_path: Path) -> None:
     layout = python_image.laid_out(tmp_path / "image", "python")
     with running(tmp_path / "state", "--set", "container.engine=runsc") as server:
         deploy(server, layout, "box")
-        assert run(server, "said = os.uname().release").body == b"'4.4.0'"
+        assert is_its(run(server, "said = os.uname().release").body)
         assert len(processes(server.pid)) > 0
         server.kill()
         until(lambda: not left(server.pid), "nothing is left of it")
