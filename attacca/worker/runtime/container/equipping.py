@@ -4,11 +4,20 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from attacca.errors import StartFailed
+from attacca.errors import BadFunction, StartFailed
 from attacca.model.function import Settings
 from attacca.worker.host.cdi import DIRECTORIES, Edits, File, applied, edits_of, read
 
 HINT = "look into /etc/cdi and /var/run/cdi; for NVIDIA's, nvidia-ctk cdi generate writes them anew"
+
+
+def expect_devices(engine: str) -> None:
+    """
+    Raises:
+        BadFunction: it has none to give.
+    """
+    if engine == "runsc":
+        raise BadFunction("gVisor's kernel has no accelerators", "leave out gpu, or have another container.engine")
 
 
 def equipped(

@@ -30,7 +30,7 @@ from attacca.worker.host.network import Networks
 from attacca.worker.runtime.container import contracts
 from attacca.worker.runtime.container.engine import Engine, Word
 from attacca.worker.runtime.container.engines import engine
-from attacca.worker.runtime.container.equipping import equipped
+from attacca.worker.runtime.container.equipping import equipped, expect_devices
 from attacca.worker.runtime.container.keeping import clean
 from attacca.worker.runtime.container.options import ContainerOptions
 from attacca.worker.runtime.container.people import whom
@@ -216,6 +216,7 @@ class ContainerRuntime:
         )
         told["mounts"] += contracts.mounts(contract)
         if settings.gpu:
+            expect_devices(keeping.name)
             told = await asyncio.to_thread(equipped, told, settings, self._options.cdi, self._options.cdi_dirs)
         secrets = files(revision, self._secret, has_files=True)
         placed = {path: text for name, text in secrets.items() for path in contracts.secret_paths(contract, name)}

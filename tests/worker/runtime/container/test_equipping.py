@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from attacca.errors import StartFailed
+from attacca.errors import BadFunction, StartFailed
 from attacca.model.function import Settings
-from attacca.worker.runtime.container.equipping import equipped
+from attacca.worker.runtime.container.equipping import equipped, expect_devices
 
 SPEC: dict[str, Any] = {"process": {"env": []}, "mounts": [], "linux": {"resources": {"devices": []}}}
 KIND = "maker.example/thing"
@@ -40,6 +40,13 @@ def test_where_nobody_tells_of_that_kind_it_is_as_it_was(tmp_path: Path) -> None
     assert equipped(SPEC, given(1, "0", "0"), "", [directory]) is SPEC
     assert equipped(SPEC, given(0, "0", "0"), KIND, [directory]) is SPEC
     assert equipped(SPEC, given(1, "0", "0"), KIND, []) is SPEC
+
+
+def test_gvisor_has_no_accelerators() -> None:
+    for engine in ("crun", "runc", "containerd", "docker"):
+        expect_devices(engine)
+    with pytest.raises(BadFunction, match="gVisor's kernel has no accelerators"):
+        expect_devices("runsc")
 
 
 def test_a_device_that_no_file_has_or_that_is_not_there_is_said(tmp_path: Path) -> None:
