@@ -55,7 +55,7 @@ def play() -> Stage:
 def said(message: ToPeer) -> str:
     match message:
         case Started():
-            times = "/".join(f"{value:.0f}" for value in msgspec.structs.astuple(message.timing)[:5])
+            times = "/".join(f"{value:.0f}" for value in msgspec.structs.astuple(message.timing)[:-1])
             return f"{message.id} started {message.start} ({times}): {message.why}"
         case Ended():
             outcome = message.outcome
