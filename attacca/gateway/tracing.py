@@ -39,6 +39,11 @@ STEP = 0.05  # by which that is corrected, of itself
 
 
 class Tracing(Protocol):
+    is_ahead: bool  # it wants to be told what the next one will be called
+
+    def expect(self, invocation: str) -> None:
+        """What the next one will be called: told while its gateway has nothing else to do."""
+
     def begun(self, invocation: str, request: Request) -> Request:
         """As its function is to see it: with what it continues the trace by."""
 
@@ -55,6 +60,8 @@ class Tracing(Protocol):
 class NoTracing:
     """What clients send passes through."""
 
+    is_ahead = False
+
     def __init__(self) -> None:
         self._traced: dict[str, Traced] = {}
 
@@ -69,6 +76,8 @@ class NoTracing:
             return replace(request, trace="")
         _keep(self._traced, invocation, Traced(trace=parent.trace, span=parent.span), TRACED)
         return replace(request, trace=str(parent))
+
+    def expect(self, invocation: str) -> None: ...
 
     def ended(self, inflight: Inflight) -> None: ...
 
@@ -108,10 +117,13 @@ class Sampling:
     """A `Tracing`. `put` takes the spans of an invocation that is over. `page`: where a person can look at a trace,
     with TRACE where its name is to stand; empty: nowhere."""
 
+    is_ahead = True
+
     def __init__(
         self, rate: float, slow_share: float, put: Callable[[Span], None], gateway: str = "", page: str = ""
     ) -> None:
         self._rate, self._put, self._gateway, self._page = rate, put, gateway, page
+        self._expected, self._names = "", ("", "", 0)
         self._traced: dict[str, Traced] = {}  # what was sent, and what has a client's trace
         self._slowest = Slowest(slow_share) if slow_share else None
         self._parents: dict[str, TraceParent] = {}
@@ -129,19 +141,26 @@ class Sampling:
         """What its client sent, if it is not over."""
         return self._parents.get(invocation)
 
-    def begun(self, invocation: str, request: Request) -> Request:
+    def expect(self, invocation: str) -> None:
+        self._names = self._named(invocation)
+        self._expected = invocation
+
+    def _named(self, invocation: str) -> tuple[str, str, int]:
+        """Its trace, if it begins one, the span that its function goes on with, and whether that trace is chosen."""
         trace, span = names_of(invocation)
+        return trace, span, SAMPLED if is_chosen(trace, self._rate) else 0
+
+    def begun(self, invocation: str, request: Request) -> Request:
+        trace, span, flags = self._names if invocation == self._expected else self._named(invocation)
         headers, parent = request.headers, None
         if request.trace:
             parent = parsed(request.trace)
             headers = tuple(field for field in headers if field[0] != FIELD)
-        if parent is None:
-            flags = SAMPLED if is_chosen(trace, self._rate) else 0
-            if flags:
-                _keep(self._chosen, invocation, None)
-        else:
+        if parent is not None:
             _keep(self._parents, invocation, parent)
             trace, flags = parent.trace, parent.flags & SAMPLED
+        elif flags:
+            _keep(self._chosen, invocation, None)
         told = f"00-{trace}-{span}-0{flags}"
         if not request.headers:
             return replace(request, trace=told)

@@ -59,6 +59,16 @@ def test_a_trace_of_its_own_goes_on_to_the_function() -> None:
     assert {span.trace for span in desk.put} == {trace_of("9f-1")}
 
 
+def test_what_is_expected_is_named_ahead_and_what_comes_instead_by_its_own_name() -> None:
+    desk = Desk(rate=1.0)
+    desk.sampling.expect("9f-2")
+    assert parsed(desk.run("9f-1").trace) == TraceParent(trace_of("9f-1"), span_of("9f-1", RUN), 1)
+    assert parsed(desk.run("9f-2").trace) == TraceParent(trace_of("9f-2"), span_of("9f-2", RUN), 1)
+    told = desk.run("9f-2", Request(trace=SENT)).trace
+    assert parsed(told) == TraceParent(TRACE, span_of("9f-2", RUN), 1)
+    assert (NoTracing.is_ahead, Sampling.is_ahead) == (False, True)
+
+
 def test_a_clients_trace_is_gone_on_with_and_the_function_is_told_of_our_span() -> None:
     desk = Desk()
     fields = ((b"host", b"h"), (FIELD, SENT.encode()), (b"tracestate", b"a=1"))
