@@ -291,7 +291,7 @@ MEASURES = {
     "memory": Measure(memory, 1, 500, 50),
     "floods": Measure(floods, 3, 3000, 1500),
     "accepted": Measure(accepted, 7, 2, 1),
-    "seen": Measure(seen, 7, 2000, 800),
+    "seen": Measure(seen, 7, 8000, 800),
     "pages": Measure(pages, 3, 5000, 1000),
     "series": Measure(series, 5, 100_000, 20_000),
     "cast": Measure(cast, 7, 4000, 1000),

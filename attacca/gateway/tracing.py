@@ -123,7 +123,7 @@ class Sampling:
         self, rate: float, slow_share: float, put: Callable[[Span], None], gateway: str = "", page: str = ""
     ) -> None:
         self._rate, self._put, self._gateway, self._page = rate, put, gateway, page
-        self._expected, self._names = "", ("", "", 0)
+        self._expected, self._told, self._is_wanted = "", "", False
         self._traced: dict[str, Traced] = {}  # what was sent, and what has a client's trace
         self._slowest = Slowest(slow_share) if slow_share else None
         self._parents: dict[str, TraceParent] = {}
@@ -142,26 +142,25 @@ class Sampling:
         return self._parents.get(invocation)
 
     def expect(self, invocation: str) -> None:
-        self._names = self._named(invocation)
+        trace, span = names_of(invocation)
+        self._is_wanted = is_chosen(trace, self._rate)
+        self._told = f"00-{trace}-{span}-0{SAMPLED if self._is_wanted else 0}"
         self._expected = invocation
 
-    def _named(self, invocation: str) -> tuple[str, str, int]:
-        """Its trace, if it begins one, the span that its function goes on with, and whether that trace is chosen."""
-        trace, span = names_of(invocation)
-        return trace, span, SAMPLED if is_chosen(trace, self._rate) else 0
-
     def begun(self, invocation: str, request: Request) -> Request:
-        trace, span, flags = self._names if invocation == self._expected else self._named(invocation)
         headers, parent = request.headers, None
         if request.trace:
             parent = parsed(request.trace)
             headers = tuple(field for field in headers if field[0] != FIELD)
         if parent is not None:
             _keep(self._parents, invocation, parent)
-            trace, flags = parent.trace, parent.flags & SAMPLED
-        elif flags:
-            _keep(self._chosen, invocation, None)
-        told = f"00-{trace}-{span}-0{flags}"
+            told = str(TraceParent(parent.trace, names_of(invocation)[1], parent.flags))
+        else:
+            if invocation != self._expected:
+                self.expect(invocation)
+            if self._is_wanted:
+                _keep(self._chosen, invocation, None)
+            told = self._told
         if not request.headers:
             return replace(request, trace=told)
         return replace(request, trace=told, headers=(*headers, (FIELD, told.encode())))
