@@ -19,12 +19,11 @@ from attacca.model.messages import AskCalls
 from attacca.model.trace import (
     FIELD,
     RUN,
-    SAMPLED,
     Exemplar,
     Span,
     TraceParent,
-    is_chosen,
-    names_of,
+    bound_of,
+    named,
     parsed,
     span_of,
     trace_of,
@@ -123,6 +122,7 @@ class Sampling:
         self, rate: float, slow_share: float, put: Callable[[Span], None], gateway: str = "", page: str = ""
     ) -> None:
         self._rate, self._put, self._gateway, self._page = rate, put, gateway, page
+        self._bound = bound_of(rate)  # before which a chosen one comes
         self._expected, self._told, self._is_wanted = "", "", False
         self._traced: dict[str, Traced] = {}  # what was sent, and what has a client's trace
         self._slowest = Slowest(slow_share) if slow_share else None
@@ -142,9 +142,9 @@ class Sampling:
         return self._parents.get(invocation)
 
     def expect(self, invocation: str) -> None:
-        trace, span = names_of(invocation)
-        self._is_wanted = is_chosen(trace, self._rate)
-        self._told = f"00-{trace}-{span}-0{SAMPLED if self._is_wanted else 0}"
+        names = named(invocation)
+        self._is_wanted = names[18:32] < self._bound
+        self._told = f"00-{names[:32]}-{names[32:]}-0{'1' if self._is_wanted else '0'}"
         self._expected = invocation
 
     def begun(self, invocation: str, request: Request) -> Request:
@@ -154,7 +154,7 @@ class Sampling:
             headers = tuple(field for field in headers if field[0] != FIELD)
         if parent is not None:
             _keep(self._parents, invocation, parent)
-            told = str(TraceParent(parent.trace, names_of(invocation)[1], parent.flags))
+            told = str(TraceParent(parent.trace, span_of(invocation, RUN), parent.flags))
         else:
             if invocation != self._expected:
                 self.expect(invocation)

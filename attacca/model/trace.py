@@ -46,30 +46,34 @@ def parsed(field: str) -> TraceParent | None:
     return TraceParent(trace, span, int(flags, 16))
 
 
-def names_of(invocation: str) -> tuple[str, str]:
-    """The trace that it begins, if it continues none, and the span that its function goes on with."""
+def named(invocation: str) -> str:
+    """The trace that it begins, if it continues none, 32 digits, and the span that its function goes on with, 16."""
     hashed = NAMING.copy()  # a hash that has its setting already takes half as long
-    hashed.update(invocation.encode(errors="replace"))
-    names = hashed.hexdigest()
-    return names[:32], names[32:]
+    hashed.update(invocation.encode("utf-8", "replace"))
+    return hashed.hexdigest()
 
 
 def trace_of(invocation: str) -> str:
     """The trace that it begins, if it continues none."""
-    return names_of(invocation)[0]
+    return named(invocation)[:32]
 
 
 def span_of(invocation: str, what: str = "") -> str:
     """One of its spans; without `what` that of all of it."""
     if what == RUN:
-        return names_of(invocation)[1]
-    named = f"{invocation}\n{what}".encode(errors="replace")
-    return hashlib.blake2b(named, digest_size=8, person=b"attacca span").hexdigest()
+        return named(invocation)[32:]
+    text = f"{invocation}\n{what}".encode(errors="replace")
+    return hashlib.blake2b(text, digest_size=8, person=b"attacca span").hexdigest()
 
 
 def is_chosen(trace: str, rate: float) -> bool:
     """Whether a trace is among so large a share of all: the same wherever it is asked, as OpenTelemetry has it."""
-    return int(trace[-14:], 16) < rate * LIKELIEST
+    return trace[-14:] < bound_of(rate)
+
+
+def bound_of(rate: float) -> str:
+    """What the last 14 digits of a trace that is among so large a share of all come before, as texts."""
+    return f"{int(rate * LIKELIEST):014x}" if rate < 1 else "g"
 
 
 class Exemplar(msgspec.Struct, frozen=True, gc=False):

@@ -66,7 +66,7 @@ def test_what_is_expected_is_named_ahead_and_what_comes_instead_by_its_own_name(
     assert parsed(desk.run("9f-2").trace) == TraceParent(trace_of("9f-2"), span_of("9f-2", RUN), 1)
     told = desk.run("9f-2", Request(trace=SENT)).trace
     assert parsed(told) == TraceParent(TRACE, span_of("9f-2", RUN), 1)
-    assert (NoTracing.is_ahead, Sampling.is_ahead) == (False, True)
+    assert (NoTracing().is_ahead, desk.sampling.is_ahead) == (False, True)
 
 
 def test_a_clients_trace_is_gone_on_with_and_the_function_is_told_of_our_span() -> None:
