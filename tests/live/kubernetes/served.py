@@ -16,7 +16,8 @@ TOKEN, OF_NODE = "let-me-in", "and-me"
 
 class Request:
     def __init__(self) -> None:
-        self.target, self.fields, self.body, self.is_whole = b"", {}, bytearray(), False  # type: ignore[var-annotated]
+        self.target, self.body, self.is_whole = b"", bytearray(), False
+        self.fields: dict[bytes, bytes] = {}
         self.parser = httptools.HttpRequestParser(self)
 
     def __repr__(self) -> str:
