@@ -4,6 +4,8 @@ from typing import Annotated, Protocol
 
 import msgspec
 
+from attacca.model import egress
+
 IMAGE = "an image that the cluster can pull, such as ghcr.io/team/shop:v1 or one with @sha256:DIGEST"
 SHAPE = r"^([a-zA-Z0-9]([a-zA-Z0-9._/:-]*[a-zA-Z0-9_])?(@sha256:[0-9a-f]{64})?)?(?!\n)$"
 ImageName = Annotated[str, msgspec.Meta(max_length=400, pattern=SHAPE, description=IMAGE)]
@@ -34,6 +36,8 @@ def expect(asking: OfPods) -> None:
         raise ValueError(f'image is what a Kubernetes cluster pulls, and so needs runtime = "{RUNTIME}"')
     if not asking.image:
         raise ValueError(f'runtime = "{RUNTIME}" needs image: {IMAGE}')
-    if asking.allow or asking.bandwidth_mbps is not None:
-        which = "allow" if asking.allow else "bandwidth_mbps"
-        raise ValueError(f'nothing holds pods to {which}; leave it out where runtime = "{RUNTIME}"')
+    if asking.bandwidth_mbps is not None:
+        raise ValueError(f'nothing holds pods to bandwidth_mbps; leave it out where runtime = "{RUNTIME}"')
+    for entry in asking.allow:
+        if not egress.parse(entry).network:
+            raise ValueError(f"allow: a cluster's policies know networks and no names: give an address for {entry!r}")

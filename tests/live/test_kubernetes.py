@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from attacca.model.function import SecretAs
 from attacca.model.invocation import Ok
@@ -13,7 +14,7 @@ from attacca.model.messages import Logged
 from attacca.worker.core.reports import SandboxFailed, SandboxReady
 from attacca.worker.runtime.bench import Bench
 from attacca.worker.runtime.conformance import NEEDS, Doing, check_runtime
-from attacca.worker.runtime.kubernetes.api import Api
+from attacca.worker.runtime.kubernetes.api import Api, Declined
 from tests.live.kubernetes.aside import aside
 from tests.live.kubernetes.kubelet import Kubelet
 from tests.live.kubernetes.processes import Processes
@@ -143,6 +144,32 @@ def test_who_is_not_known_is_told_so(tmp_path: Path) -> None:
             assert isinstance(report, SandboxFailed)
             assert report.message.startswith("the API server answers 401: Unauthorized (see the token")
             await subject.runtime.close()
+
+    asyncio.run(main())
+
+
+def test_a_token_that_was_put_in_anothers_place_is_read_when_that_is_refused(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with cluster(tmp_path) as (served, _):
+            file = tmp_path / "token"
+            file.write_text(f"{TOKEN}\n")
+            api = Api(served.access._replace(token="", token_file=file))
+            pods = "/api/v1/namespaces/default/pods"
+            await api.ask("GET", pods)
+            served.token = "another"
+            with pytest.raises(Declined, match="401"):
+                await api.ask("GET", pods)
+            file.write_text("another")
+            await api.ask("GET", pods)
+            served.token = "a-third"
+            file.write_text("a-third")
+            log = api.stream(f"{pods}/p/log", quiet_s=1.0)
+            with pytest.raises(Declined, match="401"):
+                await anext(log)
+            with pytest.raises(Declined, match="404"):
+                await anext(api.stream(f"{pods}/p/log", quiet_s=1.0))
+            assert api.address == "127.0.0.1"
+            await api.close()
 
     asyncio.run(main())
 

@@ -38,10 +38,10 @@ class Request:
 
 class Served:
     """`log` gives what a pod prints, as it comes. `spoil` may answer a worker's request
-    with bytes of its own, and hangs up."""
+    with bytes of its own, and hangs up. `token` is the worker's."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self.cluster = cluster
+        self.cluster, self.token = cluster, TOKEN
         self.log: Callable[[str, bool], AsyncIterator[bytes]] = self._kept
         self.spoil: Callable[[str, str], bytes | None] = lambda *_: None
         self.port = 0
@@ -89,13 +89,13 @@ class Served:
             request.parser.feed_data(data)
         method, parts = request.parser.get_method().decode(), urlsplit(request.target.decode())
         who = request.fields.get(b"authorization", b"").decode().removeprefix("Bearer ")
-        spoilt = self.spoil(method, parts.path) if who == TOKEN else None
+        spoilt = self.spoil(method, parts.path) if who == self.token else None
         if spoilt is not None:
             writer.write(spoilt)
             await writer.drain()
             return False
         query = query_of(parts.query)
-        if who not in (TOKEN, OF_NODE):
+        if who not in (self.token, OF_NODE):
             writer.write(_whole(failure(401, "Unauthorized", "Unauthorized")))
         elif (method == "GET" and parts.path.endswith("/log")) or query.get("watch"):
             return await self._stream(parts.path, query, writer)

@@ -45,6 +45,7 @@ class Access(NamedTuple):
     server_name: str = ""
     token: str = ""
     token_file: Path | None = None
+    home: str = ""  # the namespace of the pod that we are in; empty: we are in none
 
     def __repr__(self) -> str:
         """Without the token: it may be read by anybody."""
@@ -187,10 +188,10 @@ def _of_account(options: KubernetesOptions, environ: Mapping[str, str], account:
     if not host or not port.isdecimal():
         raise BadConfig("this is no pod: KUBERNETES_SERVICE_HOST is not set", "kubernetes.kubeconfig = FILE")
     with _about(str(account)):
-        namespace = options.namespace or _bounded(account / "namespace").decode("ascii", "replace").strip() or DEFAULT
-        return Access(
-            host, int(port), "", namespace, tls(_bounded(account / "ca.crt"), b"", b""), token_file=account / "token"
-        )
+        home = _bounded(account / "namespace").decode("ascii", "replace").strip() or DEFAULT
+        authority = tls(_bounded(account / "ca.crt"), b"", b"")
+        namespace, token = options.namespace or home, account / "token"
+        return Access(host, int(port), "", namespace, authority, token_file=token, home=home)
 
 
 def tls(authority: bytes, certificate: bytes, key: bytes) -> ssl.SSLContext:

@@ -28,7 +28,8 @@ SAID_MOST = 300  # characters of a complaint
 JSON = "application/json"
 PATCH = "application/merge-patch+json"
 MENDABLE = (0, 429, 500, 502, 503, 504)  # statuses after which trying again may help
-UNSURE, SURE = (401, 403), 6  # and those that mean it when they are answered so often in a row
+UNAUTHORIZED = 401
+UNSURE, SURE = (UNAUTHORIZED, 403), 6  # and those that mean it when they are answered so often in a row
 FIRST_S, MOST_S = 0.05, 5.0  # the pauses between
 
 
@@ -54,6 +55,10 @@ class ApiStatus(msgspec.Struct, frozen=True):
 
 class Server(Protocol):
     """What of an API server is used."""
+
+    @property
+    def address(self) -> str:
+        """From which it is asked; empty until it was."""
 
     async def ask(self, method: str, path: str, told: object = None, *, kind: str = JSON, **query: str) -> bytes:
         """
@@ -123,6 +128,7 @@ class Api:
         self._idle: list[Wire] = []
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._token, self._read_at = access.token, 0.0
+        self.address = ""
         self._is_closed = False
 
     def __repr__(self) -> str:
@@ -130,30 +136,36 @@ class Api:
 
     async def ask(self, method: str, path: str, told: object = None, *, kind: str = JSON, **query: str) -> bytes:
         body = b"" if told is None else msgspec.json.encode(told)
-        request = await self._head(method, path, query, len(body), kind) + body
         async with self._turns:
             while True:
-                line = self._idle.pop() if self._idle else None
-                is_used = line is not None
-                try:
-                    async with asyncio.timeout(CALL_S):
-                        line = line or await self._connect()
-                        answer = await self._exchange(line, request)
-                        break
-                except (*GONE, TimeoutError) as error:
-                    if line is not None:
-                        line.writer.transport.abort()
-                    if is_used and not isinstance(error, TimeoutError):
-                        continue  # it was closed while nobody used it
-                    raise self._deaf(error) from None
-                except BaseException:
-                    if line is not None:
-                        line.writer.transport.abort()
-                    raise
-        self._keep(line, answer)
+                shown = await self._bearer()
+                answer = await self._answer(self._head(method, path, query, len(body), kind, shown) + body)
+                if answer.status != UNAUTHORIZED or not await self._is_renewed(shown):
+                    break
         if answer.status >= 400 or answer.status < 200:
             raise complaint(answer)
         return bytes(answer.body)
+
+    async def _answer(self, request: bytes) -> ApiAnswer:
+        while True:
+            line = self._idle.pop() if self._idle else None
+            is_used = line is not None
+            try:
+                async with asyncio.timeout(CALL_S):
+                    line = line or await self._connect()
+                    answer = await self._exchange(line, request)
+            except (*GONE, TimeoutError) as error:
+                if line is not None:
+                    line.writer.transport.abort()
+                if is_used and not isinstance(error, TimeoutError):
+                    continue  # it was closed while nobody used it
+                raise self._deaf(error) from None
+            except BaseException:
+                if line is not None:
+                    line.writer.transport.abort()
+                raise
+            self._keep(line, answer)
+            return answer
 
     async def _exchange(self, line: Wire, request: bytes) -> ApiAnswer:
         line.writer.write(request)
@@ -172,7 +184,8 @@ class Api:
             line.writer.transport.abort()
 
     async def stream(self, path: str, *, quiet_s: float, **query: str) -> AsyncIterator[bytes]:
-        request = await self._head("GET", path, query, 0, JSON)
+        shown = await self._bearer()
+        request = self._head("GET", path, query, 0, JSON, shown)
         line, answer = None, ApiAnswer()
         try:
             async with asyncio.timeout(CALL_S):
@@ -194,6 +207,8 @@ class Api:
         finally:
             if line is not None:
                 line.writer.transport.abort()
+        if answer.status == UNAUTHORIZED:
+            await self._is_renewed(shown)
         if answer.status != 200:
             raise complaint(answer)
 
@@ -211,6 +226,7 @@ class Api:
             reader, writer = await asyncio.open_connection(
                 access.host, access.port, ssl=access.context, server_hostname=name
             )
+        self.address = str(writer.get_extra_info("sockname", ("",))[0])
         sock = writer.get_extra_info("socket")
         if sock is not None:  # a server that has vanished without a word is noticed, also by who only listens
             with contextlib.suppress(OSError):
@@ -218,7 +234,7 @@ class Api:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 15)
         return Wire(reader, writer)
 
-    async def _head(self, method: str, path: str, query: dict[str, str], size: int, kind: str) -> bytes:
+    def _head(self, method: str, path: str, query: dict[str, str], size: int, kind: str, token: str) -> bytes:
         access = self._access
         host = f"[{access.host}]" if ":" in access.host else access.host
         lines = [
@@ -229,7 +245,7 @@ class Api:
         ]
         if size or method != "GET":
             lines += [f"Content-Type: {kind}", f"Content-Length: {size}"]
-        if token := await self._bearer():
+        if token:
             lines.append(f"Authorization: Bearer {token}")
         return "\r\n".join((*lines, "", "")).encode("latin-1", "replace")
 
@@ -242,6 +258,14 @@ class Api:
                 raise Declined(f"the token in {file} cannot be read: {error}") from None
             self._token, self._read_at = "".join(token.split()), now
         return self._token
+
+    async def _is_renewed(self, shown: str) -> bool:
+        """Whoever keeps the token has put another there than the one that was refused."""
+        if self._access.token_file is None:
+            return False
+        if self._token == shown:
+            self._token = ""
+        return await self._bearer() != shown
 
     def _deaf(self, error: BaseException) -> Declined:
         why = "no answer in time" if isinstance(error, TimeoutError) else str(error)[:SAID_MOST] or type(error).__name__

@@ -34,7 +34,7 @@ def pods(
     def connect() -> tuple[Server, str]:
         return Api(way), way.namespace
 
-    return {PodImage: KubernetesRuntime(connect, options, clock, identity, run, space_mb, secret)}
+    return {PodImage: KubernetesRuntime(connect, options, clock, identity, run, space_mb, secret, home=way.home)}
 
 
 def kept(path: Path) -> str:

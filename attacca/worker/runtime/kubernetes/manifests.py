@@ -1,4 +1,4 @@
-"""What an API server is told: of a pod, its secrets, what stands for a worker, and what pods may reach. Pure."""
+"""What an API server is told: of a pod, its secrets, and what stands for a worker. Pure."""
 
 import base64
 import hashlib
@@ -6,22 +6,19 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from attacca.model import egress
-from attacca.model.function import Network, PodImage, Revision, SecretAs
+from attacca.model.function import PodImage, Revision, SecretAs
 from attacca.worker.runtime.container.contracts import SECRETS
 from attacca.worker.runtime.kubernetes.facts import NAME
 from attacca.worker.runtime.kubernetes.options import KubernetesOptions
 
 PORT = 8080
-WORKER, RUN, FUNCTION, REVISION, NETWORK = (
-    f"attacca/{what}" for what in ("worker", "run", "function", "revision", "network")
+WORKER, RUN, FUNCTION, REVISION, NETWORK, POD = (
+    f"attacca/{what}" for what in ("worker", "run", "function", "revision", "network", "pod")
 )
 MANAGED = {"app.kubernetes.io/managed-by": "attacca"}
 GRACE_S = 30  # at most, when its node is drained
 LOGS_MB = 64  # which the cluster keeps beside what a pod writes
-# Out of reach where `network = "nat"`, as for other sandboxes.
-NOT_PUBLIC_4 = sorted(str(net) for net in (*egress.NEVER, *egress.PRIVATE))
-NOT_PUBLIC_6 = ["::1/128", "fc00::/7", "fe80::/10"]
+ALLOWED = "allow"  # the network of one that has a policy of its own, of the pod's name
 
 
 class Owner(NamedTuple):
@@ -122,35 +119,10 @@ def owned(name: str, owner: Owner, revision: Revision) -> dict[str, Any]:
         **owner.labels,
         FUNCTION: revision.function,
         REVISION: str(revision.number),
-        NETWORK: revision.settings.network.value,
+        NETWORK: ALLOWED if revision.settings.allow else revision.settings.network.value,
+        POD: name,
     }
     return {"name": name, "labels": labels, "ownerReferences": [owner.reference]}
-
-
-def policy(owner: Owner, network: Network) -> dict[str, Any]:
-    """What pods with that network may reach; of others nothing is said."""
-    reached: list[dict[str, Any]] = []
-    if network is Network.NAT:
-        blocks = (("0.0.0.0/0", NOT_PUBLIC_4), ("::/0", NOT_PUBLIC_6))
-        names = [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
-        reached = [
-            {"to": [{"ipBlock": {"cidr": all_of, "except": but}} for all_of, but in blocks]},
-            {"ports": names},
-        ]
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": {
-            "name": f"{owner.name}-{network.value}",
-            "labels": owner.labels,
-            "ownerReferences": [owner.reference],
-        },
-        "spec": {
-            "podSelector": {"matchLabels": {WORKER: owner.identity, NETWORK: network.value}},
-            "policyTypes": ["Egress"],
-            "egress": reached,
-        },
-    }
 
 
 def escaped(value: str) -> str:

@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import ClassVar
 
 from attacca.errors import AttaccaError
@@ -17,7 +18,7 @@ from attacca.worker.core.reports import (
     Sink,
     TemplateReady,
 )
-from attacca.worker.runtime.kubernetes import facts, manifests, printing
+from attacca.worker.runtime.kubernetes import facts, manifests, printing, reach
 from attacca.worker.runtime.kubernetes.api import Declined, Server, pause_s
 from attacca.worker.runtime.kubernetes.facts import Pod
 from attacca.worker.runtime.kubernetes.manifests import PORT, RUN, WORKER, Owner, selector
@@ -31,6 +32,7 @@ UNFIT = "a pod is not forked"
 CLOSE_S = 10.0  # for the API server to take that all is over
 LET_GO_S = 10.0  # where it takes nothing, until what is not wanted any more is taken for gone
 CONFLICT = 409
+LET_IN = "network policies are to let the worker in (kubernetes.callers)"
 DELETED = "its pod was deleted, by its node or by somebody"
 WORDS = re.compile(r"[\w-]+")
 Nap = Callable[[float], Awaitable[None]]
@@ -51,11 +53,12 @@ class KubernetesRuntime:
         space_mb: int = 64,
         secret: Secret = no_secret,
         nap: Nap = asyncio.sleep,
+        home: str = "",
     ) -> None:
-        """`connect` opens a way to an API server, and says the namespace."""
+        """`connect` opens a way to an API server, and says the namespace. `home`: that of the pod that we are in."""
         self._connect, self._options, self._clock = connect, options, clock
         self._identity, self._run, self._space_mb = identity, run, space_mb
-        self._secret, self._nap = secret, nap
+        self._secret, self._nap, self._home = secret, nap, home
         self.sandboxes: dict[str, PodSandbox] = {}
         self._pods: dict[str, PodSandbox] = {}  # the same, by their pods
         self._tending: asyncio.Task[None] | None = None
@@ -74,8 +77,9 @@ class KubernetesRuntime:
         """Whether the cluster is there shows when somebody wants a pod."""
         self._loop, self._sink = asyncio.get_running_loop(), sink
         self._server, namespace = self._connect()
-        self._standing = Standing(self._server, namespace, self._identity, self._run, self._nap)
-        self._path = f"{self._standing.core}/pods"
+        callers = partial(reach.callers, self._options.callers, self._home)
+        self._standing = Standing(self._server, namespace, self._identity, self._run, callers, self._nap)
+        self._path = self._standing.place("pods")
         self._tending = self._loop.create_task(self._tend())
 
     async def close(self) -> None:
@@ -206,12 +210,16 @@ class KubernetesRuntime:
     async def _post(self, sandbox: PodSandbox, owner: Owner, secrets: dict[str, bytes]) -> None:
         revision, name = sandbox.revision, sandbox.pod
         if secrets:
-            await self._insist(sandbox, "secrets", manifests.secret(name, owner, revision, secrets))
+            await self._insist(
+                sandbox, self._standing.place("secrets"), manifests.secret(name, owner, revision, secrets)
+            )
+        if revision.settings.allow:
+            await self._insist(sandbox, self._standing.policies, reach.allowed(name, owner, revision))
         pod = manifests.pod(name, owner, revision, self._options, self._space_mb)
-        await self._insist(sandbox, "pods", pod)
+        await self._insist(sandbox, self._path, pod)
 
-    async def _insist(self, sandbox: PodSandbox, kind: str, told: object) -> None:
-        """Until it is there, or nobody wants it any more.
+    async def _insist(self, sandbox: PodSandbox, path: str, told: object) -> None:
+        """Until it is there below `path`, or nobody wants it any more.
 
         Raises:
             StartFailed: it is refused for good.
@@ -219,7 +227,7 @@ class KubernetesRuntime:
         tries = 0
         while not sandbox.is_doomed:
             try:
-                await self._server.ask("POST", f"{self._standing.core}/{kind}", told)
+                await self._server.ask("POST", path, told)
             except Declined as error:
                 if error.status == CONFLICT and error.reason == "AlreadyExists":
                     return  # by a try of ours of whose answer we have not heard: nobody else calls one so
@@ -237,7 +245,9 @@ class KubernetesRuntime:
         if held_up:
             self._give_up(sandbox, "timeout", f"its pod did not begin {within}: {held_up}")
         else:
-            self._give_up(sandbox, "timeout", f"nobody listened on {sandbox.address}:{PORT} {within}: {SERVE}")
+            self._give_up(
+                sandbox, "timeout", f"nobody listened on {sandbox.address}:{PORT} {within}: {SERVE}, and {LET_IN}"
+            )
 
     def _ready(self, sandbox: PodSandbox) -> None:
         if sandbox.is_doomed or sandbox.is_buried or sandbox.name not in self.sandboxes:
@@ -295,16 +305,18 @@ class KubernetesRuntime:
         if sandbox.logging is not None:
             sandbox.logging.cancel()
         if sandbox.revision.settings.secrets:
-            await self._insist_on_end("secrets", sandbox.pod)
-        await self._insist_on_end("pods", sandbox.pod)
+            await self._insist_on_end(self._standing.place("secrets"), sandbox.pod)
+        if sandbox.revision.settings.allow:
+            await self._insist_on_end(self._standing.policies, sandbox.pod)
+        await self._insist_on_end(self._path, sandbox.pod)
         self._pods.pop(sandbox.pod, None)
         self._over(sandbox)
 
-    async def _insist_on_end(self, kind: str, name: str) -> None:
+    async def _insist_on_end(self, path: str, name: str) -> None:
         tries = 0
         while True:
             try:
-                await self._standing.delete(kind, name)
+                await self._standing.delete(path, name)
             except Declined as error:
                 tries += 1
                 await self._nap(pause_s(tries, error.retry_after_s))

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import msgspec
 
 from attacca.errors import StartFailed
-from attacca.model.function import Network
+from attacca.worker.runtime.kubernetes import reach
 from attacca.worker.runtime.kubernetes.api import Declined, Server, pause_s
 from attacca.worker.runtime.kubernetes.facts import Metadata
 from attacca.worker.runtime.kubernetes.manifests import (
@@ -19,10 +19,10 @@ from attacca.worker.runtime.kubernetes.manifests import (
     WORKER,
     Owner,
     owner_name,
-    policy,
     selector,
     standing,
 )
+from attacca.worker.runtime.kubernetes.reach import Peers
 
 LOG = logging.getLogger("attacca.kubernetes")
 OWNED = ("pods", "secrets")
@@ -44,10 +44,20 @@ class Things(msgspec.Struct, frozen=True):
 class Standing:
     """Of the worker with that `identity`, in its `run`th start."""
 
-    def __init__(self, server: Server, namespace: str, identity: str, run: str, nap: Nap = asyncio.sleep) -> None:
+    def __init__(
+        self,
+        server: Server,
+        namespace: str,
+        identity: str,
+        run: str,
+        callers: Callable[[str], Peers],
+        nap: Nap = asyncio.sleep,
+    ) -> None:
+        """`callers`: who may ask its pods, of the address from which the API server is asked."""
+        self._callers = callers
         self._server, self._identity, self._run, self._nap = server, identity, run, nap
-        self.core = f"/api/v1/namespaces/{namespace}"
-        self._policies = f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies"
+        self._core = f"/api/v1/namespaces/{namespace}"
+        self.policies = f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies"
         self.owner: Owner | None = None
         self._why: Declined | None = None
         self._is_refused = False
@@ -121,18 +131,22 @@ class Standing:
         await self._sweep()
         self.owner = None
 
-    async def delete(self, kind: str, name: str) -> None:
+    def place(self, kind: str) -> str:
+        """Where things of that kind are: pods, secrets, configmaps."""
+        return f"{self._core}/{kind}"
+
+    async def delete(self, path: str, name: str) -> None:
         """At once; that it is not there is no fault.
 
         Raises:
             Declined: see `Server`.
         """
         with _absent_is_fine():
-            await self._server.ask("DELETE", f"{self.core}/{kind}/{name}", gracePeriodSeconds="0")
+            await self._server.ask("DELETE", f"{path}/{name}", gracePeriodSeconds="0")
 
     @property
     def _place(self) -> str:
-        return f"{self.core}/configmaps/{owner_name(self._identity)}"
+        return f"{self.place('configmaps')}/{owner_name(self._identity)}"
 
     async def _sweep(self) -> None:
         with _absent_is_fine():
@@ -142,8 +156,7 @@ class Standing:
                 message = f"there is a ConfigMap {owner_name(self._identity)} that is none of a worker's"
                 raise Declined(message, CONFLICT, "Conflict")
             await self._server.ask("DELETE", self._place, propagationPolicy="Background")
-        paths = [f"{self.core}/{kind}" for kind in OWNED]
-        for path in (*paths, self._policies):
+        for path in (*map(self.place, OWNED), self.policies):
             raw = await self._server.ask("GET", path, labelSelector=selector(self._identity))
             for one in msgspec.json.decode(raw, type=Things).items:
                 if any(of.name == owner_name(self._identity) for of in one.metadata.owner_references):
@@ -151,14 +164,16 @@ class Standing:
                         await self._server.ask("DELETE", f"{path}/{one.metadata.name}", gracePeriodSeconds="0")
 
     async def _make(self) -> Owner:
-        raw = await self._server.ask("POST", f"{self.core}/configmaps", standing(self._identity, self._run))
+        raw = await self._server.ask("POST", self.place("configmaps"), standing(self._identity, self._run))
         uid = msgspec.json.decode(raw, type=Thing).metadata.uid
         owner = Owner(owner_name(self._identity), uid, self._identity, self._run)
-        for network in (Network.NONE, Network.NAT):
-            told = policy(owner, network)
+        peers = self._callers(self._server.address)
+        if not peers:
+            LOG.warning("who may ask pods is not restricted: set kubernetes.callers to the networks of the workers")
+        for told in reach.policies(owner, peers):
             with _absent_is_fine():  # one of another start, which cannot be owned by this
-                await self._server.ask("DELETE", f"{self._policies}/{told['metadata']['name']}")
-            await self._server.ask("POST", self._policies, told)
+                await self._server.ask("DELETE", f"{self.policies}/{told['metadata']['name']}")
+            await self._server.ask("POST", self.policies, told)
         return owner
 
     def _news(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from attacca.model.function import Network, PodImage, Revision, RuntimeKind, SecretAs, Settings, Signature
-from attacca.worker.runtime.kubernetes import manifests
+from attacca.worker.runtime.kubernetes import manifests, reach
 from attacca.worker.runtime.kubernetes.api import PATCH, Declined, Server, lines
 from attacca.worker.runtime.kubernetes.manifests import Owner
 from attacca.worker.runtime.kubernetes.options import KubernetesOptions
@@ -34,8 +34,11 @@ async def exchanged(server: Server, namespace: str) -> list[Exchange]:
     made = await found.ask("POST", f"{core}/configmaps", manifests.standing("w", "r"))
     await found.ask("POST", f"{core}/configmaps", manifests.standing("w", "r"))
     owner = Owner("attacca-w", made["metadata"]["uid"], "w", "r")
-    for network in (Network.NONE, Network.NAT):
-        await found.ask("POST", more, manifests.policy(owner, network))
+    policies = reach.policies(owner, reach.callers(None, "there", "10.1.0.9"))
+    told = revision(network=Network.NAT, allow=("192.0.2.0/24:443-445", "0.0.0.0/0:53/udp"))
+    policies.append(reach.allowed("p", owner, told))
+    for policy in policies:
+        await found.ask("POST", more, policy)
     listed = await found.ask("GET", pods, **SELECTED, limit="500")
     told = revision(secrets={"KEY": SecretAs.ENV, "cert": SecretAs.FILE})
     secret = manifests.secret("p", owner, told, {"KEY": b"a", "cert": b"b"})
@@ -56,8 +59,8 @@ async def exchanged(server: Server, namespace: str) -> list[Exchange]:
     await found.ask("DELETE", f"{pods}/p", gracePeriodSeconds="0")
     await found.ask("DELETE", f"{core}/secrets/p", gracePeriodSeconds="0")
     await found.watch(pods, 5, resourceVersion=listed["metadata"]["resourceVersion"])
-    for network in (Network.NONE, Network.NAT):
-        await found.ask("DELETE", f"{more}/attacca-w-{network.value}", gracePeriodSeconds="0")
+    for policy in policies:
+        await found.ask("DELETE", f"{more}/{policy['metadata']['name']}", gracePeriodSeconds="0")
     await found.ask("DELETE", f"{core}/configmaps/attacca-w", propagationPolicy="Background")
     await found.ask("GET", more, **SELECTED)
     return found.exchanges

@@ -88,10 +88,21 @@ def test_a_service_account_is_found(tmp_path: Path) -> None:
     (tmp_path / "ca.crt").write_text("")
     found = access(options, environ, tmp_path)
     assert (found.shown, found.namespace, found.token_file) == ("https://10.96.0.1:443", "shop", tmp_path / "token")
+    elsewhere = access(msgspec.structs.replace(options, namespace="n"), environ, tmp_path)
+    assert (found.home, elsewhere.home, elsewhere.namespace) == ("shop", "shop", "n")
 
 
 def test_settings_that_make_no_sense_together() -> None:
-    for told in ({"kubeconfig": "x", "in_cluster": True}, {"context": "k"}, {"namespace": "Not"}, {"identity": "-"}):
+    tries: tuple[dict[str, Any], ...] = (
+        {"kubeconfig": "x", "in_cluster": True},
+        {"context": "k"},
+        {"namespace": "Not"},
+        {"identity": "-"},
+        {"callers": []},
+        {"callers": ["10.0.0.1/8"]},
+        {"callers": ["x"]},
+    )
+    for told in tries:
         with pytest.raises(msgspec.ValidationError):
             msgspec.convert(told, KubernetesOptions)
     assert not KubernetesOptions().is_on

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from attacca.model.function import Network, PodImage, Revision, RuntimeKind, SecretAs, Settings, Signature
-from attacca.worker.runtime.kubernetes import manifests
+from attacca.worker.runtime.kubernetes import manifests, reach
 from attacca.worker.runtime.kubernetes.manifests import Owner
 from attacca.worker.runtime.kubernetes.options import KubernetesOptions
 from attacca.worker.runtime.kubernetes.runtime import called
@@ -32,7 +32,7 @@ def test_a_pod_has_no_more_than_it_needs() -> None:
     ]
     assert pod["metadata"]["labels"] == {
         "app.kubernetes.io/managed-by": "attacca", "attacca/worker": "w1", "attacca/run": "r1",
-        "attacca/function": "shop", "attacca/revision": "3", "attacca/network": "none",
+        "attacca/function": "shop", "attacca/revision": "3", "attacca/network": "none", "attacca/pod": "p",
     }  # fmt: skip
     assert not spec["automountServiceAccountToken"]
     assert spec["restartPolicy"] == "Never"
@@ -68,13 +68,48 @@ def test_values_of_secrets_are_in_no_pod() -> None:
 
 
 def test_what_pods_may_reach() -> None:
-    assert manifests.policy(OWNER, Network.NONE)["spec"]["egress"] == []
-    public, names = manifests.policy(OWNER, Network.NAT)["spec"]["egress"]
+    nothing, outside = reach.policies(OWNER, [])
+    assert nothing["spec"]["egress"] == []
+    public, names = outside["spec"]["egress"]
     assert "10.0.0.0/8" in public["to"][0]["ipBlock"]["except"]
     assert "169.254.0.0/16" in public["to"][0]["ipBlock"]["except"]
     assert {one["port"] for one in names["ports"]} == {53}
-    assert manifests.policy(OWNER, Network.NAT)["spec"]["podSelector"] == {
-        "matchLabels": {"attacca/worker": "w1", "attacca/network": "nat"}
+    assert outside["spec"]["podSelector"] == {"matchLabels": {"attacca/worker": "w1", "attacca/network": "nat"}}
+
+
+def test_one_that_says_what_it_may_reach_has_a_policy_of_its_own() -> None:
+    allow = ("192.0.2.0/24:443-445", "10.0.0.0/7:53/udp", "10.1.0.0/16:1")
+    told = revision(network=Network.NAT, allow=allow)
+    policy, pod = reach.allowed("p", OWNER, told), made(told)
+    assert policy["metadata"] == pod["metadata"]
+    assert policy["spec"]["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    assert not any(
+        one["spec"]["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+        for one in reach.policies(OWNER, [])
+    ), "policies of a pod add up"
+    assert policy["spec"]["egress"] == [
+        {"to": [{"ipBlock": {"cidr": cidr, **but}}], "ports": [{"protocol": protocol, "port": first, "endPort": last}]}
+        for cidr, but, protocol, first, last in (
+            ("192.0.2.0/24", {}, "TCP", 443, 445),
+            ("10.0.0.0/7", {"except": ["10.0.0.0/8"]}, "UDP", 53, 53),
+            ("10.1.0.0/16", {}, "TCP", 1, 1),
+        )
+    ]
+
+
+def test_who_may_ask_pods() -> None:
+    assert reach.callers(["10.1.0.0/16"], "home", "10.2.0.1") == [{"ipBlock": {"cidr": "10.1.0.0/16"}}]
+    assert reach.callers(None, "", "127.0.0.1") == reach.callers(None, "", "::1") == reach.callers(None, "", "") == []
+    assert reach.callers(None, "", "fd00::1") == [{"ipBlock": {"cidr": "fd00::1/128"}}]
+    pods, address = reach.callers(None, "home", "10.2.0.1")
+    assert address == {"ipBlock": {"cidr": "10.2.0.1/32"}}
+    assert pods["namespaceSelector"] == {"matchLabels": {"kubernetes.io/metadata.name": "home"}}
+    assert not pods["podSelector"]["matchLabels"].items() <= made(revision())["metadata"]["labels"].items()
+    *_, coming = reach.policies(OWNER, [pods, address])
+    assert coming["spec"] == {
+        "podSelector": {"matchLabels": {"app.kubernetes.io/managed-by": "attacca", "attacca/worker": "w1"}},
+        "policyTypes": ["Ingress"],
+        "ingress": [{"from": [pods, address], "ports": [{"protocol": "TCP", "port": 8080}]}],
     }
 
 
@@ -108,7 +143,8 @@ def test_an_image_is_called_as_a_handler_may_be(image: str, name: str) -> None:
         ({"image": "x"}, 'needs runtime = "kubernetes"'),
         ({"runtime": "kubernetes", "image": "x y"}, "image"),
         ({"runtime": "kubernetes", "image": "x\n"}, "image"),
-        ({"runtime": "kubernetes", "image": "x", "network": "nat", "allow": ["a.b:1"]}, "nothing holds pods to allow"),
+        ({"runtime": "kubernetes", "image": "x", "network": "nat", "allow": ["a.b:1"]}, "know networks and no names"),
+        ({"runtime": "kubernetes", "image": "x", "allow": ["192.0.2.1:1"]}, 'needs network = "nat"'),
         ({"runtime": "kubernetes", "image": "x", "network": "nat", "bandwidth_mbps": 1}, "to bandwidth_mbps"),
         ({"runtime": "kubernetes", "image": "x", "gpu": 1}, "leave gpu out"),
     ],

@@ -1,9 +1,11 @@
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
 
 from attacca.errors import StartFailed
+from attacca.worker.runtime.kubernetes import reach
 from attacca.worker.runtime.kubernetes.standing import RIGHTS, Standing
 from tests.logged import Logged
 from tests.worker.runtime.kubernetes.twin import Cluster, Desk, failure
@@ -21,7 +23,7 @@ class Naps:
 
 
 def standing(cluster: Cluster, run: str = "r1", naps: Naps | None = None) -> Standing:
-    return Standing(Desk(cluster), "default", "w", run, naps or Naps())
+    return Standing(Desk(cluster), "default", "w", run, partial(reach.callers, None, ""), naps or Naps())
 
 
 def put(cluster: Cluster, kind: str, name: str, *, owner: str = "", uid: str = "", labels: Any = None) -> None:
@@ -41,7 +43,9 @@ def test_what_stands_for_a_worker_is_made_and_goes_with_it() -> None:
         owner = await one.ready()
         assert (owner.name, owner.identity, owner.run) == ("attacca-w", "w", "r1")
         assert cluster.names("configmaps") == ["attacca-w"]
-        assert cluster.names("networkpolicies") == ["attacca-w-nat", "attacca-w-none"]
+        assert cluster.names("networkpolicies") == ["attacca-w-callers", "attacca-w-nat", "attacca-w-none"]
+        (let_in,) = cluster.things["networkpolicies", "attacca-w-callers"]["spec"]["ingress"]
+        assert let_in["from"] == [{"ipBlock": {"cidr": "10.1.0.9/32"}}]
         assert await one.still()
         assert repr(one) == "<Standing of w, up>"
         await one.end()
