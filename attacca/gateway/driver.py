@@ -182,8 +182,6 @@ class Gateway:
         if inflight is not None:
             client.taken = inflight
         drive.carry_out(commands)
-        if self.tracing.is_ahead:  # while a sandbox is at work
-            self.tracing.expect(self._ids.coming())
         if inflight is not None:
             return None
         refuse = commands[0]

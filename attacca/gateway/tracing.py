@@ -18,12 +18,15 @@ from attacca.model.invocation import Call, Request, Start, Timing, Traced
 from attacca.model.messages import AskCalls
 from attacca.model.trace import (
     FIELD,
+    OWN,
     RUN,
+    SAMPLED,
     Exemplar,
     Span,
     TraceParent,
     bound_of,
-    named,
+    goes_on,
+    number_of,
     parsed,
     span_of,
     trace_of,
@@ -38,11 +41,6 @@ STEP = 0.05  # by which that is corrected, of itself
 
 
 class Tracing(Protocol):
-    is_ahead: bool  # it wants to be told what the next one will be called
-
-    def expect(self, invocation: str) -> None:
-        """What the next one will be called: told while its gateway has nothing else to do."""
-
     def begun(self, invocation: str, request: Request) -> Request:
         """As its function is to see it: with what it continues the trace by."""
 
@@ -59,8 +57,6 @@ class Tracing(Protocol):
 class NoTracing:
     """What clients send passes through."""
 
-    is_ahead = False
-
     def __init__(self) -> None:
         self._traced: dict[str, Traced] = {}
 
@@ -75,8 +71,6 @@ class NoTracing:
             return replace(request, trace="")
         _keep(self._traced, invocation, Traced(trace=parent.trace, span=parent.span), TRACED)
         return replace(request, trace=str(parent))
-
-    def expect(self, invocation: str) -> None: ...
 
     def ended(self, inflight: Inflight) -> None: ...
 
@@ -116,14 +110,11 @@ class Sampling:
     """A `Tracing`. `put` takes the spans of an invocation that is over. `page`: where a person can look at a trace,
     with TRACE where its name is to stand; empty: nowhere."""
 
-    is_ahead = True
-
     def __init__(
         self, rate: float, slow_share: float, put: Callable[[Span], None], gateway: str = "", page: str = ""
     ) -> None:
         self._rate, self._put, self._gateway, self._page = rate, put, gateway, page
-        self._bound = bound_of(rate)  # before which a chosen one comes
-        self._expected, self._told, self._is_wanted = "", "", False
+        self._bound = bound_of(rate)
         self._traced: dict[str, Traced] = {}  # what was sent, and what has a client's trace
         self._slowest = Slowest(slow_share) if slow_share else None
         self._parents: dict[str, TraceParent] = {}
@@ -141,12 +132,6 @@ class Sampling:
         """What its client sent, if it is not over."""
         return self._parents.get(invocation)
 
-    def expect(self, invocation: str) -> None:
-        names = named(invocation)
-        self._is_wanted = names[18:32] < self._bound
-        self._told = f"00-{names[:32]}-{names[32:]}-0{'1' if self._is_wanted else '0'}"
-        self._expected = invocation
-
     def begun(self, invocation: str, request: Request) -> Request:
         headers, parent = request.headers, None
         if request.trace:
@@ -155,12 +140,13 @@ class Sampling:
         if parent is not None:
             _keep(self._parents, invocation, parent)
             told = str(TraceParent(parent.trace, span_of(invocation, RUN), parent.flags))
+        elif number_of(invocation) < self._bound:
+            _keep(self._chosen, invocation, None)
+            told = str(TraceParent(trace_of(invocation), span_of(invocation, RUN), SAMPLED))
+        elif not request.headers:  # who is not told of its headers names it where that is asked for
+            return replace(request, trace=OWN)
         else:
-            if invocation != self._expected:
-                self.expect(invocation)
-            if self._is_wanted:
-                _keep(self._chosen, invocation, None)
-            told = self._told
+            told = goes_on(invocation, OWN)
         if not request.headers:
             return replace(request, trace=told)
         return replace(request, trace=told, headers=(*headers, (FIELD, told.encode())))

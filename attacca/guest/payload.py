@@ -27,7 +27,7 @@ class Asked(NamedTuple):
     content_type: bytes
     query: bytes
     body: bytes
-    traceparent: str = ""
+    traceparent: str = ""  # or `context.OWN`
 
 
 class Requested(NamedTuple):

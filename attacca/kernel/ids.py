@@ -13,10 +13,6 @@ class Ids:
     def __repr__(self) -> str:
         return f"<Ids {self._count} given, as {self._prefix}>"
 
-    def coming(self) -> str:
-        """What `next` will answer."""
-        return f"{self._prefix}{self._count + 1:x}"
-
     def next(self) -> str:
         self._count += 1
         return f"{self._prefix}{self._count:x}"

@@ -6,6 +6,7 @@ of those that nobody will look at.
 
 import hashlib
 import re
+import zlib
 
 import msgspec
 
@@ -14,8 +15,9 @@ PARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(
 MOST = 256  # characters of a field that is looked at
 SAMPLED = 1
 RUN = "run"  # the span that a function goes on with
-LIKELIEST = 1 << 56  # of the last 56 bits of a trace's name, which are random
-NAMING = hashlib.blake2b(digest_size=24, person=b"attacca trace")
+OWN = "-"  # instead of what a function goes on with: it is named after its invocation, and nobody has chosen it
+NUMBERS = 1 << 32
+NAMING = hashlib.blake2b(digest_size=20, person=b"attacca trace")
 
 
 class TraceParent(msgspec.Struct, frozen=True, gc=False):
@@ -46,16 +48,33 @@ def parsed(field: str) -> TraceParent | None:
     return TraceParent(trace, span, int(flags, 16))
 
 
+def number_of(invocation: str) -> int:
+    """By which it is chosen, or not: less than `NUMBERS`, as if at random. Nothing else is asked of every invocation,
+    so it is made of little: a check sum, stirred so that names that follow each other come to numbers that do not."""
+    mixed = zlib.crc32(invocation.encode("utf-8", "replace")) * 0x1B873593 & 0xFFFFFFFF
+    return mixed ^ mixed >> 15
+
+
 def named(invocation: str) -> str:
-    """The trace that it begins, if it continues none, 32 digits, and the span that its function goes on with, 16."""
-    hashed = NAMING.copy()  # a hash that has its setting already takes half as long
+    """The trace that it begins, if it continues none, 32 digits, and the span that its function goes on with, 16.
+    A trace is chosen by the last 14 of its digits, which begin with the invocation's number."""
+    hashed = NAMING.copy()
     hashed.update(invocation.encode("utf-8", "replace"))
-    return hashed.hexdigest()
+    digits = hashed.hexdigest()
+    return f"{digits[:18]}{number_of(invocation):08x}{digits[18:]}"
 
 
 def trace_of(invocation: str) -> str:
     """The trace that it begins, if it continues none."""
     return named(invocation)[:32]
+
+
+def goes_on(invocation: str, told: str) -> str:
+    """What its function goes on with, as a field; empty: it is not traced."""
+    if told != OWN:
+        return told
+    names = named(invocation)
+    return f"00-{names[:32]}-{names[32:]}-00"
 
 
 def span_of(invocation: str, what: str = "") -> str:
@@ -68,12 +87,12 @@ def span_of(invocation: str, what: str = "") -> str:
 
 def is_chosen(trace: str, rate: float) -> bool:
     """Whether a trace is among so large a share of all: the same wherever it is asked, as OpenTelemetry has it."""
-    return trace[-14:] < bound_of(rate)
+    return int(trace[-14:-6], 16) < bound_of(rate)
 
 
-def bound_of(rate: float) -> str:
-    """What the last 14 digits of a trace that is among so large a share of all come before, as texts."""
-    return f"{int(rate * LIKELIEST):014x}" if rate < 1 else "g"
+def bound_of(rate: float) -> int:
+    """What the number of an invocation that is among so large a share of all is less than."""
+    return int(rate * NUMBERS)
 
 
 class Exemplar(msgspec.Struct, frozen=True, gc=False):

@@ -7,7 +7,7 @@ from attacca.gateway.http.request import Head
 from attacca.gateway.tracing import TRACED, NoTracing, Sampling, Slowest, ended, phases
 from attacca.model.invocation import Request, Start, Timing, Traced
 from attacca.model.messages import AskCalls
-from attacca.model.trace import FIELD, RUN, Span, TraceParent, parsed, span_of, trace_of
+from attacca.model.trace import FIELD, OWN, RUN, Span, TraceParent, is_chosen, parsed, span_of, trace_of
 from tests.worker.stage import revision
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -59,14 +59,21 @@ def test_a_trace_of_its_own_goes_on_to_the_function() -> None:
     assert {span.trace for span in desk.put} == {trace_of("9f-1")}
 
 
-def test_what_is_expected_is_named_ahead_and_what_comes_instead_by_its_own_name() -> None:
-    desk = Desk(rate=1.0)
-    desk.sampling.expect("9f-2")
-    assert parsed(desk.run("9f-1").trace) == TraceParent(trace_of("9f-1"), span_of("9f-1", RUN), 1)
-    assert parsed(desk.run("9f-2").trace) == TraceParent(trace_of("9f-2"), span_of("9f-2", RUN), 1)
-    told = desk.run("9f-2", Request(trace=SENT)).trace
-    assert parsed(told) == TraceParent(TRACE, span_of("9f-2", RUN), 1)
-    assert (NoTracing().is_ahead, desk.sampling.is_ahead) == (False, True)
+def test_one_that_nobody_has_chosen_is_named_by_who_asks_for_its_trace() -> None:
+    desk = Desk()
+    assert desk.run("9f-1").trace == OWN
+    told = desk.run("9f-1", Request(headers=((b"host", b"h"),)))
+    assert told.headers == ((b"host", b"h"), (FIELD, told.trace.encode()))
+    assert parsed(told.trace) == TraceParent(trace_of("9f-1"), span_of("9f-1", RUN), 0)
+
+
+def test_by_rate_those_are_traced_whose_trace_anybody_else_would_choose() -> None:
+    desk = Desk(rate=0.1)
+    names = [f"9f3a01c2d4e5-{number:x}" for number in range(500)]
+    chosen = {name for name in names if parsed(desk.run(name).trace)}
+    assert chosen == {name for name in names if is_chosen(trace_of(name), 0.1)}
+    assert 25 < len(chosen) < 80
+    assert {span.trace for span in desk.put} == {trace_of(name) for name in chosen}
 
 
 def test_a_clients_trace_is_gone_on_with_and_the_function_is_told_of_our_span() -> None:
@@ -92,6 +99,7 @@ def test_a_client_that_does_not_trace_is_not_traced_unless_it_goes_wrong() -> No
 def test_what_is_no_trace_begins_a_new_one() -> None:
     desk = Desk()
     seen = desk.run("9f-1", Request(headers=((FIELD, b"00-x"),), trace="00-x"))
+    assert desk.run("9f-2", Request(trace=OWN)).trace == OWN, "it is not what the client says that makes it so"
     assert parsed(seen.trace) == TraceParent(trace_of("9f-1"), span_of("9f-1", RUN), 0)
     assert seen.headers == ((FIELD, seen.trace.encode()),)
     fields = [(FIELD, b"")]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from attacca.io.posting import Posted, Silent, post
-from attacca.model.trace import RUN, parsed, span_of
+from attacca.model.trace import RUN, TraceParent, parsed, span_of, trace_of
 from tests.live.collector import Taker
 from tests.live.whole import Whole
 
@@ -89,7 +89,9 @@ def test_an_application_has_it_as_a_header_and_what_is_none_is_replaced(server: 
 
 
 def test_what_fails_is_traced_whatever_the_rate_and_its_lines_belong_to_it(server: Whole, taker: Taker) -> None:
-    assert call(server, "echo", '"quiet"').status == 200
+    quiet = call(server, "echo", '"quiet"')
+    name = quiet.headers["x-attacca-invocation-id"]
+    assert parsed(quiet.body.decode()) == TraceParent(trace_of(name), span_of(name, RUN), 0)
     failed = call(server, "echo", '"fail"').headers["x-attacca-invocation-id"]
     taker.until(lambda: any(span["status"].get("code") == 2 for span in taker.spans()))
     (span,) = [span for span in taker.spans() if span["status"].get("code") == 2]

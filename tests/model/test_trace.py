@@ -1,4 +1,8 @@
-from attacca.model.trace import TraceParent, is_chosen, parsed, span_of, trace_of
+from itertools import pairwise
+from statistics import mean, pstdev
+
+from attacca.guest.context import own
+from attacca.model.trace import NUMBERS, OWN, TraceParent, goes_on, is_chosen, number_of, parsed, span_of, trace_of
 from tests.cases import each
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -39,6 +43,21 @@ def test_the_name_of_an_invocation_says_which_trace_it_begins() -> None:
     assert parsed(str(TraceParent(trace, span))) == TraceParent(trace, span)
     assert trace == trace_of("9f-1") != trace_of("9f-2")
     assert len({span_of("9f-1"), span_of("9f-1", "run"), span_of("9f-2"), span_of("9f-1", "code")}) == 4
+
+
+def test_what_a_function_goes_on_with_is_named_after_its_invocation_where_nobody_chose_it() -> None:
+    told = f"00-{trace_of('9f-1')}-{span_of('9f-1', 'run')}-00"
+    assert (goes_on("9f-1", OWN), goes_on("9f-1", "00-1-2-01"), goes_on("9f-1", "")) == (told, "00-1-2-01", "")
+    assert own("9f-1") == told, "the sandbox says the same"
+    assert own("\udcff").startswith(f"00-{trace_of(chr(0xDCFF))}-")
+
+
+def test_names_that_follow_each_other_are_chosen_as_if_at_random() -> None:
+    found = [number_of(f"9f3a01c2d4e5-{number:x}") < NUMBERS // 100 for number in range(20_000)]
+    places = [place for place, is_one in enumerate(found) if is_one]
+    gaps = [after - before for before, after in pairwise(places)]
+    assert 150 < len(places) < 250
+    assert 0.85 < pstdev(gaps) / mean(gaps) < 1.15, "as far apart as what is drawn, neither in step nor in heaps"
 
 
 def test_about_so_many_are_chosen_and_a_higher_rate_chooses_those_of_a_lower() -> None:
