@@ -25,7 +25,7 @@ REDIRECTS_MOST = 5
 TOLD_BYTES = 1 << 20  # of an answer that is no blob
 ACCEPT = ", ".join((*INDEXES, *MANIFESTS))
 HUB_LOGIN = "https://index.docker.io/v1/"
-GONE = (OSError, http.client.HTTPException)
+GONE = (OSError, http.client.HTTPException, ValueError)  # ValueError: it says what is no address, or no length
 
 Body = bytes | Callable[[], IO[bytes]]
 
@@ -47,14 +47,15 @@ class Remote:
         *,
         is_plain: bool = False,
         tries: int = TRIES,
+        stall_s: float = STALL_S,
     ) -> None:
         """`login`: NAME:PASSWORD. `is_plain`: without TLS; on this machine it is by itself. `tries`: so often it is
-        asked for each thing."""
+        asked for each thing, and given up for the moment after `stall_s` without a byte."""
         self.reference = reference
         self._at, is_here = place(reference.host)
         self._is_plain = is_plain or is_here
         self._login, self._pause = login, pause or threading.Event().wait
-        self._tries = tries
+        self._tries, self._stall_s = tries, stall_s
         self._shown = ""  # of the Authorization that was taken last
         self._asked = 0
 
@@ -200,7 +201,7 @@ class Remote:
         for _ in range(REDIRECTS_MOST + 2):
             self._asked += 1
             shown = {"authorization": self._shown} if self._shown and urlsplit(url).netloc == self._at else {}
-            with _response(method, url, body, {**headers, **shown}, is_plain=self._is_plain) as response:
+            with self._response(method, url, body, {**headers, **shown}) as response:
                 wanted = response.getheader("www-authenticate") or ""
                 if response.status == 401 and not has_shown and urlsplit(url).netloc == self._at:
                     has_shown = self._show(wanted)
@@ -232,7 +233,7 @@ class Remote:
         said = {"service": wanted.service, "scope": wanted.scope}
         url = f"{wanted.realm}?{urlencode({name: value for name, value in said.items() if value})}"
         shown = {"authorization": _basic(self._login)} if self._login else {}
-        with _response("GET", url, b"", shown, is_plain=self._is_plain) as response:
+        with self._response("GET", url, b"", shown) as response:
             data = response.read(TOLD_BYTES)
             try:
                 told = json.loads(data) if response.status == 200 else {}
@@ -244,27 +245,26 @@ class Remote:
             raise Unauthorized(f"{what} ({response.status})", "docker login")
         return token
 
-
-@contextlib.contextmanager
-def _response(
-    method: str, url: str, body: Body, headers: Mapping[str, str], *, is_plain: bool
-) -> Iterator[http.client.HTTPResponse]:
-    parts = urlsplit(url)
-    if parts.scheme not in (("http", "https") if is_plain else ("https",)) or not parts.hostname:
-        raise http.client.HTTPException(f"{url[:100]} is not asked")
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname, parts.port, timeout=STALL_S)
-    content = body if isinstance(body, bytes) else body()
-    try:
-        path = parts.path + (f"?{parts.query}" if parts.query else "")
-        connection.request(method, path, content or None, dict(headers))
-        response = connection.getresponse()
-        with response:
-            yield response
-    finally:
-        connection.close()
-        if not isinstance(content, bytes):
-            content.close()
+    @contextlib.contextmanager
+    def _response(
+        self, method: str, url: str, body: Body, headers: Mapping[str, str]
+    ) -> Iterator[http.client.HTTPResponse]:
+        parts = urlsplit(url)
+        if parts.scheme not in (("http", "https") if self._is_plain else ("https",)) or not parts.hostname:
+            raise http.client.HTTPException(f"{url[:100]} is not asked")
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        connection = kind(parts.hostname, parts.port, timeout=self._stall_s)
+        content = body if isinstance(body, bytes) else body()
+        try:
+            path = parts.path + (f"?{parts.query}" if parts.query else "")
+            connection.request(method, path, content or None, dict(headers))
+            response = connection.getresponse()
+            with response:
+                yield response
+        finally:
+            connection.close()
+            if not isinstance(content, bytes):
+                content.close()
 
 
 def _basic(login: str) -> str:

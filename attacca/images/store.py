@@ -1,6 +1,7 @@
 """Images as a whole: what is pushed or read is checked and kept, and becomes a root file system when one is needed."""
 
 import asyncio
+import errno
 import platform
 import shutil
 import tempfile
@@ -38,6 +39,7 @@ from attacca.model.image import ImageConfig, UnpackedImage
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 FRESH_S = 3600.0  # so long a blob may wait for the manifest that names it
 GB = 1 << 30
+UNFIT = (errno.ENAMETOOLONG, errno.EMLINK)  # what an image has that no disk takes
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -174,6 +176,8 @@ class ImageStore:
             unpack(layers, made, self._limits.image)
             made.rename(root)
         except OSError as error:
+            if error.errno in UNFIT:
+                raise BadImage(f"the image cannot be unpacked: {error.strerror}", HINT) from None
             if not root.is_dir():  # else somebody else was as quick
                 what = f"the image cannot be unpacked in {self._roots}: {error.strerror or error}"
                 raise StateUnavailable(what, "free space there, or check its mode") from None

@@ -18,12 +18,15 @@ OWNER = 0o700  # of directories, so that who unpacks can go on, and remove them
 class Tree:
     """Blocking. Whoever else could change a link in the meantime is not there: it lies where only its maker writes."""
 
-    def __init__(self, root: str, *, is_root: bool) -> None:
-        """`is_root`: whoever unpacks may give files away."""
+    def __init__(self, root: str, steps: int, *, is_root: bool) -> None:
+        """`is_root`: whoever unpacks may give files away. `steps`: so much may be looked at on the ways of its paths
+        and in what is emptied, all layers together."""
         self._root = root
         self._is_root = is_root
+        self._steps = steps
         self._real: dict[tuple[str, ...], str] = {(): root}  # directories that are known to be some
         self._made: set[str] = set()  # by this layer, with the directories above them
+        self._emptied: set[str] = set()  # by this layer: what is there since is its own
 
     def __repr__(self) -> str:
         return f"<Tree {len(self._made)} made by the last layer>"
@@ -31,6 +34,7 @@ class Tree:
     def begin(self) -> None:
         """Another layer, on top."""
         self._made.clear()
+        self._emptied.clear()
 
     def make(self, plan: Make, content: IO[bytes] | None) -> int:
         """How many bytes were written.
@@ -74,7 +78,11 @@ class Tree:
 
     def _empty(self, directory: str) -> None:
         """What this layer has made stays, and what leads there."""
+        if directory in self._emptied:
+            return
+        self._emptied.add(directory)
         for name in os.listdir(directory):
+            self._step()
             path = f"{directory}/{name}"
             if path not in self._made:
                 self._clear(path)
@@ -172,6 +180,7 @@ class Tree:
         here, left, followed = self._root, list(reversed(path)), 0
         while left:
             part = left.pop()
+            self._step()
             if part == "..":
                 here = here if here == self._root else here.rpartition("/")[0]
                 continue
@@ -186,6 +195,11 @@ class Tree:
             here = self._root if target.startswith("/") else here
             left += reversed(list(_steps(target)))
         return here
+
+    def _step(self) -> None:
+        self._steps -= 1
+        if self._steps < 0:
+            raise BadImage("its links and whiteouts lead through more than anybody follows", HINT)
 
     def _target(self, place: str, *, make: bool) -> str | None:
         """What a symbolic link says; None: it is a directory, now if not before."""

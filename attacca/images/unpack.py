@@ -59,7 +59,7 @@ def unpack(layers: Sequence[Tar], into: Path, limits: Limits) -> Unpacked:
         BadImage: a layer is damaged, not what the image says it is, or has something in it that is not taken.
         OSError: the disk does not take it.
     """
-    tree, entries, room = Tree(str(into), is_root=os.geteuid() == 0), 0, limits.unpacked_bytes
+    tree, entries, room = Tree(str(into), limits.steps, is_root=os.geteuid() == 0), 0, limits.unpacked_bytes
     for layer in layers:
         tree.begin()
         with layer.path.open("rb") as file:

@@ -1,6 +1,7 @@
 import asyncio
 import json
 import os
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,13 @@ def test_what_is_missing_or_damaged_is_told_and_nothing_half_made_is_left(tmp_pa
     with pytest.raises(NotFound, match="does not lie here"):
         asyncio.run(images.rootfs(digest))
     assert list((tmp_path / "images" / "rootfs").iterdir()) == list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_what_no_disk_takes_is_the_images_fault(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("/".join(["a" * 31] * 127))
+    images = store(tmp_path)
+    with pytest.raises(BadImage, match="File name too long"):
+        asyncio.run(images.rootfs(push(images, "fn", layer(info.tobuf(tarfile.PAX_FORMAT)))))
 
 
 def test_who_makes_room(tmp_path: Path) -> None:

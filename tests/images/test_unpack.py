@@ -118,6 +118,20 @@ def test_what_is_refused(data: bytes, compression: str, complaint: str, tmp_path
         unpack([Tar(tmp_path / "layer", compression, sha(plain))], tmp_path / "root", SMALL)
 
 
+def test_who_leads_round_about_is_not_followed_for_ever(tmp_path: Path) -> None:
+    """Each look at what is below a directory, and each step on the way that links make of a path, is counted."""
+    around = symlink("far", "near/../" * 100 + "near")
+    again = [one for number in range(100) for one in (symlink(str(number), "x"), entry(f"far/{number}"))]
+    with pytest.raises(BadImage, match="more than anybody follows"):
+        put(tmp_path, layer(directory("near"), around, *again), limits=Limits(steps=10_000))
+
+
+def test_what_is_emptied_again_and_again_is_looked_at_once(tmp_path: Path) -> None:
+    many = [entry(f"etc/{number}") for number in range(500)]
+    put(tmp_path, BASE, layer(*many, *[entry("etc/.wh..wh..opq")] * 500), limits=Limits(steps=2000))
+    assert len(tree(tmp_path)) == 500 + 4
+
+
 def test_a_layer_that_is_another_one_is_refused(tmp_path: Path) -> None:
     (tmp_path / "layer").write_bytes(BASE)
     (tmp_path / "root").mkdir()
@@ -132,4 +146,4 @@ def test_several_gzip_files_in_a_row_are_one_layer(tmp_path: Path) -> None:
     inside.drain()
     assert inside.digest == sha(BASE)
     assert repr(inside) == f"<Inside {len(BASE)} bytes read>"
-    assert repr(Tree(str(tmp_path), is_root=False)) == "<Tree 0 made by the last layer>"
+    assert repr(Tree(str(tmp_path), 1, is_root=False)) == "<Tree 0 made by the last layer>"

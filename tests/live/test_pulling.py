@@ -2,13 +2,14 @@
 
 import http.server
 import json
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from attacca.errors import AttaccaError, BadImage, NotFound, Overloaded, Unauthorized
+from attacca.errors import AttaccaError, BadImage, NotFound, Overloaded, Unauthorized, Unreachable
 from attacca.images.core.manifests import OCI_INDEX, OCI_MANIFEST
 from attacca.images.core.mirrors import Mirror
 from attacca.images.core.names import Reference
@@ -18,6 +19,7 @@ from tests.images.stage import entry, layer, parts, sha, store
 
 BLOBS, MANIFEST = parts(layer(entry("a", bytes(1000))), layer(entry("b", bytes(range(256)) * 999)))
 LARGE = BLOBS[2]
+ORDINARY = ("host", "accept", "accept-encoding", "range")
 
 
 class Registry:
@@ -28,6 +30,10 @@ class Registry:
         self.manifest, self.kind = MANIFEST, OCI_MANIFEST
         self.token = ""
         self.ranges: list[str] = []
+        self.shown: set[str] = set()  # of who asks, in whatever field
+        self.elsewhere = ""  # where blobs are, if not here
+        self.always: tuple[int, dict[str, str]] | None = None  # what it answers to whatever is asked
+        self._is_over = threading.Event()
         registry = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -42,6 +48,7 @@ class Registry:
         self._thread.start()
 
     def close(self) -> None:
+        self._is_over.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -50,7 +57,10 @@ class Registry:
         return Remote(Reference(self.at, "fn", tag, digest), "me:sesame", pause=lambda _: None)
 
     def answer(self, to: http.server.BaseHTTPRequestHandler) -> None:
-        if to.path.startswith("/token"):
+        self.shown.update(value for name, value in to.headers.items() if name.lower() not in ORDINARY)
+        if self.always is not None:
+            said(to, self.always[0], b"-5\r\n", self.always[1])
+        elif to.path.startswith("/token"):
             said(to, 200, json.dumps({"token": self.token} if "scope=all" in to.path else {}).encode())
         elif self.token and to.headers["authorization"] != f"Bearer {self.token}":
             field = f'Bearer realm="http://{self.at}/token",service="r",scope="all"'
@@ -74,8 +84,15 @@ class Registry:
                 said(to, 200, blob + b"more")
             case "other":
                 said(to, 200, bytes(len(blob)))
+            case "stalls":
+                said(to, 200, blob[:10], size=len(blob))
+                self._is_over.wait()
+            case "shorter":
+                said(to, 200, b"")
             case "redirects":
                 said(to, 307, b"", {"location": to.path})
+            case _ if self.elsewhere:
+                said(to, 307, b"", {"location": f"http://{self.elsewhere}{to.path}"})
             case _ if asked and mood != "forgets":
                 first = int(asked.removeprefix("bytes=").partition("-")[0])
                 said(to, 206, blob[first:], {"content-range": f"bytes {first}-{len(blob) - 1}/{len(blob)}"})
@@ -145,6 +162,42 @@ def test_what_is_not_what_it_says_is_refused(registry: Registry, tmp_path: Path)
     refused(BadImage, "the registry sends")
     registry.moods, registry.token = [], "\n"
     refused(Unauthorized, "gives no token")
+
+
+def test_who_asks_is_told_to_nobody_to_whom_it_leads(registry: Registry, tmp_path: Path) -> None:
+    other = Registry()
+    try:
+        registry.token, registry.elsewhere = "sesame", other.at
+        assert pull(registry.remote(), store(tmp_path)) == sha(MANIFEST)
+        assert len(other.ranges) == len(BLOBS)
+        assert (other.shown, {"Bearer sesame"} <= registry.shown) == (set(), True)
+    finally:
+        other.close()
+
+
+def test_who_stalls_is_asked_again_and_who_sends_less_given_up(registry: Registry, tmp_path: Path) -> None:
+    here, pauses = Reference(registry.at, "fn", "v1"), list[float]()
+    registry.moods = ["", "", "stalls"]
+    assert pull(Remote(here, pause=pauses.append, stall_s=0.2), store(tmp_path / "a")) == sha(MANIFEST)
+    assert registry.ranges[-1] == f"bytes=10-{len(LARGE) - 1}"
+    assert pauses == [0.5]
+    registry.moods = ["shorter"] * 9
+    with pytest.raises(Unreachable, match="it ends early"):
+        pull(Remote(here, pause=pauses.append), store(tmp_path / "b"))
+    assert pauses == [0.5, 0.5, 1, 2, 4, 8]
+
+
+def test_an_answer_that_is_none_is_no_answer(registry: Registry, tmp_path: Path) -> None:
+    answers = [
+        (307, {"location": "http://127.0.0.1:99999/"}), (307, {"location": "http://[::1/"}),
+        (307, {"location": "/v2/\xe9"}), (307, {"location": "file:///etc/passwd"}), (307, {"location": "/v2/"}),
+        (401, {"www-authenticate": 'Bearer realm="http://["'}),
+        (401, {"www-authenticate": 'Bearer realm="http://x:y/"'}),
+        (200, {"transfer-encoding": "chunked"}),
+    ]  # fmt: skip
+    for registry.always in answers:
+        with pytest.raises(Unreachable, match=f"{re.escape(registry.at)} does not answer: ."):
+            pull(registry.remote(), store(tmp_path))
 
 
 def test_a_login_is_as_docker_has_kept_it(tmp_path: Path) -> None:

@@ -17,10 +17,11 @@ HINT = "build the image anew, or take another"
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """How large an image may be, all its layers together."""
+    """How large an image may be, all its layers together. `steps`: on the ways of its paths, where links lead."""
 
     unpacked_bytes: int = 16 << 30
     entries: int = 1_000_000
+    steps: int = 20_000_000
 
 
 class Entry(msgspec.Struct, frozen=True):
