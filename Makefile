@@ -91,7 +91,7 @@ microvms: $(VENV)/.dev ## Hold micro-VMs by QEMU to what every runtime does, and
 	@scripts/debian.sh qemu-system-x86 linux-image-cloud-amd64 busybox-static e2fsprogs
 	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -rfEs tests/live/microvms/conformance.py tests/live/microvms/survival.py tests/live/microvms/pool.py tests/live/microvms/whole.py --durations=5
 
-kubernetes: $(VENV)/.dev ## Hold pods to a real kube-apiserver, which Go builds once in half an hour, for root
+kubernetes: $(VENV)/.dev ## Hold pods to a real kube-apiserver and garbage collector, which Go builds once in half an hour, for root
 	@scripts/kubernetes.sh $(abspath $(BIN)/python)
 
 brokers: $(VENV)/.dev ## Hold kafka-egress to a real broker of Kafka, whose jars come from Maven Central

@@ -14,6 +14,7 @@ from attacca.worker.runtime.kubernetes.api import PATCH, Declined, Server, lines
 
 STARTED = "2026-01-01T00:00:00Z"
 PERIOD_S = 0.05
+GRACE_S = 30.0  # where the server says nothing
 
 
 class Running(Protocol):
@@ -42,6 +43,7 @@ class Kubelet:
         self._secrets = f"/api/v1/namespaces/{namespace}/secrets"
         self.running: dict[str, Running] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._ending: dict[str, asyncio.Task[None]] = {}
         self.wrong: list[BaseException] = []  # which are the kubelet's own
         self._all: set[asyncio.Task[None]] = set()  # those that end, too
 
@@ -56,7 +58,7 @@ class Kubelet:
                     await self._follow()
                 await asyncio.sleep(PERIOD_S)
         finally:
-            for task in self._tasks.values():
+            for task in (*self._tasks.values(), *self._ending.values()):
                 task.cancel()
             while self._all:
                 await asyncio.wait(self._all)
@@ -74,6 +76,8 @@ class Kubelet:
             event = json.loads(line)
             if event["type"] == "ADDED":
                 self._begin(event["object"])
+            elif event["type"] == "MODIFIED":
+                self._end(event["object"]["metadata"])
             elif event["type"] == "DELETED":
                 task = self._tasks.pop(event["object"]["metadata"]["name"], None)
                 if task is not None:
@@ -87,6 +91,20 @@ class Kubelet:
             task = self._tasks[name] = asyncio.create_task(self._live(name, pod))
             self._all.add(task)
             task.add_done_callback(self._over)
+
+    def _end(self, meta: dict[str, Any]) -> None:
+        """A program that does not care for SIGTERM is killed when its time is over: it is pid 1."""
+        name, grace_s = meta["name"], meta.get("deletionGracePeriodSeconds", GRACE_S)
+        if "deletionTimestamp" in meta and name not in self._ending:
+            task = self._ending[name] = asyncio.create_task(self._delete(name, grace_s))
+            self._all.add(task)
+            task.add_done_callback(self._over)
+
+    async def _delete(self, name: str, grace_s: float) -> None:
+        if (living := self._tasks.get(name)) is not None:
+            await asyncio.wait([living], timeout=grace_s)
+        with contextlib.suppress(Declined):
+            await self._server.ask("DELETE", f"{self._path}/{name}", gracePeriodSeconds="0")
 
     def _over(self, task: asyncio.Task[None]) -> None:
         self._all.discard(task)

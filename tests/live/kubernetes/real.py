@@ -19,7 +19,7 @@ from attacca.worker.runtime.kubernetes.api import Api, Declined
 from tests.live.patience import PATIENCE_S
 from tests.trees import ROOT
 
-PROGRAM = "kube-apiserver"
+PROGRAM, COLLECTOR = "kube-apiserver", "garbage-collector"
 ROLE = ROOT / "deploy" / "kubernetes" / "role.yaml"
 NAMESPACE = "functions"
 ADMIN, WORKER, NOBODY = "of-the-admin", "of-the-worker", "of-nobody"
@@ -40,6 +40,14 @@ class ApiServer:
 
     def __repr__(self) -> str:
         return f"<ApiServer port {self.port}, {len(self._processes)} processes>"
+
+    def account(self, directory: Path, token: str) -> tuple[dict[str, str], Path]:
+        """What a pod has of its service account: of its environment, and where it is mounted."""
+        directory.mkdir()
+        (directory / "ca.crt").write_bytes((self.directory / "certs" / "apiserver.crt").read_bytes())
+        (directory / "namespace").write_text(NAMESPACE)
+        (directory / "token").write_text(token)
+        return {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(self.port)}, directory
 
     def access(self, token: str = WORKER, namespace: str = NAMESPACE) -> Access:
         authority = (self.directory / "certs" / "apiserver.crt").read_bytes()
@@ -113,6 +121,11 @@ class ApiServer:
                 await api.ask("POST", path_of(told), told)
         finally:
             await api.close()
+
+    def collect(self) -> None:
+        """From now on what has lost its owner is removed, by Kubernetes' own code."""
+        assert shutil.which(COLLECTOR), f"{COLLECTOR} is not on the PATH: make kubernetes builds it"
+        self._begin(COLLECTOR, [COLLECTOR, str(self.kubeconfig(ADMIN))])
 
     def stop(self, number: int = signal.SIGKILL) -> None:
         """The API server alone."""

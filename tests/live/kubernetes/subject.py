@@ -38,8 +38,8 @@ class PodSubject:
         self._left = left
         told = msgspec.convert({"kubeconfig": "unread", **options}, KubernetesOptions)
         connect = lambda: (Api(access), access.namespace)  # noqa: E731 - of one line
-        run = os.urandom(4).hex()
-        self.runtime = KubernetesRuntime(connect, told, SystemClock(), "subject", run, secret=secret, nap=nap)
+        words = (connect, told, SystemClock(), "subject", os.urandom(4).hex())
+        self.runtime = KubernetesRuntime(*words, secret=secret, nap=nap, home=access.home)
 
     def function(self, doing: Doing, concurrency: int = 1, network: Network = Network.NONE) -> Revision:
         return revision(f"{doing}-{concurrency}-{network}", doing, concurrency=concurrency, network=network)

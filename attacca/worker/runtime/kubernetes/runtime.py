@@ -156,19 +156,27 @@ class KubernetesRuntime:
             self._bury(sandbox, facts.ending(pod, sandbox.revision.settings))
         elif hopeless is not None and not sandbox.is_ready:
             self._give_up(sandbox, hopeless.code, hopeless.message)
+        elif pod.metadata.deletion_timestamp is not None:
+            sandbox.leave(self._lose)
+            self._see_to_owner()
         elif pod.runs and sandbox.logging is None:
             sandbox.logging = self._loop.create_task(printing.follow(self._server, self._path, sandbox, self._nap))
 
     def _gone(self, name: str) -> None:
-        sandbox = self._pods.get(name)
-        if sandbox is not None and not sandbox.is_doomed and not sandbox.is_buried:
+        if (sandbox := self._pods.get(name)) is not None and not sandbox.is_doomed and not sandbox.is_buried:
+            self._lose(sandbox)
+            self._see_to_owner()
+
+    def _lose(self, sandbox: PodSandbox) -> None:
+        if not sandbox.is_doomed and not sandbox.is_buried:
+            sandbox.is_doomed = True
             sandbox.failure = ("sandbox_lost" if sandbox.is_ready else "start_failed", DELETED)
             self._over(sandbox)
             self._remove(sandbox)
-            self._see_to_owner()
 
     def _see_to_owner(self) -> None:
         """Who deletes what stands for a worker has all of its pods deleted, also those that are still to come."""
+        self._standing.doubt()
         if self._renewing is None or self._renewing.done():
             self._renewing = self._loop.create_task(self._renew())
 

@@ -56,6 +56,7 @@ class PodSandbox:
         self._end = b""  # of what it has printed
         self._errands = Errands(name, sink, self._dial, self._doubt, self._conclude)
         self._began: dict[str, float] = {}
+        self._leave: Callable[[PodSandbox], None] | None = None
 
     def __repr__(self) -> str:
         state = "doomed" if self.is_doomed else "ready" if self.is_ready else "placed" if self.address else "ordered"
@@ -96,6 +97,13 @@ class PodSandbox:
         self._began[invocation.id] = self._loop.time()
         self._errands.run(invocation, PORT)
 
+    def leave(self, then: "Callable[[PodSandbox], None]") -> None:
+        """Its pod is being ended: its node is drained, or somebody has deleted it. What it is at may end, for as long
+        as its node lets it."""
+        self._leave = then
+        if not self._began:
+            then(self)
+
     def stop(self, invocation: str) -> None:
         self._errands.stop(invocation)
 
@@ -120,6 +128,8 @@ class PodSandbox:
     def _conclude(self, invocation: str, outcome: Outcome) -> None:
         if (began := self._began.pop(invocation, None)) is not None:
             self._sink(RunEnded(self.name, invocation, outcome, (self._loop.time() - began) * 1e3))
+            if self._leave is not None and not self._began:
+                self._leave(self)
 
     def _doubt(self) -> None:
         if self._doubting is None:

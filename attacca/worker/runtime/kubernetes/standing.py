@@ -60,7 +60,7 @@ class Standing:
         self.policies = f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies"
         self.owner: Owner | None = None
         self._why: Declined | None = None
-        self._is_refused = False
+        self._is_refused = self._is_doubted = False
         self._changed = asyncio.Event()
 
     def __repr__(self) -> str:
@@ -74,6 +74,7 @@ class Standing:
                 if is_first:
                     await self._sweep()
                 self.owner = await self._make()
+                self._is_doubted = False
             except Declined as error:
                 if self._why is None or self._why.message != error.message:
                     LOG.warning("no pod can be made just now: %s", error.message)
@@ -92,7 +93,7 @@ class Standing:
         Raises:
             StartFailed: it will not stand before somebody does something about it.
         """
-        while self.owner is None:
+        while self.owner is None or self._is_doubted:
             if self._why is not None and self._is_refused:
                 raise start_failed(self._why)
             await self._changed.wait()
@@ -103,9 +104,20 @@ class Standing:
         """What it waits for."""
         return "" if self.owner is not None or self._why is None else self._why.message
 
+    def doubt(self) -> None:
+        """Nobody relies on its owner before `still` has looked."""
+        self._is_doubted = True
+
     async def still(self) -> bool:
         """Is what stands for the worker there? Where somebody has deleted it, it is to begin anew; the cluster deletes
         all that it owned."""
+        try:
+            return await self._look()
+        finally:
+            self._is_doubted = False
+            self._news()
+
+    async def _look(self) -> bool:
         owner = self.owner
         if owner is None:
             return False

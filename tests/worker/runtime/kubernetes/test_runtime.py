@@ -133,6 +133,25 @@ def test_a_pod_that_somebody_deletes_is_told_and_its_owner_looked_for() -> None:
     asyncio.run(main())
 
 
+def test_one_that_is_ended_before_it_began_is_told_and_another_is_not_the_owners_before_that_was_looked_for() -> None:
+    async def main() -> None:
+        async with opened() as stage:
+            lost = stage.bench.make(revision())
+            first = await stage.pod()
+            stage.say(first, phase="Running")
+            stage.cluster.answer("DELETE", f"{CORE}/configmaps/attacca-w", {}, None)  # and its pods are to end
+            assert isinstance(await stage.bench.born(lost), SandboxFailed)
+            stage.bench.make(revision())
+            await stage.until(
+                lambda: stage.cluster.names("pods") not in ([], [first]) and first not in stage.cluster.names("pods")
+            )
+            name, owner = await stage.pod(), stage.cluster.things["configmaps", "attacca-w"]
+            (reference,) = stage.cluster.things["pods", name]["metadata"]["ownerReferences"]
+            assert reference["uid"] == owner["metadata"]["uid"]
+
+    asyncio.run(main())
+
+
 def test_one_that_is_killed_before_it_is_there_leaves_nothing() -> None:
     async def main() -> None:
         async with opened() as stage:

@@ -133,7 +133,9 @@ def test_what_somebody_has_deleted_is_missed() -> None:
         cluster.admit = lambda *_: None
         cluster.answer("DELETE", f"{CORE}/configmaps/attacca-w", {}, None)
         assert not await one.still()
+        one.doubt()  # of what is made just now, by who has heard late
         await one.begin()
+        await one.ready()
         assert await one.still()
 
     asyncio.run(main())

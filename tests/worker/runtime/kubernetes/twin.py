@@ -91,7 +91,8 @@ class Cluster:
             return self._listed(kind, query) if thing is None else Answered(200, thing)
         assert thing is not None, f"{method} {path}"
         if method == "DELETE":
-            return self._delete(kind, name, thing)
+            is_graceful = query.get("gracePeriodSeconds") is None
+            return self._delete(kind, name, thing, is_graceful=is_graceful)
         if method == "PATCH":
             return self._patch(kind, name, merged(thing, body))
         raise AssertionError(f"{method} {path}")
@@ -114,11 +115,14 @@ class Cluster:
         self._put(kind, name, thing, "ADDED")
         return Answered(201, self.things[kind, name])
 
-    def _delete(self, kind: str, name: str, thing: dict[str, Any]) -> Answered:
+    def _delete(self, kind: str, name: str, thing: dict[str, Any], *, is_graceful: bool) -> Answered:
         thing = copy.deepcopy(thing)
         if kind == "pods":
-            thing["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-            self._put(kind, name, thing, "MODIFIED")
+            if "deletionTimestamp" not in thing["metadata"]:
+                thing["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+                self._put(kind, name, thing, "MODIFIED")
+            if is_graceful and thing["status"]["phase"] == "Running":
+                return Answered(200, thing)  # its kubelet deletes it, when it has ended
         del self.things[kind, name]
         self.version += 1
         thing = copy.deepcopy(thing)
@@ -128,7 +132,7 @@ class Cluster:
             uid = thing["metadata"]["uid"]
             for (of, its), one in list(self.things.items()):
                 if any(owner["uid"] == uid for owner in one["metadata"].get("ownerReferences", ())):
-                    self._delete(of, its, one)
+                    self._delete(of, its, one, is_graceful=True)
         told = thing if kind == "pods" else {"kind": "Status", "apiVersion": "v1", "status": "Success"}
         return Answered(200, told)
 
