@@ -27,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export HATCH_BUILD_NO_HOOKS := true
 unexport PYTHONDONTWRITEBYTECODE  # tests are compiled once, and not for every run
 
-.PHONY: help run test check pure laws long live heart fuzz chaos series alerts registry engines microvms kubernetes brokers edgeless ui screenshot languages swarm bench bench-runtimes lab fmt docs compile clean
+.PHONY: help run test check pure laws long live heart fuzz chaos series alerts registry engines microvms kubernetes brokers edgeless ui screenshot languages swarm bench bench-long bench-runtimes lab fmt docs compile clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -120,6 +120,11 @@ bench: $(VENV)/.dev ## Measure the floors and attacca in the same run, print the
 	@command -v wrk >/dev/null || scripts/debian.sh wrk
 	@if command -v cc >/dev/null; then $(MAKE) --no-print-directory compile; fi  # as wheels have it
 	$(BIN)/python bench/run.py
+	@$(BIN)/python -m scripts.docs
+
+bench-long: $(VENV)/.dev ## The measures that take minutes each: as many idle sandboxes as memory holds, simulations, live against simulated
+	@if command -v cc >/dev/null; then $(MAKE) --no-print-directory compile; fi
+	$(BIN)/python bench/run.py --long
 	@$(BIN)/python -m scripts.docs
 
 bench-runtimes: $(VENV)/.dev ## Measure what each runtime here costs, with engines from Debian for root: the table of docs/runtimes.md

@@ -15,6 +15,7 @@ wrk.body = '%s'
 wrk.headers["Content-Type"] = "application/json"
 """
 WARM_UP = 200
+MICROSECONDS = {"us": 1.0, "ms": 1e3, "s": 1e6}
 
 
 class Answer(NamedTuple):
@@ -80,18 +81,31 @@ def latency(port: int, path: str, count: int) -> tuple[float, float]:
     return took[count // 2], took[int(count * 0.99)]
 
 
+class Sustained(NamedTuple):
+    """What connections got through that always had a request under way, and the longest that 99 of 100 took."""
+
+    per_s: float
+    p99_us: float
+
+
 def throughput(port: int, path: str, connections: int, seconds: int) -> float:
     """Requests per second, by wrk with one thread."""
+    return sustained(port, path, connections, seconds).per_s
+
+
+def sustained(port: int, path: str, connections: int, seconds: int) -> Sustained:
+    """By wrk with one thread."""
     if shutil.which("wrk") is None:
         raise RuntimeError("wrk is missing: scripts/debian.sh wrk installs it")
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(WRK % BODY.decode())
         script.flush()
         url = f"http://127.0.0.1:{port}{path}"
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script.name, url]
+        command = ["wrk", "--latency", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script.name, url]
         text = subprocess.run(command, capture_output=True, text=True, check=True, env=dict(os.environ)).stdout
     if "Non-2xx" in text:
         raise RuntimeError(text)
-    found = re.search(r"Requests/sec:\s+([\d.]+)", text)
-    assert found is not None, text
-    return float(found.group(1))
+    per_s, p99 = re.search(r"Requests/sec:\s+([\d.]+)", text), re.search(r"99%\s+([\d.]+)(us|ms|s)\b", text)
+    assert per_s is not None, text
+    assert p99 is not None, text
+    return Sustained(float(per_s[1]), float(p99[1]) * MICROSECONDS[p99[2]])

@@ -5,6 +5,7 @@ python bench/floors.py relay PORT [SANDBOXES] the same, each body handed over a 
                                               that decodes the JSON, calls a function and encodes what it returns
 python bench/floors.py fork [MODULE ...]      import the modules, then fork into new namespaces again and again; prints
                                               {"imports_ms", "p50_ms", "p99_ms", "per_s"}
+python bench/floors.py forks AT_ONCE          the same without modules, so many on their way at once; prints {"per_s"}
 python bench/floors.py pair COUNT             frames of 128 bytes over a Unix socket pair to another Python process and
                                               back, one after the other; prints {"p50_us", "per_s"}: round trips, and
                                               frames per second
@@ -16,6 +17,7 @@ import gc
 import importlib
 import json
 import os
+import select
 import socket
 import struct
 import sys
@@ -28,7 +30,8 @@ SIZE = struct.Struct("<I")
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
 NAMESPACES = 0x20000 | 0x4000000 | 0x8000000 | 0x20000000 | 0x40000000  # mount, uts, ipc, pid, net
 USER_NAMESPACE = 0x10000000
-FORKS = 300
+FORKS, MANY_FORKS = 300, 1000
+LIBC = ctypes.CDLL(None, use_errno=True)
 FRAME = 128  # bytes
 
 Reply = Callable[[bytes], None]
@@ -151,28 +154,13 @@ def fork(modules: list[str]) -> dict[str, float]:
     for name in modules:
         importlib.import_module(name)
     imports_s = time.perf_counter() - began
-    libc = ctypes.CDLL(None, use_errno=True)
-    flags = NAMESPACES | (USER_NAMESPACE if os.geteuid() != 0 else 0)
     gc.collect()
     gc.freeze()
     took, first = [], time.perf_counter()
     for _ in range(FORKS):
         at = time.perf_counter()
-        mine, theirs = socket.socketpair()
-        pid = os.fork()
-        if pid == 0:
-            if libc.unshare(flags) != 0:
-                os._exit(1)
-            inner = os.fork()  # only its children are in the new pid namespace
-            if inner:
-                os.waitpid(inner, 0)
-                os._exit(0)
-            theirs.sendall(theirs.recv(1))
-            os._exit(0)
-        theirs.close()
-        mine.sendall(b"x")
-        if mine.recv(1) != b"x":
-            sys.exit("this machine gives no namespaces to this user")
+        mine, pid = _isolated()
+        _hear(mine)
         took.append((time.perf_counter() - at) * 1e3)
         mine.close()
         os.waitpid(pid, 0)
@@ -184,6 +172,56 @@ def fork(modules: list[str]) -> dict[str, float]:
         "p99_ms": took[int(FORKS * 0.99)],
         "per_s": FORKS / total_s,
     }
+
+
+def _isolated() -> tuple[socket.socket, int]:
+    """A child in namespaces of its own, which is asked to answer one byte."""
+    mine, theirs = socket.socketpair()
+    pid = os.fork()
+    if pid == 0:
+        if LIBC.unshare(NAMESPACES | (USER_NAMESPACE if os.geteuid() != 0 else 0)) != 0:
+            os._exit(1)
+        inner = os.fork()  # only its children are in the new pid namespace
+        if inner:
+            os.waitpid(inner, 0)
+            os._exit(0)
+        theirs.sendall(theirs.recv(1))
+        os._exit(0)
+    theirs.close()
+    mine.sendall(b"x")
+    return mine, pid
+
+
+def _hear(mine: socket.socket) -> None:
+    if mine.recv(1) != b"x":
+        sys.exit("this machine gives no namespaces to this user")
+
+
+def forks(at_once: int) -> dict[str, float]:
+    """Who has answered makes room for the next, and is waited for when it has ended."""
+    gc.collect()
+    gc.freeze()
+    under_way, heard, alive, first = select.poll(), 0, 0, time.perf_counter()
+    socks: dict[int, socket.socket] = {}
+    while heard < MANY_FORKS:
+        while len(socks) < at_once:
+            mine, _ = _isolated()
+            socks[mine.fileno()] = mine
+            under_way.register(mine, select.POLLIN)
+            alive += 1
+        for descriptor, _ in under_way.poll():
+            under_way.unregister(descriptor)
+            with socks.pop(descriptor) as mine:
+                _hear(mine)
+            heard += 1
+        while alive and os.waitpid(-1, os.WNOHANG)[0]:
+            alive -= 1
+    per_s = heard / (time.perf_counter() - first)
+    for mine in socks.values():
+        mine.close()
+    for _ in range(alive):
+        os.wait()
+    return {"per_s": per_s}
 
 
 def pair(count: int) -> dict[str, float]:
@@ -219,6 +257,8 @@ if __name__ == "__main__":
             relay(int(port), int(rest[0]) if rest else 2)
         case ["fork", *names]:
             print(json.dumps(fork(names)))
+        case ["forks", at_once]:
+            print(json.dumps(forks(int(at_once))))
         case ["pair", count]:
             print(json.dumps(pair(int(count))))
         case _:

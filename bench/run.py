@@ -1,6 +1,6 @@
 """Measure, print the table, and append one line to history.jsonl.
 
-python bench/run.py [--only NAME ...] [--quick] [--no-record]
+python bench/run.py [--only NAME ...] [--long] [--quick] [--no-record]
 
 Each measure is a ratio to a floor that was measured in the same round; rounds of both take turns, and the table shows
 the median and the spread. Nothing else should run on the machine meanwhile.
@@ -77,7 +77,8 @@ def record(results: list[Result]) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=list(MEASURES), default=list(MEASURES), metavar="NAME")
+    parser.add_argument("--only", nargs="+", choices=list(MEASURES), metavar="NAME", help=", ".join(MEASURES))
+    parser.add_argument("--long", action="store_true", help="those that take minutes each, instead of the others")
     parser.add_argument("--quick", action="store_true", help="two short rounds of each; not recorded")
     parser.add_argument("--no-record", action="store_true")
     asked = parser.parse_args()
@@ -86,7 +87,7 @@ def main() -> int:
     with Progress(
         SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True
     ) as bar:
-        for name in asked.only:
+        for name in asked.only or (name for name, one in MEASURES.items() if one.is_long == asked.long):
             measure = MEASURES[name]
             task = bar.add_task(f"{name}: {measure.run.__doc__}")
             rounds, size = (min(2, measure.rounds), measure.quick) if asked.quick else (measure.rounds, measure.size)

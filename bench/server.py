@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import io
 import json
 import os
 import signal
@@ -10,10 +11,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
+
+from attacca.client.http import Client
+from attacca.client.source import deploy, find
+from attacca.io.archive import pack
+from attacca.worker.host.cgroups import open_groups
 
 HERE = Path(__file__).parent
+FUNCTIONS = HERE / "functions"
 START_S = 30.0
 
 
@@ -45,13 +53,39 @@ def floor(kind: str, *arguments: str) -> Iterator[int]:
     """A floor's port, while it runs."""
     port = free_port()
     command = [sys.executable, str(HERE / "floors.py"), kind, str(port), *arguments]
-    process = subprocess.Popen(command, start_new_session=True)
+    with _listening(command, port):
+        yield port
+
+
+@contextlib.contextmanager
+def _listening(
+    command: list[str], port: int, environment: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A server in a session of its own, as a service is, that listens there; killed with the processes it forked."""
+    process = subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.DEVNULL)
     try:
         wait_until_open(port, process, None)
-        yield port
+        yield process
     finally:
-        os.killpg(process.pid, signal.SIGKILL)  # with the processes it forked
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+@contextlib.contextmanager
+def seated_relay() -> Iterator[int]:
+    """The relay, whose waiting processes live in a cgroup of their own, as sandboxes do, where such can be made."""
+    port, groups = free_port(), open_groups()
+    command = [sys.executable, str(HERE / "floors.py"), "relay", str(port), "2"]
+    try:
+        with _listening(command, port) as process:
+            if groups is not None:
+                group = groups.make()
+                for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+                    group.add(int(pid))
+            yield port
+    finally:
+        if groups is not None:
+            groups.close()
 
 
 def floor_of(*arguments: str) -> dict[str, float]:
@@ -61,19 +95,52 @@ def floor_of(*arguments: str) -> dict[str, float]:
     return found
 
 
+class Peer(NamedTuple):
+    """A server of an application as its users start it, which imports from `bundle` what the application needs."""
+
+    code: Path
+    application: str
+    bundle: Path
+
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "PYTHONPATH": os.pathsep.join((str(self.code), str(self.bundle)))}
+
+    def uvicorn(self, port: int) -> list[str]:
+        return [sys.executable, "-m", "uvicorn", self.application, "--port", str(port), "--no-access-log"]
+
+    def gunicorn(self, port: int, workers: int) -> list[str]:
+        command = [sys.executable, "-m", "gunicorn", self.application, "--bind", f"127.0.0.1:{port}"]
+        return [*command, "--workers", str(workers), "--worker-class", "uvicorn_worker.UvicornWorker"]
+
+
 @contextlib.contextmanager
-def uvicorn(code: Path, application: str, bundle: Path) -> Iterator[int]:
-    """The port of one uvicorn process as its users start it, which imports from `bundle` what the application needs."""
+def uvicorn(peer: Peer) -> Iterator[int]:
+    """The port of one uvicorn process."""
     port = free_port()
-    command = [sys.executable, "-m", "uvicorn", application, "--port", str(port), "--no-access-log"]
-    environment = {**os.environ, "PYTHONPATH": str(bundle)}
-    process = subprocess.Popen([*command, "--app-dir", str(code)], env=environment, stderr=subprocess.DEVNULL)
-    try:
-        wait_until_open(port, process, None)
+    with _listening(peer.uvicorn(port), port, peer.environment()):
         yield port
-    finally:
-        process.terminate()
-        process.wait()
+
+
+@contextlib.contextmanager
+def gunicorn(peer: Peer, workers: int) -> Iterator[int]:
+    """The port of gunicorn, with so many workers that run uvicorn."""
+    port = free_port()
+    with _listening(peer.gunicorn(port, workers), port, peer.environment()) as process:
+        deadline = time.monotonic() + START_S
+        while not _has_answered(port):  # its first process listens before the others have imported anything
+            if time.monotonic() > deadline or process.poll() is not None:
+                raise RuntimeError("gunicorn does not answer")
+            time.sleep(0.02)
+        yield port
+
+
+def _has_answered(port: int) -> bool:
+    """Whatever it is: the root has no page."""
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+        connection.request("GET", "/")
+        return connection.getresponse().status < 500
+    return False
 
 
 @contextlib.contextmanager
@@ -98,6 +165,14 @@ class Attacca:
     def deploy(self, path: Path, *options: str) -> None:
         command = [sys.executable, "-m", "attacca.cli.app", "deploy", str(path), *options]
         subprocess.run(command, env=self._environment, check=True, capture_output=True)
+
+    def deploy_many(self, path: Path, names: Iterable[str]) -> None:
+        """The same code under each of these names."""
+        code = pack(path)
+        with Client(f"http://127.0.0.1:{self.port}") as client:
+            for name in names:
+                for _ in deploy(client, find(path, {"name": name}), io.BytesIO(code), allow_source_builds=False):
+                    pass
 
     def api(self, method: str, path: str, body: object = None) -> object:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)

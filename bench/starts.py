@@ -21,8 +21,7 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.client import Client
-from bench.measures import FUNCTIONS
-from bench.server import attacca
+from bench.server import FUNCTIONS, attacca
 
 EVENTS = (
     *("exceptions:page_fault_user", "exceptions:page_fault_kernel", "raw_syscalls:sys_enter"),

@@ -43,6 +43,12 @@ SHOWN = {
     "error_share": ("errors", "%", 100.0),
 }
 
+MEASURED = ("measure", "attacca", "beside", "ratio (spread)", "bar")
+PROMISED = (  # how the names of measures begin that README shows beside their floors
+    "warm invocation, ", "warm throughput", "warm p50, 1 connection, beside", "warm p99", "template start",
+    "first cold start", "cold starts sustained", "memory of an idle sandbox",
+)  # fmt: skip
+
 MEANING = {
     "name": NAMES,
     "handler": '`"module:attribute"`; found by itself when unset',
@@ -179,31 +185,34 @@ def policies(family: dict[str, type[Any]]) -> str:
 
 def bench() -> str:
     """The newest recorded figures of every measure (bench/history.jsonl)."""
-    return _measures(lambda _: True)
+    return table(MEASURED, (_measured(found) for found in _newest()))
 
 
 def peers() -> str:
-    """Of those, what is measured beside another server."""
-    return _measures(lambda measure: "uvicorn" in measure["floor"])
+    """Of those, what is measured beside another server; then what is promised beside the least that it could cost."""
+    beside = [found for found in _newest() if "uvicorn" in found["floor"] or "gunicorn" in found["floor"]]
+    floors = [found for found in _newest() if found not in beside and found["name"].startswith(PROMISED)]
+    return table(MEASURED, map(_measured, [*beside, *floors]))
 
 
-def _measures(is_wanted: Callable[[Any], bool]) -> str:
+def _newest() -> list[Any]:
+    """Of each measure. A line may name those that are `gone`: they are not measured any more."""
     newest: dict[str, Any] = {}
     for line in HISTORY.read_text().splitlines():
-        for measure in msgspec.json.decode(line)["measures"]:
-            newest.pop(measure["name"], None)
-            newest[measure["name"]] = measure
-    rows = []
-    for name, found in newest.items():
-        if not is_wanted(found):
-            continue
-        ours, floor = (statistics.median(one[place] for one in found["rounds"]) for place in (0, 1))
-        ratios = sorted(one[0] / one[1] for one in found["rounds"])
-        bar = f"{'≥' if found['at_least'] else '≤'} {found['bar']:g}" + ("" if found["met"] else ", missed")
-        against = f"{found['floor']}, {floor:,.1f} {found['unit']}" if found["floor"] else ""
-        spread = f"{found['median']:.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
-        rows.append((name, f"{ours:,.1f} {found['unit']}", against, spread, bar))
-    return table(("measure", "attacca", "beside", "ratio (spread)", "bar"), rows)
+        told = msgspec.json.decode(line)
+        for name in (*(measure["name"] for measure in told["measures"]), *told.get("gone", ())):
+            newest.pop(name, None)
+        newest |= {measure["name"]: measure for measure in told["measures"]}
+    return list(newest.values())
+
+
+def _measured(found: Any) -> tuple[str, ...]:
+    ours, floor = (statistics.median(one[place] for one in found["rounds"]) for place in (0, 1))
+    ratios = sorted(one[0] / one[1] for one in found["rounds"])
+    bar = f"{'≥' if found['at_least'] else '≤'} {found['bar']:g}" + ("" if found["met"] else ", missed")
+    against = f"{found['floor']}, {floor:,.1f} {found['unit']}" if found["floor"] else ""
+    spread = f"{found['median']:.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+    return found["name"], f"{ours:,.1f} {found['unit']}", against, spread, bar
 
 
 def runtimes() -> str:

@@ -1,0 +1,97 @@
+"""What idle sandboxes hold, and whether it matters how many there are already."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.result import Result, Round
+from bench.server import FUNCTIONS, Attacca, attacca
+
+SANDBOX_MB = 32  # that each reserves; it holds far less
+STALL_S = 30.0  # in which no sandbox comes: no more will
+SPARE_MB = 2048  # of the machine's memory, which others are left
+STEPS = 20  # in which many are made
+
+
+def memory(rounds: int, count: int) -> Iterator[Result]:
+    """What `count` idle sandboxes hold, with zygote, template and supervisor, divided by their number (PSS)."""
+    found = []
+    for _ in range(rounds):
+        with _room_for(count) as server:
+            held, _ = _more(server, count)
+            if held < count:
+                raise RuntimeError(f"only {held} of {count} sandboxes were ready in time")
+            found.append(Round(_each_mb(server, held), 1.0))
+    yield Result(f"memory of an idle sandbox, {count} held", "MB", "", 2.0, found)
+
+
+def crowd(rounds: int, most: int) -> Iterator[Result]:
+    """Idle sandboxes of one function, as many as memory holds: starts per second of the last against the first."""
+    held, rates, each = [], [], []
+    for _ in range(rounds):
+        with _room_for(most) as server:
+            free_mb, per_s, first_mb = _free_mb(), list[float](), 0.0
+            while server.idle("cold") < most and _free_mb() > SPARE_MB:
+                there, rate = _more(server, most // STEPS)
+                if rate:
+                    per_s.append(rate)
+                if there < (len(per_s) or 1) * (most // STEPS):
+                    break
+                if len(per_s) == STEPS // 10:
+                    first_mb = _each_mb(server, there)
+            count = server.idle("cold")
+            taken_mb = (free_mb - _free_mb()) / count
+            few = max(1, len(per_s) // 4)
+            rates += [Round(late, early) for early, late in zip(per_s[:few], per_s[-few:], strict=True)]
+            held.append(Round(count, min(most, (free_mb - SPARE_MB) / taken_mb)))
+            each.append(Round(_each_mb(server, count), first_mb))
+    many = f"{most:,} idle sandboxes of one function"
+    yield Result(many, "held", "as memory has room for", 0.95, held, at_least=True)
+    yield Result(f"{many}: starts, the last", "/s", "the first", 0.7, rates, at_least=True)
+    yield Result(f"{many}: memory of each, at the end", "MB", "after a tenth", 1.1, each)
+
+
+@contextlib.contextmanager
+def _room_for(count: int) -> Iterator[Attacca]:
+    with attacca("--memory", str(SANDBOX_MB * (count + 64)), "--set", "worker.keepalive.idle_s=3600") as server:
+        server.deploy(FUNCTIONS / "cold", "--name", "cold", "--memory", str(SANDBOX_MB))
+        yield server
+
+
+def _more(server: Attacca, count: int) -> tuple[int, float]:
+    """How many are idle once so many more were ordered and no more come; and how many came per second."""
+    before = there = server.idle("cold")
+    began = came = time.perf_counter()
+    server.api("POST", "/api/functions/cold/prewarm", {"count": count})
+    while there < before + count and time.perf_counter() - came < STALL_S:
+        time.sleep(0.02)
+        if (now := server.idle("cold")) > there:
+            there, came = now, time.perf_counter()
+    return there, (there - before) / (came - began) if there > before else 0.0
+
+
+def _free_mb() -> float:
+    """Of the machine."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")) / 1024
+
+
+def _each_mb(server: Attacca, count: int) -> float:
+    """All processes below the server, by their share of what they share."""
+    return sum(map(_pss_mb, _below(server.process.pid))) / count
+
+
+def _below(pid: int) -> Iterator[int]:
+    """All descendants of a process."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            yield int(child)
+            yield from _below(int(child))
+
+
+def _pss_mb(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
