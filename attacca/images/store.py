@@ -39,6 +39,7 @@ from attacca.model.image import ImageConfig, UnpackedImage
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 FRESH_S = 3600.0  # so long a blob may wait for the manifest that names it
 GB = 1 << 30
+SPACE = "tmp"  # where everybody may write
 UNFIT = (errno.ENAMETOOLONG, errno.EMLINK)  # what an image has that no disk takes
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 
@@ -174,6 +175,7 @@ class ImageStore:
         try:
             made.chmod(0o755)
             unpack(layers, made, self._limits.image)
+            _open_up(made / SPACE)
             made.rename(root)
         except OSError as error:
             if error.errno in UNFIT:
@@ -219,6 +221,12 @@ class ImageStore:
 
 class _Runs(msgspec.Struct, frozen=True):
     config: ImageConfig | None = None
+
+
+def _open_up(space: Path) -> None:
+    """Whatever the image says: some engines give the memory that is mounted there the mode of what lies below it."""
+    if space.is_dir() and not space.is_symlink():
+        space.chmod(0o1777)
 
 
 def _expect_platform(found: Platform) -> None:

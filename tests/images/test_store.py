@@ -11,7 +11,7 @@ from attacca.images.blobs import Blobs
 from attacca.images.core.manifests import OCI_INDEX
 from attacca.images.shelves import Shelves
 from attacca.images.store import ImageLimits
-from tests.images.stage import entry, layer, parts, push, sha, store
+from tests.images.stage import directory, entry, layer, parts, push, sha, store, symlink
 
 
 def test_an_image_becomes_a_root(tmp_path: Path) -> None:
@@ -53,6 +53,18 @@ def test_what_is_missing_or_damaged_is_told_and_nothing_half_made_is_left(tmp_pa
     with pytest.raises(NotFound, match="does not lie here"):
         asyncio.run(images.rootfs(digest))
     assert list((tmp_path / "images" / "rootfs").iterdir()) == list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_where_everybody_may_write_is_everybodys(tmp_path: Path) -> None:
+    images = store(tmp_path)
+    closed = push(images, "closed", layer(directory("tmp", 0o755)))
+    leads = push(images, "leads", layer(directory("etc", 0o755), symlink("tmp", "/etc")))
+
+    async def modes() -> list[int]:
+        roots = [Path((await images.rootfs(one)).rootfs) for one in (closed, leads)]
+        return [os.stat(place).st_mode & 0o7777 for place in (roots[0] / "tmp", roots[1] / "etc")]
+
+    assert asyncio.run(modes()) == [0o1777, 0o755]
 
 
 def test_what_no_disk_takes_is_the_images_fault(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from tests.images.stage import parts, sha
 PACKAGES = str(Path(msgspec.__file__).parents[1])  # the machine's own, where the environment sees those
 DIGEST = "ab" * 32
 LOADED = """
-import sys, contextlib, runpy, encodings.idna, errno, os, selectors, socket, threading, traceback
+import sys, contextlib, ctypes, runpy, encodings.idna, errno, os, selectors, socket, threading, traceback
 for module in sys.modules.values():
     for path in (getattr(module, "__file__", None), getattr(module, "__cached__", None)):
         if path and path.endswith((".py", ".pyc", ".so")) and os.path.exists(path):
@@ -111,7 +111,7 @@ def laid_out(directory: Path, doing: str, image: UnpackedImage | None = None) ->
     runs: dict[str, object] = {
         "Entrypoint": list(image.config.entrypoint),
         "Env": [*(image.config.env or ()), f"DOING={doing}"],
-        "User": "somebody",
+        "User": image.config.user,
     }
     blobs, manifest = parts(layer.getvalue(), runs=runs, level=1)
     target = directory / "layout"

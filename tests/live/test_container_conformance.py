@@ -175,12 +175,13 @@ def test_many_at_once_are_all_there(image: UnpackedImage) -> None:
     asyncio.run(main())
 
 
-def is_frozen() -> bool:
+def is_frozen(worker: int = 0) -> bool:
     """As the kernel has it, in either version of cgroups."""
-    states = [*CGROUPS.glob(f"freezer/attacca-{os.getpid()}-*/*/freezer.state")]
+    mark = f"attacca-{worker or os.getpid()}-*/*"
+    states = [*CGROUPS.glob(f"freezer/{mark}/freezer.state")]
     if states:
-        return [one.read_text() for one in states] == ["FROZEN\n"]
-    return any("frozen 1" in one.read_text() for one in CGROUPS.glob(f"attacca-{os.getpid()}-*/*/cgroup.events"))
+        return {one.read_text() for one in states} == {"FROZEN\n"}
+    return any("frozen 1" in one.read_text() for one in CGROUPS.glob(f"{mark}/cgroup.events"))
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -24,7 +24,7 @@ from attacca.io.archive import pack
 from attacca.worker.runtime.container.upstream import is_open
 from attacca.worker.runtime.process.lineage import children
 from tests.images.stage import store
-from tests.live import needed, python_image
+from tests.live import enemy, needed, python_image
 from tests.live.apart import cluster
 from tests.live.cdi_device import has_what_a_file_says
 from tests.live.whole import CGROUPS, Answer, Whole, deployment, running, until
@@ -186,6 +186,10 @@ def test_the_machine_and_others_are_out_of_its_networks_reach(server: Whole, lay
         found = inside(server, f"[{connect} for host in ('127.0.0.1', '192.0.2.1', '10.0.0.1') for port in {ports}]")
     assert set(found) == {"ECONNREFUSED", "ENETUNREACH"}
     assert inside(server, "[name for _, name in socket.if_nameindex()]") == ["lo"]
+
+
+def test_a_root_who_wants_out_does_not_get_there(server: Whole, tmp_path: Path) -> None:
+    assert enemy.gets_out(server, enemy.layout_of_root(tmp_path)) == []
 
 
 def test_a_disk_that_is_full_and_children_without_end_end_at_its_limits(server: Whole) -> None:

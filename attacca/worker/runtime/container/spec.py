@@ -27,6 +27,8 @@ MASKED = (
     *("/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list"),
     *("/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/fs/selinux", "/sys/fs/cgroup"),
     *("/sys/devices/virtual/powercap", "/proc/sysvipc", "/proc/interrupts"),
+    # Root reads these without any capability, and root in a container is the machine's.
+    *("/proc/kpagecount", "/proc/kpageflags", "/proc/kpagecgroup", "/proc/slabinfo", "/proc/vmallocinfo"),
 )
 READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 KINDS = ("pid", "ipc", "uts", "mount", "cgroup")

@@ -18,7 +18,7 @@ from attacca.worker.runtime.container.daemons.docker_api import DockerApi, Unans
 from attacca.worker.runtime.container.daemons.tending import CALL_S, Charge, spoken
 from attacca.worker.runtime.container.keeping import PREFIX, is_abandoned
 
-SPACES = ("/tmp", PLACE)  # that can be written to
+SPACES, SHARED = ("/tmp", PLACE), "/dev/shm"  # that can be written to
 LABEL = "attacca.group"
 LOOK_S = 5.0
 IMPORT_S = 300.0
@@ -179,7 +179,8 @@ def body(spec: dict[str, Any], image: str, group: str, bundle: str, files: tuple
     """A specification of the OCI's, in docker's words, which have none for hooks."""
     process, linux = spec["process"], spec["linux"]
     memory, cpu = linux["resources"]["memory"], linux["resources"]["cpu"]
-    space = {one["destination"]: ",".join(one["options"]) for one in spec["mounts"] if one["destination"] in SPACES}
+    space = {one["destination"]: _options(one["options"]) for one in spec["mounts"] if one["destination"] in SPACES}
+    (shared,) = (one["options"] for one in spec["mounts"] if one["destination"] == SHARED)
     there: dict[str, str] = spec.get("annotations", {})
     is_apart = any(one["type"] == "network" for one in linux["namespaces"])
     limits = [
@@ -203,6 +204,9 @@ def body(spec: dict[str, Any], image: str, group: str, bundle: str, files: tuple
             "ReadonlyRootfs": True,
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges", f"seccomp={msgspec.json.encode(_filter(linux['seccomp'])).decode()}"],
+            "MaskedPaths": linux["maskedPaths"],
+            "ReadonlyPaths": linux["readonlyPaths"],
+            "CgroupnsMode": "private",
             "Memory": memory["limit"],
             "MemorySwap": memory["swap"],
             "CpuShares": cpu["shares"],
@@ -211,6 +215,7 @@ def body(spec: dict[str, Any], image: str, group: str, bundle: str, files: tuple
             "PidsLimit": linux["resources"]["pids"]["limit"],
             "Ulimits": limits,
             "Tmpfs": space,
+            "ShmSize": _size(shared),
             "Binds": [*(f"{bundle}/upper{path}:{path}:ro" for path in placed), *_binds(spec["mounts"])],
             "Devices": [
                 {
@@ -225,6 +230,16 @@ def body(spec: dict[str, Any], image: str, group: str, bundle: str, files: tuple
             "LogConfig": {"Type": "none"},
         },
     }
+
+
+def _options(options: list[str]) -> str:
+    """Of a file system in memory, from which nothing can be run unless that is said."""
+    return ",".join(options if "noexec" in options else [*options, "exec"])
+
+
+def _size(options: list[str]) -> int:
+    """In bytes, of a file system in memory."""
+    return next(int(one.removeprefix("size=").removesuffix("m")) << 20 for one in options if one.startswith("size="))
 
 
 def _binds(mounts: list[dict[str, Any]]) -> list[str]:

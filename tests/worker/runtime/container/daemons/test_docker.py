@@ -33,7 +33,8 @@ def test_docker_is_told_the_same_as_other_engines() -> None:
     assert (host["CpuQuota"], host["CpuPeriod"]) == (50_000, 100_000)
     assert (host["ReadonlyRootfs"], host["CapDrop"], host["NetworkMode"]) == (True, ["ALL"], "none")
     assert host["Binds"] == ["/run/x/upper/run/secrets/key:/run/secrets/key:ro"]
-    assert host["Tmpfs"] == {"/tmp": "nosuid,nodev,mode=1777,size=64m"}
+    assert host["Tmpfs"] == {"/tmp": "nosuid,nodev,mode=1777,size=64m,exec"}
+    assert host["ShmSize"] == 64 << 20
     assert {"Name": "nofile", "Soft": 100, "Hard": 100} in host["Ulimits"]
     assert told(network=Network.HOST)["HostConfig"]["NetworkMode"] == "host"  # type: ignore[index]  # it is JSON
 
