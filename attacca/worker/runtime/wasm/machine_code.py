@@ -5,10 +5,12 @@ where only the worker can write.
 """
 
 import asyncio
+import contextlib
+import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -16,10 +18,13 @@ from typing import NamedTuple
 from attacca.errors import BadFunction, StartFailed
 from attacca.model.function import MODULE
 from attacca.worker.runtime.wasm.modules import HOST, maker
+from attacca.worker.runtime.wasm.sealed import seal
 
+LOG = logging.getLogger("attacca.wasm")
 KINDS, PURE = b"crhwpq", "pq"  # as host/compiling.py has them
 DISK_BYTES = 1 << 30
 MINE, UNFINISHED, ENDING = "host", ".unfinished-", ".machine"
+Seen = tuple[int, int, int]  # a file's number, size and time
 Compile = Callable[[bytes, bool], Awaitable[bytes]]  # of it machine code; whether it has to be pure
 
 
@@ -36,6 +41,7 @@ class MachineCode:
         self._source, self._compile = source, compile_
         self._maker = maker()
         self._making: dict[tuple[str, bool], asyncio.Task[Place]] = {}
+        self._seen: dict[str, Seen] = {}  # what was looked at, and was as it was put there
 
     def __repr__(self) -> str:
         return f"<MachineCode {len(self._making)} on their way>"
@@ -65,7 +71,7 @@ class MachineCode:
 
     async def _bring(self, digest: str, *, is_pure: bool) -> Place:
         name = f"{digest}-{self._maker}"
-        kind = await asyncio.to_thread(_kind, self.kept / name)
+        kind = await asyncio.to_thread(self._kind, name)
         if not kind or (is_pure and kind not in PURE):  # then its compiler says why it is not
             made = await self._compile(await asyncio.to_thread(self._read, digest), is_pure)
             if made[:1] not in KINDS or len(made) < 2:
@@ -77,22 +83,29 @@ class MachineCode:
             kind = made[:1].decode()
         return Place(name, kind)
 
+    def _kind(self, name: str) -> str:
+        """Of what lies there; empty: nothing does, or it is not what was put there."""
+        directory = self.kept / name
+        try:
+            os.utime(directory)
+            (file,) = directory.glob(f"*{ENDING}")
+            status = file.stat()
+            seen = status.st_ino, status.st_size, status.st_mtime_ns
+            if self._seen.get(name) != seen and seal(file.read_bytes()).hex() != file.stem[2:]:
+                LOG.warning("%s is not what was put there, and is made anew", file)
+                shutil.rmtree(directory)
+                return ""
+        except (OSError, ValueError):
+            return ""
+        self._seen[name] = seen
+        return file.name[:1]
+
     def _read(self, digest: str) -> bytes:
         try:
             (file,) = (self._source / digest).glob(f"*{MODULE}")
             return file.read_bytes()
         except (OSError, ValueError):
             raise StartFailed(f"the module {digest[:12]} is not there", "deploy it again") from None
-
-
-def _kind(directory: Path) -> str:
-    """Of what lies there; empty: nothing does."""
-    try:
-        os.utime(directory)
-        (file,) = directory.glob(f"*{ENDING}")
-    except (OSError, ValueError):
-        return ""
-    return file.name[:1]
 
 
 def _place(kept: Path, name: str, made: bytes) -> None:
@@ -102,13 +115,14 @@ def _place(kept: Path, name: str, made: bytes) -> None:
     try:
         unfinished.chmod(0o755)
         shutil.copytree(HOST, unfinished / MINE, ignore=shutil.ignore_patterns("__pycache__"))
-        (unfinished / f"{made[:1].decode()}{ENDING}").write_bytes(memoryview(made)[1:])
+        code = memoryview(made)[1:]
+        (unfinished / f"{made[:1].decode()}-{seal(code).hex()}{ENDING}").write_bytes(code)
         unfinished.rename(kept / name)
     except OSError:
         shutil.rmtree(unfinished, ignore_errors=True)
         if not (kept / name).is_dir():
             raise
-    there = sorted((entry.stat().st_mtime, _size(entry.path), entry.path) for entry in os.scandir(kept))
+    there = sorted(_found(kept))
     left = sum(size for _, size, _ in there) - DISK_BYTES
     for _, size, path in there[:-1]:
         if left <= 0:
@@ -117,5 +131,8 @@ def _place(kept: Path, name: str, made: bytes) -> None:
         left -= size
 
 
-def _size(directory: str) -> int:
-    return sum(entry.stat().st_size for entry in os.scandir(directory) if entry.is_file())
+def _found(kept: Path) -> Iterator[tuple[float, int, str]]:
+    for entry in os.scandir(kept):
+        with contextlib.suppress(OSError):  # another worker made room
+            size = sum(one.stat().st_size for one in os.scandir(entry.path) if one.is_file())
+            yield entry.stat().st_mtime, size, entry.path

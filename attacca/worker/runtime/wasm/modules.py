@@ -9,15 +9,19 @@ import contextlib
 import hashlib
 import importlib.metadata
 import importlib.util
+import logging
 import os
 import platform
+import tempfile
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 from attacca.errors import StartFailed
+from attacca.worker.runtime.wasm.sealed import opened, sealed
 
+LOG = logging.getLogger("attacca.wasm")
 MEMORY_BYTES, DISK_BYTES = 64 << 20, 512 << 20
 HOST = Path(__file__).parent / "host"
 Compile = Callable[[bytes], Awaitable[bytes]]
@@ -118,7 +122,9 @@ class Modules:
 
 def _read(path: Path) -> bytes | None:
     try:
-        made = path.read_bytes()
+        made = opened(path.read_bytes())
+        if made is None:
+            LOG.warning("%s is not what was put there, and is made anew", path)
         os.utime(path)
     except OSError:
         return None
@@ -128,16 +134,26 @@ def _read(path: Path) -> bytes | None:
 def _write(path: Path, made: bytes) -> None:
     """In one step. A disk that is full costs only the next compilation."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".tmp")
-    try:
-        unfinished.write_bytes(made)
-        unfinished.rename(path)
-    except OSError:
-        unfinished.unlink(missing_ok=True)
-    there = sorted((entry.stat().st_mtime, entry.stat().st_size, entry.path) for entry in os.scandir(path.parent))
+    unfinished = ""
+    with contextlib.suppress(OSError):
+        descriptor, unfinished = tempfile.mkstemp(dir=path.parent)  # another worker may make the same
+        with open(descriptor, "wb") as file:
+            file.write(sealed(made))
+        Path(unfinished).rename(path)
+        unfinished = ""
+    if unfinished:
+        Path(unfinished).unlink(missing_ok=True)
+    there = sorted(_found(path.parent))
     left = sum(size for _, size, _ in there) - DISK_BYTES
     for _, size, name in there[:-1]:
         if left <= 0:
             break
-        os.unlink(name)
+        Path(name).unlink(missing_ok=True)
         left -= size
+
+
+def _found(directory: Path) -> Iterator[tuple[float, int, str]]:
+    for entry in os.scandir(directory):
+        with contextlib.suppress(FileNotFoundError):  # another worker made room
+            status = entry.stat()
+            yield status.st_mtime, status.st_size, entry.path

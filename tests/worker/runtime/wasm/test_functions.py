@@ -1,6 +1,7 @@
 """Functions in WebAssembly are made by a runtime of processes, once their machine code is there."""
 
 import asyncio
+import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,8 @@ def test_a_template_is_made_of_machine_code_and_sandboxes_of_it(tmp_path: Path) 
         (directory,) = (tmp_path / "made").iterdir()
         assert of.artefact == PythonDirectory(directory.name, "packages")
         assert (again.function, again.signature, template, none) == (OF.function, Signature.WSGI, "t", None)
-        assert (directory / "c.machine").read_bytes() == b"machine code"
+        (file,) = directory.glob("c-*.machine")
+        assert file.read_bytes() == b"machine code"
         assert (directory / "host" / "function.py").is_file()
         runtime.kill("s")
         runtime.drop_template("t")
@@ -158,6 +160,35 @@ def test_what_was_made_is_found_again_and_the_oldest_goes(tmp_path: Path, monkey
             await made.bring("gone")
 
     asyncio.run(story())
+
+
+def test_machine_code_that_a_disk_has_spoilt_is_made_anew(tmp_path: Path, logged: Logged) -> None:
+    (tmp_path / "code" / "a").mkdir(parents=True)
+    (tmp_path / "code" / "a" / "x.wasm").write_bytes(b"hcode")
+    asked = []
+
+    async def noting(source: bytes, is_pure: bool) -> bytes:  # noqa: FBT001 - machine_code.Compile
+        asked.append((source, is_pure))
+        return source
+
+    async def story() -> None:
+        for spoilt in (b"", b"cod", b"cod!", b"code and more"):
+            made = MachineCode(tmp_path / "code", tmp_path / "made", noting)
+            place = await made.bring("a")
+            (file,) = (tmp_path / "made" / place.name).glob("*.machine")
+            assert file.read_bytes() == b"code"
+            file.write_bytes(spoilt)
+        assert len(asked) == 4
+        shutil.rmtree(tmp_path / "made")
+        several = [MachineCode(tmp_path / "code", tmp_path / "made", noting) for _ in range(3)]
+        assert {*await asyncio.gather(*(one.bring("a") for one in several))} == {place}
+        assert await several[0].bring("a") == place
+        assert [path.name for path in (tmp_path / "made").iterdir()] == [place.name]
+
+    asyncio.run(story())
+    assert 5 <= len(asked) <= 7
+    assert len(logged.messages) == 3
+    assert all("is not what was put there" in one for one in logged.messages)
 
 
 def test_what_is_no_machine_code_is_not_kept(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from attacca.errors import AttaccaError, BadFunction
 from attacca.worker.runtime.wasm import modules
 from attacca.worker.runtime.wasm.modules import Modules, maker
+from tests.logged import Logged
 
 CODE = "ab" * 32
 
@@ -55,6 +56,37 @@ def test_a_module_is_compiled_once_and_found_again(place: Path) -> None:
     asyncio.run(story())
     assert (place / "wasm").stat().st_mode & 0o77 == 0, "nobody else writes there"
     assert [file.name for file in (place / "wasm").iterdir()] == [f"{CODE}-{maker()}"]
+
+
+def test_what_a_disk_has_spoilt_is_made_anew(place: Path, logged: Logged) -> None:
+    compiler = Compiler()
+
+    async def story() -> None:
+        for spoilt in (b"", b"compiled sourcf", b"\0" * 31):
+            await Modules(place / "code", place / "wasm", compiler.compile).bring(CODE)
+            (file,) = (place / "wasm").iterdir()
+            assert file.read_bytes() != spoilt
+            file.write_bytes(spoilt)
+            made = Modules(place / "code", place / "wasm", compiler.compile)
+            assert await made.bring(CODE) == b"compiled source"
+
+    asyncio.run(story())
+    assert len(compiler.asked) == 4
+    assert len(logged.messages) == 3
+    assert all("is not what was put there" in one for one in logged.messages)
+
+
+def test_workers_that_make_the_same_are_in_nobodys_way(place: Path) -> None:
+    compiler = Compiler()
+
+    async def story() -> None:
+        many = [Modules(place / "code", place / "wasm", compiler.compile) for _ in range(4)]
+        assert {*await asyncio.gather(*(one.bring(CODE) for one in many))} == {b"compiled source"}
+        assert await Modules(place / "code", place / "wasm", compiler.compile).bring(CODE) == b"compiled source"
+
+    asyncio.run(story())
+    assert len(compiler.asked) == 4
+    assert len(list((place / "wasm").iterdir())) == 1
 
 
 def test_what_cannot_be_made_is_not_kept(place: Path) -> None:
