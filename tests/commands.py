@@ -38,7 +38,7 @@ def command(*body: str) -> bytes:
 
 COMPONENT = """(component
   (core module $code
-    (memory (export "memory") 4)
+    (memory (export "memory") PAGES)
     (global $free (mut i32) (i32.const 1024))
     (data (i32.const 16) "ValueError: it is empty")
     (func (export "realloc") (param i32 i32 i32 i32) (result i32)
@@ -62,9 +62,10 @@ COMPONENT = """(component
 """
 
 
-def handling(name: str = "handle") -> bytes:
+def handling(name: str = "handle", taken: str = "(list u8)", pages: int = 4) -> bytes:
     """A component that answers with the body, and with an error where that is empty."""
-    return bytes(wasmtime.wat2wasm(COMPONENT.replace("NAME", name)))
+    text = COMPONENT.replace("NAME", name).replace('"body" (list u8)', f'"body" {taken}')
+    return bytes(wasmtime.wat2wasm(text.replace("PAGES", str(pages))))
 
 
 WEB = """(component

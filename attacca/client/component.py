@@ -32,6 +32,7 @@ WIT = """package attacca:function;
 
 interface answer {
   head: func(status: u16, headers: list<tuple<string, string>>);
+  write: func(piece: list<u8>);
 }
 
 world handler {
@@ -46,7 +47,7 @@ from componentize_py_types import Err
 from wit_world.imports import answer
 from attacca.guest.component import Component, Failure
 
-COMPONENT = Component({handler!r}, {event!r}, os.path.dirname(__file__), {timeout_s!r}, answer.head)
+COMPONENT = Component({handler!r}, {event!r}, os.path.dirname(__file__), {timeout_s!r}, answer)
 
 
 class WitWorld:

@@ -8,7 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from attacca.guest import deferred
 from attacca.guest.answers import Answer, Awaited, Stream, Unsendable
@@ -21,22 +21,30 @@ APPLICATIONS = ("asgi", "wsgi", "request", "events")
 HINT = "define `def handler(event, context)`, or deploy it without --runtime wasm"
 NO_LOOP = "it waits for what only an event loop has, and a component has none"
 TOLD_WRONG = 400
-Head = Callable[[int, list[tuple[str, str]]], None]
+PIECE = 1 << 20  # bytes that are handed over at once
 
 
 class Failure(Exception):
     """Its text is the kind of the error, what it says, and its traceback."""
 
 
-class Component:
-    """`head` tells the status and the fields of an answer, where they are not the usual ones."""
+class Teller(Protocol):
+    """What is said of an answer beside what `handle` returns."""
 
-    def __init__(self, handler: str, event: str, here: str, timeout_s: float, head: Head) -> None:
+    def head(self, status: int, headers: list[tuple[str, str]]) -> None:
+        """Where they are not the usual ones."""
+
+    def write(self, piece: bytes) -> None:
+        """A part that comes before what is returned."""
+
+
+class Component:
+    def __init__(self, handler: str, event: str, here: str, timeout_s: float, teller: Teller) -> None:
         """
         Raises:
             Unfit: there is nothing to call, or it is an application.
         """
-        self.loaded, self._head, self._timeout_s = load(handler, "", event, here), head, timeout_s
+        self.loaded, self._teller, self._timeout_s = load(handler, "", event, here), teller, timeout_s
         if self.loaded.signature in APPLICATIONS:
             raise Unfit(f"{self.loaded.handler} is an application or an event function, and no component is", HINT)
         self._encode = encoder_for(self.loaded)
@@ -55,9 +63,9 @@ class Component:
         if (random := sys.modules.get("random")) is not None:  # its state is that of the build
             random.seed()
         try:
-            return self._answered(self._called(body))
+            return self._rest(self._answered(self._called(body)))
         except BadInput as error:
-            self._head(TOLD_WRONG, [("content-type", "text/plain; charset=utf-8")])
+            self._teller.head(TOLD_WRONG, [("content-type", "text/plain; charset=utf-8")])
             return str(error).encode()
         except BaseException as error:  # noqa: BLE001 - it would trap, and nobody be told why
             frames = error.__traceback__
@@ -65,6 +73,12 @@ class Component:
                 frames = frames.tb_next
             trace = "".join(traceback.format_exception(type(error), error, frames))
             raise Failure(f"{type(error).__name__}: {error}\n\n{trace}") from None
+
+    def _rest(self, body: bytes) -> bytes:
+        """What is left of it when all but the last piece is written."""
+        for at in range(0, len(body) - PIECE, PIECE):
+            self._teller.write(body[at : at + PIECE])
+        return body[-(len(body) % PIECE or PIECE) :]
 
     def _called(self, body: bytes) -> Any:
         shape = self.loaded.event
@@ -90,7 +104,7 @@ class Component:
             texts = found.headers.decode("latin-1").split("\n") if found.headers else []
             fields = list(zip(texts[::2], texts[1::2], strict=False))
             kinds = [("content-type", found.content_type.decode("latin-1"))] if found.content_type else []
-            self._head(found.status, [*kinds, *fields])
+            self._teller.head(found.status, [*kinds, *fields])
         return found.body
 
 

@@ -43,7 +43,7 @@ def test_it_is_made_once_for_the_same_code(tmp_path: Path, cached: Path, monkeyp
         ran.append([word.replace(str(inside), "IN") for word in command])
         Path(command[-1]).write_bytes(b"component")
         entry = (inside / "code" / "_attacca_component.py").read_text()
-        assert "Component('', '', os.path.dirname(__file__), 3, answer.head)" in entry
+        assert "Component('', '', os.path.dirname(__file__), 3, answer)" in entry
         assert (inside / "ours" / "attacca" / "guest" / "component.py").is_file()
         return ""
 

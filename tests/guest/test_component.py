@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from attacca.guest.component import Component, Failure, is_usual
+from attacca.guest.component import PIECE, Component, Failure, is_usual
 from attacca.guest.load import Unfit
 from tests.cases import each
 from tests.guest.written import imports_from, write
@@ -20,16 +20,45 @@ def handler(event, context):
 """
 
 
-def component(place: Path, code: str, heads: list[tuple[int, list[tuple[str, str]]]], event: str = "") -> Component:
+class Heard:
+    """What is said of an answer."""
+
+    def __init__(self) -> None:
+        self.heads: list[tuple[int, list[tuple[str, str]]]] = []
+        self.pieces: list[bytes] = []
+
+    def __repr__(self) -> str:
+        return f"<Heard {len(self.heads)} heads, {len(self.pieces)} pieces>"
+
+    def head(self, status: int, headers: list[tuple[str, str]]) -> None:
+        self.heads.append((status, headers))
+
+    def write(self, piece: bytes) -> None:
+        self.pieces.append(piece)
+
+
+def component(place: Path, code: str, heard: Heard, event: str = "") -> Component:
     here = write(place / "function", {"main.py": code})
     with imports_from(here, None):
-        return Component("", event, str(here), 3.0, lambda status, fields: heads.append((status, fields)))
+        return Component("", event, str(here), 3.0, heard)
 
 
 def answer(place: Path, code: str, body: bytes, event: str = "") -> Told:
-    heads: list[tuple[int, list[tuple[str, str]]]] = []
-    made = component(place, code, heads, event)
-    return made.handle(body), heads
+    heard = Heard()
+    made = component(place, code, heard, event)
+    return made.handle(body), heard.heads
+
+
+def test_a_large_answer_goes_in_pieces(tmp_path: Path) -> None:
+    heard = Heard()
+    made = component(tmp_path, "def handle(req): return b'x' * int(req)", heard)
+    sizes = (0, 1, PIECE, PIECE + 1, 2 * PIECE, 2 * PIECE + 3)
+    told = []
+    for size in sizes:
+        heard.pieces.clear()
+        last = made.handle(str(size).encode())
+        told.append(([len(piece) for piece in heard.pieces], len(last)))
+    assert told == [([], 0), ([], 1), ([], PIECE), ([PIECE], 1), ([PIECE], PIECE), ([PIECE, PIECE], 3)]
 
 
 @each(
@@ -82,10 +111,10 @@ def test_a_request_that_does_not_fit_is_the_clients(tmp_path: Path, monkeypatch:
 
 def test_an_application_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Unfit, match="main:app is an application"):
-        component(tmp_path, "async def app(scope, receive, send): pass", [])
+        component(tmp_path, "async def app(scope, receive, send): pass", Heard())
 
 
 def test_it_says_what_it_is(tmp_path: Path) -> None:
-    assert repr(component(tmp_path, CODE, [])) == "<Component main:handler, event_context>"
+    assert repr(component(tmp_path, CODE, Heard())) == "<Component main:handler, event_context>"
     assert is_usual(b"application/json", b"[1]")
     assert not is_usual(b"application/octet-stream", b"x")

@@ -57,6 +57,11 @@ def expect(server: Whole, name: str, told: dict[str, Any]) -> list[tuple[str, st
         assert json.loads(body) == told["answer"], told
     if "text" in told:
         assert body.decode() == told["text"], told
+    if "bytes_of_answer" in told:
+        assert len(body) == told["bytes_of_answer"], told
+    if told.get("differs"):
+        first, second = json.loads(body), json.loads(call(server, name, told)[2])
+        assert all(second[key] != value for key, value in first.items()), (first, second)
     if "logged" in told:
         until(lambda: told["logged"] in server.logs(name), told["logged"])
     return headers

@@ -205,3 +205,16 @@ def test_what_goes_wrong_in_one_is_told_in_a_sentence(whole: Whole) -> None:
     assert "it does not export _start()" in refused["error"]["message"]
     refused = deployed(whole, "large", command(ECHO).replace(b"\5\3\1\0\2", b"\5\4\1\0\x80\x20"), memory_mb=64)
     assert "no instance of it can be made within 48 MB" in refused["error"]["message"]
+
+
+def test_ten_megabytes_go_in_and_come_out_and_where_they_do_not_it_is_told(whole: Whole) -> None:
+    large, roomy = bytes(range(256)) * 40_960, handling(pages=100)
+    for name, module, memory_mb in (("command", command(ECHO), 64), ("roomy", roomy, 512), ("small", roomy, 64)):
+        assert "done" in deployed(whole, f"large-{name}", module, memory_mb=memory_mb), name
+    answer = whole.ask("POST", "/function/large-command", large)
+    assert (answer.status, answer.body == large) == (200, True), answer.status
+    answer = whole.ask("POST", "/function/large-roomy", large[: 3 << 20])
+    assert "its answer, or a piece of that, has more than 2.6 MB" in answer.error["message"]
+    answer = whole.ask("POST", "/function/large-small", large[: 3 << 20])
+    assert answer.error["code"] == "out_of_memory", answer
+    assert whole.ask("POST", "/function/large-small", b"small").body == b"small"

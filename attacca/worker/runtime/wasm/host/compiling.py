@@ -28,6 +28,8 @@ PORTS: dict[str, tuple[list[Any], list[Any]] | None] = {
 PURE_WHAT = "a pure function is a component that exports handle, or a module with memory, allocate and handle"
 WHAT = "a function is a command of WASI 0.1 or 0.2, or a component that exports handle or wasi:http/incoming-handler"
 MOST = 1000  # characters of what a compiler says
+FULL = "fuel allocated for hostcalls"  # wasmtime's words for a list that is too long to come out at once
+LONG = "its answer, or a piece of that, has more than 2.6 MB, the most that comes out of a component at once"
 OF_EVENTS = "it is an event function: name it in a workflow.toml"
 
 
@@ -68,6 +70,8 @@ def compiled(source: bytes, *, is_pure: bool = False) -> bytes:
 def said(error: Exception) -> str:
     """Of wasmtime, in one line: its last cause says most."""
     text = str(error)
+    if FULL in text:
+        return LONG
     _, _, causes = text.partition("Caused by:")
     return " ".join((causes or text).split())[:MOST]
 

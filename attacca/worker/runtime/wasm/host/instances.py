@@ -105,6 +105,7 @@ class Runner:
         self._linker.add_wasip2()
         with self._linker.root() as root, root.add_instance(ANSWER) as answer:
             answer.add_func("head", self._head)
+            answer.add_func("write", self._piece)
 
     def __repr__(self) -> str:
         return f"<Runner {self._kind.decode()}, {self._memory >> 20} MB each>"
@@ -144,6 +145,9 @@ class Runner:
     def _head(self, _: Any, status: int, fields: list[tuple[str, str]]) -> None:
         self._here.heard.status, self._here.heard.fields = status, fields
 
+    def _piece(self, _: Any, data: bytes) -> None:
+        self._here.heard.pieces.append(bytes(data))
+
     def _body(self, environ: dict[str, Any], heard: "Heard") -> bytes:
         body = environ["wsgi.input"].read()
         with self._store(environ, b"" if self._kind == HANDLE or self._is_pure else body, heard) as store:
@@ -176,7 +180,8 @@ class Runner:
             return heard.answer()
         run = instance.get_func(store, self._export)
         if self._kind in (HANDLE, PURE_HANDLE):
-            return _handled(run(store, body))
+            last = _handled(run(store, body))
+            return b"".join((*heard.pieces, last)) if heard.pieces else last
         if self._kind == WEB:
             self._serve(store, run, environ, heard)
             return heard.answer()
@@ -251,6 +256,7 @@ class Heard:
         """`has_answer`: on its standard output."""
         self.status, self.fields = 200, list[tuple[str, str]]()
         self._has_answer = has_answer
+        self.pieces: list[bytes] = []  # of a component's answer, which come before the last
         self._out: list[bytes] = []
         self._end = b""
         self._context = copy_context()  # it is wasmtime's own threads that say what is written

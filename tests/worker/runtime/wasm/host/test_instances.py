@@ -118,6 +118,8 @@ def test_what_is_no_function_is_refused_with_why(source: bytes, why: str) -> Non
 def test_another_export_is_no_handle() -> None:
     with pytest.raises(ValueError, match="it exports other:"):
         compiled(handling("other"))
+    with pytest.raises(ValueError, match="its `handle` is another one: it has to be `handle: func"):
+        compiled(handling(taken="string"))
 
 
 @each(
