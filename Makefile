@@ -127,10 +127,10 @@ bench-long: $(VENV)/.dev ## The measures that take minutes each: as many idle sa
 	$(BIN)/python bench/run.py --long
 	@$(BIN)/python -m scripts.docs
 
-bench-runtimes: $(VENV)/.dev ## Measure what each runtime here costs, with engines from Debian for root: the table of docs/runtimes.md
-	@if [ $$(id -u) = 0 ]; then scripts/debian.sh crun runc containerd docker.io; fi
+bench-runtimes: $(VENV)/.dev ## Measure what each runtime here costs, with engines from Debian for root: the table of docs/runtimes.md; ONLY=microvm
+	@if [ $$(id -u) = 0 ]; then scripts/debian.sh crun runc containerd docker.io etcd-server openssl qemu-system-x86 linux-image-cloud-amd64 busybox-static e2fsprogs; fi
 	@$(BIN)/python -c 'import componentize_py' 2>/dev/null || $(BIN)/pip install --quiet 'componentize-py>=0.25'
-	$(BIN)/python bench/runtimes.py
+	$(BIN)/python bench/runtimes.py $(ONLY:%=--only %)
 	@$(BIN)/python -m scripts.docs
 
 lab: $(VENV)/.dev ## Simulate the scenarios of examples/lab, write their reports and figures; TRACE=, SEEDS=, ONLY=keepalive

@@ -27,7 +27,7 @@ from attacca.client.workflow_file import read
 from attacca.client.workflows import started
 from attacca.errors import AttaccaError, BuildFailed
 from attacca.io.archive import pack
-from attacca.model.function import Image, PythonDirectory, WasmFunction
+from attacca.model.function import Image, MicroVm, PythonDirectory, WasmFunction
 
 HERE = Path(__file__).resolve().parent
 URL = os.environ.get("ATTACCA_URL") or "http://127.0.0.1:8080"
@@ -138,6 +138,7 @@ class Other(NamedTuple):
     place: Path
     needs: str
     hint: str
+    runtime: str = ""  # where what it is says another
 
 
 def say_custom(body: bytes) -> str:
@@ -165,6 +166,10 @@ OTHERS = (
     Other(
         Example("container", "container", HERE / "container/input/module.txt", "text/plain", say_container),
         Image.what, HERE / "container", "", "run the server as root, with crun: apt-get install crun",
+    ),
+    Other(
+        Example("microvm", "microvm", HERE / "compress/input/opticks.txt", BYTES, say_compress),
+        MicroVm.what, HERE / "compress", "", "attacca doctor says what a virtual machine needs here", "microvm",
     ),
 )  # fmt: skip
 
@@ -219,7 +224,7 @@ def runs(client: Client, other: Other, console: Console) -> bool:
 
             place = Path(room) / "module.wasm"
             place.write_bytes(wasmtime.wat2wasm(other.place.read_text()))
-        deploy(client, other.example, console, place)
+        deploy(client, other.example, console, place, other.runtime)
     return True
 
 
@@ -242,14 +247,15 @@ def push(other: Other, console: Console) -> None:
     console.print(f"deployed {other.example.name:<10} {found:<48} {took_s:6.1f} s", markup=False)
 
 
-def deploy(client: Client, example: Example, console: Console, place: Path | None = None) -> None:
+def deploy(client: Client, example: Example, console: Console, place: Path | None = None, runtime: str = "") -> None:
     """As `attacca deploy` does it, with one line for what came of it instead of the whole log.
 
     Raises:
         AttaccaError: it was refused; a traceback goes along as a note.
     """
     began = time.perf_counter()
-    source = find(place or HERE / example.name, {"name": example.name})
+    told = {"name": example.name, "runtime": runtime}
+    source = find(place or HERE / example.name, {key: value for key, value in told.items() if value})
     with console.status(f"Deploying {example.name}") as status:
         for line in send(client, source, io.BytesIO(pack(source.path)), allow_source_builds=False):
             if "step" in line:

@@ -3,6 +3,7 @@
 import contextlib
 import importlib.metadata
 import importlib.util
+import json
 import os
 import shutil
 import sys
@@ -15,13 +16,15 @@ from typing import Final
 import msgspec
 
 from attacca.client.component import TOOL, ready
-from attacca.client.source import Source, find
+from attacca.client.source import FILE, Source, find
 from attacca.errors import IsolationMissing
 from attacca.images import build, layout
 from attacca.images.store import ImageStore
 from attacca.worker.runtime.container.engines import daemons
 from attacca.worker.runtime.container.keeping import PROGRAMS, engine_of
 from attacca.worker.runtime.container.options import ContainerOptions
+from attacca.worker.runtime.kubernetes.looked import look
+from attacca.worker.runtime.kubernetes.options import KubernetesOptions
 from attacca.worker.runtime.microvm.needs import HINT, lacking
 from attacca.worker.runtime.microvm.options import MicroVmOptions
 
@@ -69,6 +72,17 @@ COMPONENT: Final = """(component
 WASM: Final = "pip install 'attacca[wasm]'"
 
 
+CLUSTER: Final = "no cluster is named that pulls it an image: --kubeconfig FILE, --image NAME"
+
+
+class Places(msgspec.Struct, frozen=True):
+    """What is elsewhere: where daemons listen, and the cluster that a kubeconfig names, which can pull the image."""
+
+    container: ContainerOptions = ContainerOptions()
+    kubeconfig: str = ""
+    image: str = ""
+
+
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """One runtime, and for containers one engine."""
 
@@ -78,18 +92,22 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     needs: str
     engine: str = ""
     write: Callable[[Path], Path]  # what is deployed, into an empty directory; where it is
-    missing: Callable[[ContainerOptions], str]  # why it is not here; empty: it is
+    missing: Callable[[Places], str]  # why it is not here; empty: it is
+    is_pulled: bool = False  # an image that comes from elsewhere, and runs where nobody can weigh it
 
     @contextlib.contextmanager
-    def source(self, place: Path) -> Iterator[Source]:
-        """The function as it can be sent.
+    def source(self, place: Path, image: str) -> Iterator[Source]:
+        """The function as it can be sent; `image` is what a cluster pulls.
 
         Raises:
             AttaccaError: it cannot be built.
         """
         runtime = self.runtime.partition(",")[0]
         flags: dict[str, object] = {"name": self.name, "runtime": runtime}
-        with ready(find(self.write(place), flags), lambda _: None) as source:
+        made = self.write(place)
+        if self.is_pulled:
+            (made / FILE).write_text(f"image = {json.dumps(image)}\n")
+        with ready(find(made, flags), lambda _: None) as source:
             yield source
 
 
@@ -137,25 +155,30 @@ def _image(place: Path) -> Path:
     return made
 
 
-def _nothing(_: ContainerOptions) -> str:
+def _elsewhere(place: Path) -> Path:
+    return place
+
+
+def _nothing(_: Places) -> str:
     return ""
 
 
-def _no_wasm(_: ContainerOptions) -> str:
+def _no_wasm(_: Places) -> str:
     return "" if importlib.util.find_spec("wasmtime") else WASM
 
 
-def _no_component(options: ContainerOptions) -> str:
+def _no_component(places: Places) -> str:
     beside = Path(sys.executable).with_name(TOOL)
     try:
         importlib.metadata.version(TOOL)
     except importlib.metadata.PackageNotFoundError:
         return "pip install 'attacca[wasm,componentize]'"
-    return _no_wasm(options) or ("" if beside.is_file() or shutil.which(TOOL) else f"{TOOL} is not on PATH")
+    return _no_wasm(places) or ("" if beside.is_file() or shutil.which(TOOL) else f"{TOOL} is not on PATH")
 
 
-def _no_engine(name: str) -> Callable[[ContainerOptions], str]:
-    def missing(options: ContainerOptions) -> str:
+def _no_engine(name: str) -> Callable[[Places], str]:
+    def missing(places: Places) -> str:
+        options = places.container
         if os.geteuid() != 0:
             return "containers are made by root"
         if name not in PROGRAMS:
@@ -171,8 +194,15 @@ def _no_engine(name: str) -> Callable[[ContainerOptions], str]:
     return missing
 
 
-def _no_microvm(_: ContainerOptions) -> str:
+def _no_microvm(_: Places) -> str:
     return lacking(MicroVmOptions())
+
+
+def _no_cluster(places: Places) -> str:
+    if not places.kubeconfig or not places.image:
+        return CLUSTER
+    found = look(KubernetesOptions(kubeconfig=places.kubeconfig))
+    return "" if found.is_fine else found.detail
 
 
 def _container(engine: str, needs: str) -> Kind:
@@ -207,5 +237,10 @@ KINDS: Final = (
     Kind(
         name="microvm", runtime="microvm", isolation="a kernel of its own, QEMU, seccomp, cgroup",
         needs=f"`{HINT}`", write=_python, missing=_no_microvm,
+    ),
+    Kind(
+        name="kubernetes", runtime="kubernetes", engine="kubernetes", isolation="a pod, as the cluster's nodes make it",
+        needs="a cluster whose pods the worker reaches; `pip install 'attacca[kubernetes]'`",
+        write=_elsewhere, missing=_no_cluster, is_pulled=True,
     ),
 )  # fmt: skip

@@ -19,10 +19,9 @@ from attacca.io.archive import packed
 from attacca.lab.bench import Bench, Times, measure, median
 from attacca.lab.bodies import Known
 from attacca.lab.held import held_mb
-from attacca.lab.kinds import KINDS, Kind
+from attacca.lab.kinds import KINDS, Kind, Places
 from attacca.lab.local_server import server
 from attacca.load.workload.scenario import System
-from attacca.worker.runtime.container.options import ContainerOptions
 
 VERSION = 1
 MADE_S, LOOK_S = 60.0, 0.05  # for idle sandboxes to be there
@@ -58,7 +57,7 @@ class Measures(msgspec.Struct, frozen=True, kw_only=True):
     warm: int = 200
     sandboxes: int = 8  # of which the memory is taken
     only: tuple[str, ...] = ()
-    container: ContainerOptions = ContainerOptions()
+    places: Places = Places()
 
 
 def chosen(only: Sequence[str]) -> tuple[Kind, ...]:
@@ -72,32 +71,47 @@ def chosen(only: Sequence[str]) -> tuple[Kind, ...]:
     return tuple(kind for kind in KINDS if kind.name in only or not only)
 
 
-def run(asked: Measures, begin: Callable[[str], None], tick: Callable[[], None]) -> Costs:
-    """Each on a server of its own, but for those that no engine tells apart. `begin` is told what comes next.
+def run(
+    asked: Measures, begin: Callable[[str], None], tick: Callable[[], None], keep: Callable[[Costs], None]
+) -> Costs:
+    """Each on a server of its own, but for those that no engine tells apart. `begin` is told what comes next, and
+    `keep` after each what there is so far.
 
     Raises:
         AttaccaError: a server cannot be started.
     """
     kinds = chosen(asked.only)
-    lacking = {kind.name: kind.missing(asked.container) for kind in kinds}
+    lacking = {kind.name: kind.missing(asked.places) for kind in kinds}
     found = {kind.name: _told(kind, missing=lacking[kind.name]) for kind in kinds if lacking[kind.name]}
+    machine = {"system": platform.platform(), "python": platform.python_version(), "attacca": __version__}
+
+    def so_far() -> Costs:
+        there = tuple(found[kind.name] for kind in kinds if kind.name in found)
+        return Costs(at=time.time(), machine=machine, runtimes=there)  # noqa: TID251 - it stands in a file
+
     present = [kind for kind in kinds if not lacking[kind.name]]
     with tempfile.TemporaryDirectory(prefix="attacca-bench-") as room:
         for engine, alike in groupby(present, lambda kind: kind.engine):
-            with server(System(), _options(engine, asked.container)) as url, Client(url) as client:
+            with server(System(), _options(engine, asked.places)) as url, Client(url) as client:
                 for kind in alike:
                     begin(kind.runtime)
                     found[kind.name] = _measured(client, kind, asked, Path(room) / kind.name, tick)
-    machine = {"system": platform.platform(), "python": platform.python_version(), "attacca": __version__}
-    return Costs(
-        at=time.time(),  # noqa: TID251 - it stands in a file
-        machine=machine, runtimes=tuple(found[kind.name] for kind in kinds),
-    )  # fmt: skip
+                    keep(so_far())
+    return so_far()
 
 
-def _options(engine: str, container: ContainerOptions) -> str:
+def merged(before: Costs, now: Costs) -> Costs:
+    """What was measured now in place of what it was, and the rest as it was; in the order of the kinds."""
+    found = {cost.name: cost for cost in (*before.runtimes, *now.runtimes)}
+    return msgspec.structs.replace(now, runtimes=tuple(found[kind.name] for kind in KINDS if kind.name in found))
+
+
+def _options(engine: str, places: Places) -> str:
+    container = places.container
     if not engine:
         return ""
+    if engine == "kubernetes":
+        return f"--set kubernetes.kubeconfig={places.kubeconfig}"
     where = {"containerd": container.containerd, "docker": container.docker}.get(engine)
     return f"--set container.engine={engine}" + (f" --set container.{engine}={where}" if where else "")
 
@@ -109,12 +123,12 @@ def _told(kind: Kind, **more: Any) -> Cost:
 def _measured(client: Client, kind: Kind, asked: Measures, place: Path, tick: Callable[[], None]) -> Cost:
     place.mkdir()
     try:
-        with kind.source(place) as source:
+        with kind.source(place, asked.places.image) as source:
             _deploy(client, source)
         bench = measure(client, [kind.name], asked.cold, asked.warm, Known(), tick)
         if kind.name not in bench.functions:
             return _told(kind, missing=bench.errors[kind.name])
-        memory_mb = _memory_mb(client, kind.name, asked.sandboxes)
+        memory_mb = None if kind.is_pulled else _memory_mb(client, kind.name, asked.sandboxes)
         client.json("DELETE", f"/api/functions/{quoted(kind.name)}")
     except AttaccaError as error:
         return _told(kind, missing=error.message)

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from attacca.errors import NotFound
-from attacca.lab.kinds import KINDS
-from attacca.lab.runtimes import Cost, Costs, chosen, read, rows
+from attacca.lab.kinds import KINDS, Places
+from attacca.lab.runtimes import Cost, Costs, chosen, merged, read, rows
 
 FOUND = Costs(
     at=1.0,
@@ -50,6 +50,25 @@ def test_every_runtime_has_a_name_of_its_own_that_a_function_may_have() -> None:
     names = [kind.name for kind in KINDS]
     assert sorted(set(names)) == sorted(names)
     assert [name for name in names if not name.replace("-", "").isalnum()] == []
+
+
+def test_what_is_measured_anew_takes_the_place_of_what_was_and_the_rest_stays() -> None:
+    process, _, docker = FOUND.runtimes
+    anew, cluster = (
+        Cost(name=name, runtime=name, isolation="", needs="", memory_mb=2.0) for name in ("by-crun", "kubernetes")
+    )
+    whole = merged(FOUND, Costs(at=2.0, runtimes=(cluster, anew)))
+    assert (whole.at, whole.runtimes) == (2.0, (process, anew, docker, cluster))
+    assert merged(Costs(), FOUND) == FOUND
+
+
+def test_a_cluster_is_measured_where_one_is_named_that_is_there(tmp_path: Path) -> None:
+    (kind,) = chosen(["kubernetes"])
+    assert "--kubeconfig FILE, --image NAME" in kind.missing(Places())
+    assert "No such file" in kind.missing(Places(kubeconfig=str(tmp_path / "none"), image="x:1"))
+    with kind.source(tmp_path, "x:1") as source:
+        settings = source.settings
+        assert (settings.name, settings.runtime, settings.image) == ("kubernetes", "kubernetes", "x:1")
 
 
 def test_what_was_written_is_read_again(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ app = typer.Typer(
 RUNTIMES = """
 attacca bench runtimes
 attacca bench runtimes process custom by-crun --cold 50
+attacca bench runtimes kubernetes --kubeconfig ~/.kube/config --image ghcr.io/team/hello:v1
 attacca bench runtimes --json | jq '.runtimes[] | {runtime, cold: .starts.cold.total}'
 """
 
@@ -29,6 +30,10 @@ Warm = Annotated[int, typer.Option("--warm", metavar="N", min=1, help="Warm invo
 Sandboxes = Annotated[int, typer.Option("--sandboxes", metavar="N", min=1, max=100, help="Idle ones that are weighed.")]
 Containerd = Annotated[str | None, typer.Option("--containerd", metavar="SOCKET", help="Where it listens.")]
 Docker = Annotated[str | None, typer.Option("--docker", metavar="SOCKET", help="Where dockerd listens.")]
+Kubeconfig = Annotated[str, typer.Option("--kubeconfig", metavar="FILE", help="Of a cluster.", show_default=False)]
+Image = Annotated[
+    str, typer.Option("--image", metavar="NAME", help="Which that can pull: it serves $PORT.", show_default=False)
+]
 Out = Annotated[str, typer.Option("--out", metavar="FILE", help="Write it as JSON.", show_default=False)]
 
 
@@ -45,27 +50,38 @@ def runtimes(
     sandboxes: Sandboxes = 8,
     containerd: Containerd = None,
     docker: Docker = None,
+    kubeconfig: Kubeconfig = "",
+    image: Image = "",
     out: Out = "",
     as_json: Json = False,
 ) -> None:
     """Start and call the least function of each runtime, on servers of its own: cold, from a template, warm.
 
-    Idle sandboxes are weighed. What this machine lacks is named with what it lacks.
+    Idle sandboxes are weighed. What this machine lacks is named with what it lacks. A file of --out is written after
+    each; where NAMEs are given, what it has of others stays.
     """
     import msgspec
 
     from attacca.cli.screens.progress import ticking
     from attacca.cli.screens.runtimes import show
-    from attacca.lab.runtimes import Measures, run
+    from attacca.lab.kinds import Places
+    from attacca.lab.runtimes import Costs, Measures, merged, read, run
     from attacca.worker.runtime.container.options import ContainerOptions
 
     where = {name: path for name, path in (("containerd", containerd), ("docker", docker)) if path is not None}
     container = msgspec.structs.replace(ContainerOptions(), **where)
-    asked = Measures(cold=cold, warm=warm, sandboxes=sandboxes, only=tuple(names or ()), container=container)
+    places = Places(container, kubeconfig, image)
+    asked = Measures(cold=cold, warm=warm, sandboxes=sandboxes, only=tuple(names or ()), places=places)
+    before = read(Path(out)) if out and names and Path(out).exists() else Costs()
+
+    def keep(costs: Costs) -> None:
+        if out:
+            whole = merged(before, costs)
+            Path(out).write_bytes(msgspec.json.format(msgspec.json.encode(whole), indent=1) + b"\n")
+
     with ticking("measuring", quiet=as_json) as tick:
-        costs = run(asked, (lambda _: None) if as_json else lambda text: say(text, "dim"), tick)
-    if out:
-        Path(out).write_bytes(msgspec.json.format(msgspec.json.encode(costs), indent=1) + b"\n")
+        costs = run(asked, (lambda _: None) if as_json else lambda text: say(text, "dim"), tick, keep)
+    keep(costs)
     if as_json:
         show_json(msgspec.to_builtins(costs))
     else:
