@@ -50,8 +50,13 @@ class Views:
     def __repr__(self) -> str:
         return f"<Views: {len(self._asked)} of {self._count} asked for>"
 
-    async def workers(self) -> list[WorkerView]:
-        answers = await asyncio.gather(*[self._ask(worker, AskView) for worker in self._workers])
+    async def workers(self, function: str | None = None) -> list[WorkerView]:
+        """What each does; for that function alone, or, empty, for none: of thousands it takes a while to tell."""
+
+        def question(name: str) -> AskView:
+            return AskView(name, function)
+
+        answers = await asyncio.gather(*[self._ask(worker, question) for worker in self._workers])
         return [answer.view for answer in answers if isinstance(answer, Viewed)]
 
     async def loads(self, worker: str) -> tuple[LoadSeen, ...]:

@@ -11,16 +11,17 @@ MOST = 60  # steps that are told at once, after a pause
 class Charts:
     def __init__(self, history: History, name: str) -> None:
         self._history, self._name = history, name
-        self._told = 0.0  # the end of the latest step that was told
+        self._told = 0  # steps
 
     def __repr__(self) -> str:
-        return f"<Charts of {self._name}, told until {self._told:.0f}>"
+        return f"<Charts of {self._name}, {self._told} steps told>"
 
     def points(self, _: float) -> list[Point]:
-        """Of the steps that have ended since it was asked before, each at its own end."""
-        steps = [step for step in list(self._history.steps)[-MOST:] if step.at > self._told]
-        if steps:
-            self._told = steps[-1].at
+        """Of the steps that have ended since it was asked before, each at its own end. They are counted, as a clock
+        may be set back."""
+        new = min(self._history.count - self._told, len(self._history.steps), MOST)
+        self._told = self._history.count
+        steps = list(self._history.steps)[-new:] if new else []
         tags = (("name", self._name), ("node_type", "gateway"))
         return [Point(measurement=MEASUREMENT, tags=tags, fields=_fields(step), at=step.at) for step in steps]
 

@@ -220,7 +220,7 @@ def perform(
     parts = urllib.parse.urlsplit(environment.client.url)
     if parts.scheme != "http" or not parts.hostname:
         raise BadConfig(f"load goes over plain HTTP, not to {environment.client.url}", "--target http://HOST:PORT")
-    workers = [worker["name"] for worker in environment.client.json("GET", "/api/workers")]
+    workers = [worker["name"] for worker in environment.client.json("GET", "/api/workers?function=")]
     live = Live(
         scenario=scenario,
         calls=calls,

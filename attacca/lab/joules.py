@@ -60,7 +60,7 @@ class Joules:
 
 
 def looked(client: Client) -> Views:
-    views = msgspec.convert(client.json("GET", "/api/workers"), list[_Seen])
+    views = msgspec.convert(client.json("GET", "/api/workers?function="), list[_Seen])
     return {view.name: view.energy for view in views if view.energy is not None}
 
 

@@ -98,12 +98,15 @@ def percentile(took: Sequence[tuple[int, int]], share: float) -> float | None:
 
 
 def merged(told: Iterable[Sequence[Step]], step_s: float) -> list[Step]:
-    """Of several gateways, whose clocks and steps do not begin together: by the step in which theirs end."""
+    """Of several gateways, whose clocks and steps do not begin together: by the step in which theirs end. Those of one
+    gateway stay apart and in their order, though its last is not over, or its clock was set back."""
     steps: dict[int, Step] = {}
-    for one in (step for steps_of_one in told for step in steps_of_one):
-        number = int(one.at // step_s)
-        known = steps.get(number)
-        steps[number] = one if known is None else _sum(known, one)
+    for steps_of_one in told:
+        before = -1
+        for one in steps_of_one:
+            before = number = max(int(one.at // step_s), before + 1)
+            known = steps.get(number)
+            steps[number] = one if known is None else _sum(known, one)
     return [steps[number] for number in sorted(steps)]
 
 

@@ -195,9 +195,10 @@ class Checked(msgspec.Struct, frozen=True, tag=True):
 
 
 class AskView(msgspec.Struct, frozen=True, tag=True):
-    """What is the worker doing, in full?"""
+    """What is the worker doing, in full? `function`: with what it does for that function alone; empty: for none."""
 
     id: str
+    function: str | None = None
 
 
 class Viewed(msgspec.Struct, frozen=True, tag=True):

@@ -133,7 +133,7 @@ def what(fact: Fact) -> str:
 
 def about(fact: Fact) -> str:
     if type(fact) is not tuple:
-        return ", ".join(_about(fact))
+        return ", ".join(filter(None, _about(fact)))
     return ", ".join(f"{part:.3f} ms" if isinstance(part, float) else str(part) for part in fact[2:] if part)
 
 

@@ -1,12 +1,10 @@
 """What a metrics page says of the accelerators of a worker; nothing, where it has none."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from attacca.io.exposition import Form, written
 from attacca.model.sandbox import DeviceView, WorkerView
 
 TOLD: tuple[tuple[str, str, Callable[[DeviceView], float]], ...] = (
@@ -16,18 +14,6 @@ TOLD: tuple[tuple[str, str, Callable[[DeviceView], float]], ...] = (
     ("memory_held_mb", "Of its memory, that sandboxes hold", lambda one: one.held_mb),
     ("sandboxes", "Sandboxes that hold some of an accelerator", lambda one: one.sandboxes),
 )
-
-
-class Shown(Protocol):
-    """A worker."""
-
-    def view(self) -> WorkerView: ...
-
-
-def render(of: Shown, form: Form) -> bytes:
-    """For a page of a process that has more than a worker; without an end."""
-    view = of.view()
-    return written(form, [OfDevices(view)]) if view.devices else b""
 
 
 class OfDevices(Collector):

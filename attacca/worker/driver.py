@@ -4,8 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
-import msgspec
-
 from attacca.io.wire.pressure import Pressure
 from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, report_refused
@@ -29,20 +27,16 @@ from attacca.model.messages import (
     FromControl,
     FromWorker,
     Heartbeat,
-    Held,
     Known,
     Logged,
     Send,
     Started,
-    StoryTold,
     ToControl,
     ToWorker,
-    Viewed,
     Withdraw,
     WorkerJoined,
 )
-from attacca.model.sandbox import WorkerView
-from attacca.model.story import Moment, Recent, Tell, aloud
+from attacca.model.story import Recent, Tell, aloud
 from attacca.worker.awake import Awake
 from attacca.worker.body_buffer import BodyBuffer
 from attacca.worker.carrying import NoRoads, Roads, carry_out, passed_on, refused
@@ -74,6 +68,7 @@ from attacca.worker.far import Far
 from attacca.worker.making import made
 from attacca.worker.measuring import Measuring
 from attacca.worker.runtime.types import Runtime
+from attacca.worker.showing import Showing
 
 STOPPED = Failed("draining", "the worker stopped before the invocation had ended", "try again when it is up")
 
@@ -123,8 +118,8 @@ class Worker:
         self._buffer = BodyBuffer(config, send)
         self._awake = Awake(Vigil(config.poll_us / 1e6), clock.now) if config.poll_us else None
         self._peers: list[str] = []
-        self._is_cordoned = False
         self._measuring = measuring or Measuring()
+        self.showing = Showing(core, self._measuring, self._recent, clock, send)
         self._apart: set[str] = set()  # of them, those that wait to hear that it knows what they announce
         self._is_closed = False
         self.around: Roads = NoRoads()
@@ -179,7 +174,7 @@ class Worker:
         self._feed(PeerJoined(peer))
         if address:
             self._apart.add(peer)
-        self._send(peer, WorkerJoined(self.shown(), view.capacity(self.core), address, self.core.machine))
+        self._send(peer, WorkerJoined(self.showing.brief(), view.capacity(self.core), address, self.core.machine))
 
     def lose(self, peer: str, _: str = "") -> None:
         """It is gone, and nobody wants what it has asked for."""
@@ -217,10 +212,10 @@ class Worker:
                 if run is not None:
                     self._runtime.leave(run.sandbox, message.id)
             case Cordon():
-                self._is_cordoned = message.is_on
+                self.showing.is_cordoned = message.is_on
                 self._tell_peers()
             case AskView() | AskHeld() | AskStory() | AskLoads():
-                self._show(peer, message)
+                self.showing.tell(peer, message)
             case Carried() | Torn() | Reached():
                 self._far.hear(message)
             case _:
@@ -235,28 +230,6 @@ class Worker:
     def neighbour_joined(self, worker: str) -> None:
         """There is a link to it, again."""
         self._feed(NeighbourJoined(worker))
-
-    def _show(self, peer: str, question: AskView | AskHeld | AskStory | AskLoads) -> None:
-        match question:
-            case AskView():
-                self._send(peer, Viewed(question.id, self.view()))
-            case AskHeld():
-                self._send(peer, Held(question.id, self.config.name, view.held(self.core)))
-            case AskStory():
-                self._send(peer, StoryTold(question.id, self._story(question.subject)))
-            case AskLoads():
-                self._send(peer, self._measuring.told(question, self._clock.now()))
-
-    def view(self) -> WorkerView:
-        return self.shown(view.of(self.core, self._clock.now()))
-
-    def shown(self, of_core: WorkerView | None = None) -> WorkerView:
-        told = of_core or view.brief(self.core)
-        draining = told.draining or self._is_cordoned
-        return self._measuring.shown(msgspec.structs.replace(told, draining=draining))
-
-    def _story(self, subject: str) -> tuple[Moment, ...]:
-        return self._recent.tell(subject, self.config.name, self._clock.wall() - self._clock.now())
 
     def busy(self) -> int:
         """Invocations that have not ended."""
@@ -381,7 +354,7 @@ class Worker:
 
     def _tell_peers(self) -> None:
         if self._peers:
-            heartbeat = Heartbeat(self.shown())
+            heartbeat = Heartbeat(self.showing.brief())
             for peer in self._peers:
                 self._send(peer, heartbeat)
 

@@ -5,15 +5,9 @@ from collections.abc import Iterable, Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from attacca.io.exposition import Form, written
 from attacca.model.energy import EnergyView
 
 NAME = "faas_name"
-
-
-def render(view: EnergyView | None, form: Form = Form.TEXT) -> bytes:
-    """Without an end; nothing, where nobody measures it."""
-    return b"" if view is None else written(form, [OfEnergy(view)])
 
 
 class OfEnergy(Collector):

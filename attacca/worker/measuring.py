@@ -29,9 +29,10 @@ class Measuring:
         if self._uses is not None:
             self._uses.look(now)
 
-    def shown(self, view: WorkerView) -> WorkerView:
+    def shown(self, view: WorkerView, *, is_whole: bool = False) -> WorkerView:
+        """`is_whole`: with the energy of each function."""
         sandboxes = view.sandboxes if self._uses is None else self._uses.with_use(view.sandboxes)
-        energy = None if self._energy is None else self._energy.view(is_whole=bool(view.functions))
+        energy = None if self._energy is None else self._energy.view(is_whole=is_whole)
         return replace(view, load=self.load, sandboxes=sandboxes, energy=energy)
 
     def told(self, question: AskLoads, now: float) -> LoadsTold:

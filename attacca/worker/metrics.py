@@ -58,7 +58,7 @@ class _Page(Collector):
         yield _gauge("attacca_worker_draining", "1: it takes nothing new", int(view.draining))
         phases = Counter(sandbox.phase for sandbox in view.sandboxes)
         yield _each("attacca_worker_sandboxes", "Sandboxes by what they do", "phase", sorted(phases.items()))
-        idle = sorted((one.function, one.idle) for one in view.functions)
+        idle = sorted((view.idle or {}).items())
         yield _each("attacca_worker_idle", "Idle sandboxes of a function", NAME, idle)
         if load is not None:
             yield from _of_machine(load)

@@ -6,7 +6,7 @@ from attacca.control.views import Question, Views
 from attacca.kernel.clock import ManualClock
 from attacca.model.invocation import Call, Timing
 from attacca.model.journals import CallTold
-from attacca.model.messages import AskCalls, AskStory, CallsTold, StoryTold, Viewed
+from attacca.model.messages import AskCalls, AskStory, AskView, CallsTold, StoryTold, Viewed
 from attacca.model.resources import Resources
 from attacca.model.sandbox import WorkerView
 from attacca.model.story import Moment
@@ -19,9 +19,9 @@ def test_each_worker_is_asked_and_who_is_lost_has_nothing_to_show() -> None:
     async def main() -> None:
         sent: list[tuple[str, Question | CallTold]] = []
         views = Views(lambda peer, message: sent.append((peer, message)), ManualClock(), ["w1", "w2", "w3"])
-        asking = asyncio.create_task(views.workers())
+        asking = asyncio.create_task(views.workers("echo"))
         await asyncio.sleep(0)
-        assert [peer for peer, _ in sent] == ["w1", "w2", "w3"]
+        assert sent == [(f"w{number}", AskView(str(number), "echo")) for number in (1, 2, 3)]
         assert repr(views) == "<Views: 3 of 3 asked for>"
         views.hear(Viewed(sent[1][1].id, TWO))
         views.hear(Viewed(sent[1][1].id, ONE))

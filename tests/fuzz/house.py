@@ -97,7 +97,7 @@ class Seen:
     def __init__(self, clock: Clock) -> None:
         self.journal = MemoryJournal(Book(), "house", clock)
 
-    async def workers(self) -> list[Any]:
+    async def workers(self, _: str | None = None) -> list[Any]:
         return []
 
     async def story(self, subject: str) -> list[Any]:

@@ -45,7 +45,7 @@ class Watched:
         self.readers = 0
         self.journal = MemoryJournal(Book(), "watched", ManualClock())
 
-    async def workers(self) -> Sequence[WorkerView]:
+    async def workers(self, _: str | None = None) -> Sequence[WorkerView]:
         views = (FunctionView(function="hello", invocations=7),)
         return [
             WorkerView(

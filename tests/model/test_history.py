@@ -40,6 +40,12 @@ def test_steps_of_several_gateways_are_one_where_they_end_together() -> None:
     assert (first.ended, merged((), 10.0)) == (7, [])
 
 
+def test_steps_of_one_gateway_stay_apart_and_in_order() -> None:
+    """Though its last is not over, or its clock was set back."""
+    mine = [Step(at=7261.0, warm=1), Step(at=62.0, warm=2), Step(at=119.0, warm=3), Step(at=121.0, warm=4)]
+    assert merged((mine,), 60.0) == mine
+
+
 def test_functions_of_several_gateways_are_added_up_by_name() -> None:
     here = [FunctionNow(function="b", revision=1, running=1, ended=5, cold=1), FunctionNow(function="a", revision=1)]
     there = [FunctionNow(function="b", revision=2, waiting=3, ended=2, failed=1, took=((1, 2),))]

@@ -30,6 +30,12 @@ def test_a_fact_is_told_in_a_line() -> None:
     assert what(("Tick", "", "")) == "Tick"
 
 
+def test_a_part_in_which_no_time_went_is_left_out() -> None:
+    assert about(Started("i1", "s1", Start.WARM, "a slot was free", Timing(), "its turn")) == (
+        "id i1, sandbox s1, start warm, why a slot was free, turn its turn"
+    )
+
+
 def test_outcomes_are_told_in_a_line() -> None:
     assert outcome(Ok(b"secret")) == "ok"
     assert outcome(FunctionError("ValueError", "no", "a traceback")) == "ValueError: no"

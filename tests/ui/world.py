@@ -60,6 +60,8 @@ def world(place: Path) -> Iterator[Whole]:
             f"energy.powercap={root}",
             "--set",
             "energy.every_s=0.5",
+            "--set",
+            'worker.accelerators.devices=[{name="0",memory_mb=24576,model="A30"}]',
         )
         with running(place / "state", *measured, "--set", f"control.runs_dir={place / 'runs'}") as whole:
             fill(whole, place)

@@ -117,7 +117,7 @@ def test_an_invocation_goes_through() -> None:
         starts = [message.start for message in house.heard if isinstance(message, Started)]
         assert starts == [Start.COLD, Start.WARM]
         assert house.worker.busy() == 0
-        assert house.worker.view().functions[0].invocations == 2
+        assert house.worker.showing.whole().functions[0].invocations == 2
 
     story(play)
 
@@ -269,7 +269,7 @@ def test_idle_sandboxes_expire_by_the_timer() -> None:
 
 def test_the_load_is_measured_if_the_policy_wants_it() -> None:
     async def play(house: House) -> None:
-        await house.until(lambda: house.worker.view().limit == 3)
+        await house.until(lambda: house.worker.showing.whole().limit == 3)
 
     concurrency = Choice(policy="aimd", options={"count": 1, "check_s": 0.001, "max_oversubscribe": 3})
     story(play, config=WorkerConfig(concurrency=concurrency))
@@ -321,10 +321,10 @@ def test_a_worker_that_is_cordoned_says_so_and_still_takes_what_comes() -> None:
     async def play(house: House) -> None:
         house.worker.join("g1")
         house.worker.receive("control", Cordon("worker", is_on=True))
-        assert house.worker.view().draining
+        assert house.worker.showing.whole().draining
         told = [one for one in house.heard if isinstance(one, Heartbeat)]
         assert [one.view.draining for one in told] == [True]
         house.worker.receive("control", Cordon("worker", is_on=False))
-        assert not house.worker.view().draining
+        assert not house.worker.showing.whole().draining
 
     story(play)

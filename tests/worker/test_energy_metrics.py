@@ -1,5 +1,6 @@
+from attacca.io.exposition import Form, written
 from attacca.model.energy import EnergyView, FunctionEnergy
-from attacca.worker.energy_metrics import render
+from attacca.worker.energy_metrics import OfEnergy
 
 VIEW = EnergyView(
     source="powercap", watts=31.5, idle_w=20.0, total_j=100.0, functions_j=60.0, other_j=25.0, idle_j=15.0,
@@ -8,7 +9,7 @@ VIEW = EnergyView(
 
 
 def test_what_was_spent_is_on_the_page() -> None:
-    lines = [line for line in render(VIEW).decode().splitlines() if line[0] != "#"]
+    lines = [line for line in written(Form.TEXT, [OfEnergy(VIEW)]).decode().splitlines() if line[0] != "#"]
     assert lines == [
         "attacca_machine_watts 31.5",
         "attacca_machine_idle_watts 20.0",
@@ -20,7 +21,3 @@ def test_what_was_spent_is_on_the_page() -> None:
         'attacca_function_energy_error_joules{faas_name="f"} 2.5',
         'attacca_accelerator_watts{device="0"} 61.0',
     ]
-
-
-def test_where_nobody_measures_nothing_is_said() -> None:
-    assert render(None) == b""

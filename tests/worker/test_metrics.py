@@ -1,5 +1,5 @@
 from attacca.model.resources import Resources
-from attacca.model.sandbox import FunctionView, MachineLoad, SandboxView, WorkerView
+from attacca.model.sandbox import MachineLoad, SandboxView, WorkerView
 from attacca.worker.config import TelemetryConfig
 from attacca.worker.core import view
 from attacca.worker.metrics import render
@@ -16,12 +16,13 @@ def test_what_a_worker_shows_is_on_its_page() -> None:
     page = render(
         WorkerView(
             name="w", capacity=Resources(100), used=Resources(30), queued=1, running=2, limit=3, load=load,
-            functions=(FunctionView(function="f", idle=4),), sandboxes=(sandbox,),
+            idle={"f": 4, "g": 0}, sandboxes=(sandbox,),
         )
     ).decode()  # fmt: skip
     for line in (
         "attacca_worker_memory_used_mb 30.0", 'attacca_worker_sandboxes{phase="idle"} 1.0',
-        'attacca_worker_idle{faas_name="f"} 4.0', "attacca_machine_cpu_share 0.5", "attacca_worker_draining 0.0",
+        'attacca_worker_idle{faas_name="f"} 4.0', 'attacca_worker_idle{faas_name="g"} 0.0',
+        "attacca_machine_cpu_share 0.5", "attacca_worker_draining 0.0",
     ):  # fmt: skip
         assert line in page
 

@@ -19,7 +19,7 @@ from attacca.cli.serve.planes.door import no_token, probe, url_of
 from attacca.cli.serve.planes.joining import join
 from attacca.cli.serve.planes.metering import Metering
 from attacca.cli.serve.planes.orchestrating import made_admin, speak_edgeless, workflows
-from attacca.cli.serve.planes.pages import listen_for_prometheus
+from attacca.cli.serve.planes.pages import WholePage, listen_for_prometheus
 from attacca.cli.serve.planes.telling import Telling
 from attacca.control.deploy.artefacts import Artefacts
 from attacca.control.deploy.state import StateDir
@@ -65,7 +65,6 @@ from attacca.model.messages import (
 )
 from attacca.model.sandbox import WorkerView
 from attacca.model.story import Moment
-from attacca.worker import device_metrics
 from attacca.worker.driver import Worker
 from attacca.worker.host.accelerators import equipped
 from attacca.worker.host.load import Meter
@@ -157,7 +156,7 @@ class Server:
         await self._open_calls(state)
         await self._join()
         self.telling.open(self._closing, self.gateway, self.control)
-        chart(config.series, self._clock, self.worker.shown, self._closing)
+        chart(config.series, self._clock, self.worker.showing.brief, self._closing)
         chart_gateway(config, self._clock, self.gateway, self._closing)
         await self._listen()
         await speak_edgeless(config.workflows, lambda: self.control, self._closing)
@@ -237,8 +236,7 @@ class Server:
 
     async def _join(self) -> None:
         gateway, worker = self.gateway, self.worker
-        of_devices, of_energy = partial(device_metrics.render, worker), self.metering.metrics
-        gateway.more_metrics = lambda form: self.workflows.metrics(form) + of_energy(form) + of_devices(form)
+        gateway.more_metrics = self.workflows.metrics
         self._of_gateway.bind(
             self._begin, lambda peer: gateway.hear if peer == CONTROL else gateway.receive, gateway.lose, gateway.press
         )
@@ -290,6 +288,7 @@ class Server:
             self.gateway, config, app, lambda: self._is_ready, self._allow, lambda: self.control.is_uid_shared
         )
         http.serve_later(self.calls_later)
+        http.show(WholePage(self.gateway, self.worker))
         speak(http)
         show(http, self._allow, self._clock)
         self._port = (await serve(http, self._handed)).sockets[0].getsockname()[1]
@@ -321,8 +320,8 @@ class Server:
 
     # What the admin API is shown (control.http.authorization.Observe).
 
-    async def workers(self) -> list[WorkerView]:
-        return await self.control.views.workers()
+    async def workers(self, function: str | None = None) -> list[WorkerView]:
+        return await self.control.views.workers(function)
 
     async def story(self, subject: str) -> list[Moment]:
         return await self.control.views.story(subject)

@@ -161,7 +161,7 @@ def stats(
     from attacca.client.http import Client, quoted
 
     with Client(url, token) as client:
-        views = {view["name"]: view for view in client.json("GET", "/api/workers")}
+        views = {view["name"]: view for view in client.json("GET", "/api/workers?function=")}
         names = [name] if name else list(views)
         loads = {one: client.json("GET", f"/api/workers/{quoted(one)}/loads") for one in names}
     for one in names:
@@ -201,7 +201,7 @@ def _busy(name: str, url: str, token: str) -> int:
     from attacca.client.http import Client
 
     with Client(url, token) as client:
-        views: list[dict[str, Any]] = client.json("GET", "/api/workers")
+        views: list[dict[str, Any]] = client.json("GET", "/api/workers?function=")
     return sum(view["running"] + view["queued"] for view in views if view["name"] == name)
 
 

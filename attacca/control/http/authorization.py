@@ -23,7 +23,9 @@ class Observe(Protocol):
     def journal(self) -> Calls:
         """Of asynchronous calls, as gateways share it."""
 
-    async def workers(self) -> Sequence[WorkerView]: ...
+    async def workers(self, function: str | None = None) -> Sequence[WorkerView]:
+        """With what they do for that function alone, or, empty, for none."""
+
     async def story(self, subject: str) -> Sequence[Moment]:
         """What has happened lately to an invocation or a sandbox, in the order of time."""
 

@@ -94,9 +94,9 @@ def list_functions(context: TheContext) -> list[FunctionRow]:
 
 @get("/api/functions/{name:str}", responses=refusals(404))
 async def describe_function(name: FromPath[str], context: TheContext) -> FunctionDetail:
-    shown = detail(context.control.function(name))
-    lies_on = context.control.core.stocks.where(context.control.function(name).now)
-    return msgspec.structs.replace(shown, statistics=overall(await context.observe.workers(), name), lies_on=lies_on)
+    shown, lies_on = detail(context.control.function(name)), context.control.core.stocks.where
+    statistics = overall(await context.observe.workers(name), name)
+    return msgspec.structs.replace(shown, statistics=statistics, lies_on=lies_on(context.control.function(name).now))
 
 
 @post(
@@ -177,13 +177,13 @@ async def list_calls(
 
 @get("/api/workers", responses=refusals())
 async def list_workers(context: TheContext, function: FromQuery[str | None] = None) -> list[WorkerRow]:
-    return [worker_row(view, function) for view in await context.observe.workers()]
+    return [worker_row(view, function) for view in await context.observe.workers(function)]
 
 
 @get("/api/cluster", responses=refusals())
 async def show_cluster(context: TheContext) -> ClusterRow:
     control = context.control
-    return cluster_row(control.core, control.url, await context.observe.workers())
+    return cluster_row(control.core, control.url, await context.observe.workers(""))
 
 
 @post("/api/workers/{name:str}/cordon", status_code=202, responses=refusals(404, 413))

@@ -52,7 +52,7 @@ function login() {
     swap(told);
     const answer = await fetch("/ui/session", { method: "POST", headers: { authorization: "Bearer " + token.value.trim() } }).catch(() => null);
     if (!answer?.ok) {
-      const error = answer ? (await answer.json()).error : { message: "The server does not answer.", try: "Try again in a moment." };
+      const error = (await answer?.json().catch(() => null))?.error || { message: "The server does not answer.", try: "Try again in a moment." };
       token.value = "";
       token.focus();
       swap(told, problem(new Refused(answer?.status, error.code, error.message, error.try)));
@@ -93,7 +93,7 @@ function begin() {
     const [place, ...rest] = location.hash.replace(/^#\/?/, "").split("/").map(decoded);
     const found = PAGES.find(([name]) => name === place) || PAGES[0];
     for (const link of links) link.toggleAttribute("aria-current", link.dataset.place === found[0]);
-    for (const link of links) if (link.hasAttribute("aria-current")) link.setAttribute("aria-current", "page");
+    for (const link of links) if (link.hasAttribute("aria-current")) { link.setAttribute("aria-current", "page"); reveal(link); }
     try {
       const { show } = await import(`./pages/${found[2]}.js`);
       if (signal.aborted) return;
@@ -118,6 +118,12 @@ function begin() {
   }, { once: true });
   follow();
   go();
+}
+
+// On a phone the pages stand in a row that is wider than it.
+function reveal(link) {
+  const row = link.parentElement;
+  row.scrollLeft = link.offsetLeft - row.offsetLeft - (row.clientWidth - link.offsetWidth) / 2;
 }
 
 function decoded(part) {

@@ -66,13 +66,14 @@ export function tile(label) {
   };
 }
 
-// Rows of cells; a cell is text, an element, or {n: text} for numbers, {wide}, {do}. On phones each row is a card.
+// Rows of cells; a cell is text, an element, or {n: text} for numbers, {when}, {wide}, {do}. On phones each row is a card.
 export function table(columns, rows, props = {}) {
   const cells = (row) => row.map((cell, index) => {
     const label = columns[index].replace(/^#/, "");
     const is = (kind) => cell !== null && typeof cell === "object" && !(cell instanceof Node) && !Array.isArray(cell) && kind in cell;
     if (is("n")) return h("td", { class: "n", "data-label": label }, cell.n);
     if (is("wide")) return h("td", { class: "wide", "data-label": label }, cell.wide);
+    if (is("when")) return h("td", { class: "nowrap", "data-label": label }, cell.when);
     if (is("do")) return h("td", { class: "do" }, cell.do);
     return h("td", { "data-label": label }, cell);
   });

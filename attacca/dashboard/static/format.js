@@ -41,5 +41,10 @@ export const clock = (at, digits = 0) => {
   const whole = [date.getHours(), date.getMinutes(), date.getSeconds()].map((one) => String(one).padStart(2, "0")).join(":");
   return digits ? whole + "." + String(date.getMilliseconds()).padStart(3, "0").slice(0, digits) : whole;
 };
-export const day = (at) => new Date(at * 1000).toISOString().slice(0, 10);
+export const day = (at) => {
+  const date = new Date(at * 1000);
+  return [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((one) => String(one).padStart(2, "0")).join("-");
+};
+// Without the day where it is today, and without the year.
+export const short = (at) => (day(at) === day(Date.now() / 1000) ? "" : new Date(at * 1000).toLocaleDateString("en", { month: "short", day: "numeric" }) + " ") + clock(at).replace(/:00$/, "");
 export const when = (at) => day(at) + " " + clock(at);

@@ -58,10 +58,10 @@ class Tally:
 class Seen:
     """A function's counters as they were at the last step, and its own hour."""
 
-    __slots__ = ("ended", "failed", "number", "open", "refused", "steps", "taken", "tally")
+    __slots__ = ("ended", "failed", "number", "open", "refused", "running", "steps", "taken", "tally", "waiting")
 
     def __init__(self) -> None:
-        self.taken = self.open = self.refused = self.failed = 0
+        self.taken = self.open = self.refused = self.failed = self.waiting = self.running = 0
         self.ended: dict[str, int] = {}
         self.steps: deque[Step] = deque(maxlen=int(HOUR_S / FUNCTION_STEP_S))
         self.tally: Tally | None = None  # since its last step
@@ -77,7 +77,7 @@ class History:
         self.steps: deque[Step] = deque(maxlen=int(HOUR_S / STEP_S))
         self._seen: dict[str, Seen] = {}
         self._rows: dict[str, FunctionNow] = {}  # as they were told, until their hour is otherwise
-        self._count = 0
+        self.count = 0  # steps that were taken
 
     def __repr__(self) -> str:
         return f"<History {len(self.steps)} steps, {len(self._seen)} functions>"
@@ -109,21 +109,27 @@ class History:
             if seen.tally is None:
                 seen.tally = Tally()
             seen.tally.add(tally)
+            seen.waiting, seen.running = function.waiting, function.running
             self._seen.pop(name, None)
             self._seen[name] = seen  # behind those that were called before
             self._rows.pop(name, None)
         self.steps.append(whole.step(wall, waiting, running))
-        self._count += 1
-        if self._count % int(FUNCTION_STEP_S / STEP_S) == 0:
+        self.count += 1
+        if self.count % int(FUNCTION_STEP_S / STEP_S) == 0:
             yield from self._step_functions(wall, functions)
         self._forget(functions)
 
     def of(self, function: str) -> tuple[Step, ...]:
-        """Its own hour, without the minutes in which nothing ended; empty: all of them together."""
+        """Its own hour, without the minutes in which nothing ended; empty: all of them together. Of the minute that is
+        not over there is what has ended in it until the latest step."""
         if not function:
             return tuple(self.steps)
         seen = self._seen.get(function)
-        return () if seen is None else tuple(seen.steps)
+        if seen is None:
+            return ()
+        if seen.tally is None or not self.steps:
+            return tuple(seen.steps)
+        return (*seen.steps, seen.tally.step(self.steps[-1].at, seen.waiting, seen.running))
 
     def now(self, functions: Iterable[Function]) -> tuple[FunctionNow, ...]:
         rows: list[FunctionNow] = []

@@ -9,7 +9,7 @@ from attacca.gateway.http import cors
 from attacca.gateway.http.access import Access, Plan
 from attacca.gateway.http.async_routes import CALLS, AsyncRoutes, function_of
 from attacca.gateway.http.handler import Action, Admin, Invoke, Refuse, Serve
-from attacca.gateway.http.pages import OWN, page
+from attacca.gateway.http.pages import OWN, Shown, page
 from attacca.gateway.http.peer_uid import Ends
 from attacca.gateway.http.proxies import Proxies
 from attacca.gateway.http.request import Fields, Head
@@ -30,6 +30,7 @@ class Routes:
         is_ready: Callable[[], bool],
         has_admin: Callable[[], bool],
     ) -> None:
+        self.shown: Shown = gateway  # on its pages
         self.later: AsyncRoutes | None = None  # for calls whose answers are fetched later
         self._gateway = gateway
         self._access = access
@@ -123,7 +124,7 @@ class Routes:
                 return door
         if is_registry(target.path) and self._has_admin():
             return Admin(target.path, target.query)
-        return page(gateway, access, self._is_ready, head, target.path, ends.user)
+        return page(self.shown, access, self._is_ready, head, target.path, ends.user)
 
     def _door(self, head: Head, target: Target, ends: Ends) -> Action | None:
         """That of a workflow, where it has this address. Whether its sender may ask is judged as if this server had

@@ -13,6 +13,7 @@ from attacca.gateway.http.access import Access, Allow
 from attacca.gateway.http.asgi_adapter import AsgiApp
 from attacca.gateway.http.async_routes import AsyncRoutes
 from attacca.gateway.http.handler import Handler
+from attacca.gateway.http.pages import Shown
 from attacca.gateway.http.proxies import Proxies
 from attacca.gateway.http.reader import Heads
 from attacca.gateway.http.room import Rooms
@@ -84,6 +85,10 @@ class HttpServer:
     def serve_later(self, calls: AsyncCalls) -> None:
         """Calls whose answers are fetched later are taken, and keys of requests minded."""
         self._routes.later = AsyncRoutes(calls, hides_token=self.access.needs_token)
+
+    def show(self, shown: Shown) -> None:
+        """More on its pages than the gateway."""
+        self._routes.shown = shown
 
     def prefix(self, content_type: str) -> bytes:
         """How a warm answer of this type begins, until the next sweep.

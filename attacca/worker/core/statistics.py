@@ -21,6 +21,7 @@ class Statistics:
 
     __slots__ = (
         "_arrived_at",
+        "_told",
         "cold_s",
         "errors",
         "exec_s",
@@ -35,6 +36,7 @@ class Statistics:
 
     def __init__(self) -> None:
         self._arrived_at: float | None = None
+        self._told: FunctionView | None = None  # last, and again while it is as it was: percentiles take a while
         self.invocations = 0
         self.errors = 0
         self.lost = dict.fromkeys(Start, 0)  # by how they started: those that did not come to their end
@@ -69,7 +71,8 @@ class Statistics:
     def view(
         self, function: str, *, queued: int, running: int, idle: int, templates: int, kept: int = 0
     ) -> FunctionView:
-        return FunctionView(
+        told = self._told
+        self._told = FunctionView(
             function=function,
             invocations=self.invocations,
             cold=self.cold_s.count + self.lost[COLD],
@@ -77,19 +80,23 @@ class Statistics:
             prewarmed=self.prewarmed_s.count + self.lost[PREWARMED],
             warm=self.warm_s.count + self.lost[WARM],
             errors=self.errors,
-            gap_s=_summary(self.gap_s, 1),
-            exec_ms=_summary(self.exec_s, 1000),
-            cold_ms=_summary(self.cold_s, 1000),
-            warm_ms=_summary(self.warm_s, 1000),
+            gap_s=_summary(self.gap_s, 1, None if told is None else told.gap_s),
+            exec_ms=_summary(self.exec_s, 1000, None if told is None else told.exec_ms),
+            cold_ms=_summary(self.cold_s, 1000, None if told is None else told.cold_ms),
+            warm_ms=_summary(self.warm_s, 1000, None if told is None else told.warm_ms),
             queued=queued,
             running=running,
             idle=idle,
             templates=templates,
             kept=kept,
         )
+        return self._told
 
 
-def _summary(measure: Measure, per: float) -> Summary:
+def _summary(measure: Measure, per: float, told: Summary | None) -> Summary:
+    """`told`: the last one, which holds as long as no more was measured."""
+    if told is not None and told.count == measure.count:
+        return told
     p50, p95, p99 = measure.percentiles(SHARES)
     return Summary(
         count=measure.count,

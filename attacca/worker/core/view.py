@@ -1,6 +1,10 @@
 """What a worker tells of itself."""
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from msgspec.structs import replace
 
 from attacca.model.events import InstanceView, Samples
 from attacca.model.resources import NOTHING
@@ -11,8 +15,29 @@ from attacca.worker.core.phases import Phase, TemplatePhase
 from attacca.worker.core.state import Function
 from attacca.worker.core.worker import WorkerCore
 
+TURN: Final = 50  # functions that are reckoned before others have a turn
+
 
 def of(worker: WorkerCore, now: float) -> WorkerView:
+    rows_of_all: list[FunctionView] = []
+    for _ in rows(worker, rows_of_all):
+        pass
+    return with_rows(worker, now, rows_of_all)
+
+
+def rows(worker: WorkerCore, into: list[FunctionView], function: str | None = None) -> Iterator[None]:
+    """What it does for each function, with others' turns in between; for that one alone, or, empty, for none."""
+    if function is not None:
+        known = worker.functions.get(function)
+        into += [] if known is None else [_function(known)]
+        return
+    for number, one in enumerate(list(worker.functions.values())):
+        if number % TURN == TURN - 1:
+            yield
+        into.append(_function(one))
+
+
+def with_rows(worker: WorkerCore, now: float, functions: Iterable[FunctionView]) -> WorkerView:
     line = worker.lines.devices
     return WorkerView(
         name=worker.config.name,
@@ -26,9 +51,17 @@ def of(worker: WorkerCore, now: float) -> WorkerView:
         devices=_devices(worker),
         devices_queued=0 if line is None else line.queued,
         devices_running=0 if line is None else line.running,
-        functions=tuple(_function(function) for function in worker.functions.values()),
+        functions=tuple(functions),
         sandboxes=tuple(sandbox.view(now) for sandbox in worker.pool.sandboxes.values()),
     )
+
+
+def page(worker: WorkerCore, now: float) -> WorkerView:
+    """What a metrics page has: how many sandboxes of each function are idle, and nothing of what it did."""
+    told = brief(worker)
+    idle = dict.fromkeys(worker.functions, 0) | (told.idle or {})
+    sandboxes = tuple(sandbox.view(now) for sandbox in worker.pool.sandboxes.values())
+    return replace(told, idle=idle, sandboxes=sandboxes)
 
 
 def _devices(worker: WorkerCore) -> tuple[DeviceView, ...]:

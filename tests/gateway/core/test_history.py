@@ -5,7 +5,7 @@ import pytest
 from attacca.gateway.core.history import FUNCTIONS_MOST, TURN, History, Tally
 from attacca.gateway.core.inflight import NO_REQUEST, Function, Inflight
 from attacca.gateway.core.workers import WorkerHandle
-from attacca.model.history import FUNCTION_STEP_S, HOUR_S, STEP_S, FunctionNow, bucket, percentile
+from attacca.model.history import FUNCTION_STEP_S, HOUR_S, STEP_S, FunctionNow, Step, bucket, percentile
 from tests.gateway.play import Waiter, revision
 
 
@@ -76,6 +76,11 @@ def test_a_function_has_minutes_of_its_own_and_those_without_anything_are_left_o
     place.end("f")
     place.step(per_minute)
     assert [(step.at, step.warm, step.template) for step in place.history.of("f")] == [(60.0, 2, 1), (240.0, 1, 0)]
+    place.end("f", count=4)
+    place.step()
+    assert place.history.of("f")[2] == Step(at=250.0, warm=4, took=((bucket(1.0), 4),)), "of the minute so far"
+    place.step(per_minute - 1)
+    assert [(step.at, step.warm) for step in place.history.of("f")] == [(60.0, 2), (240.0, 1), (300.0, 4)]
     assert place.history.of("other") == ()
     place.step(int(HOUR_S / STEP_S))
     assert place.history.of("f") == ()

@@ -36,3 +36,15 @@ def test_a_view_is_in_milliseconds_but_for_the_gaps() -> None:
 
 def test_nothing_measured_is_all_zeroes() -> None:
     assert Statistics().view("echo", queued=0, running=0, idle=0, templates=0).exec_ms.p99 == 0
+
+
+def test_what_is_as_before_is_not_reckoned_again() -> None:
+    known = Statistics()
+    known.arrived(0.0)
+    known.ran(Start.WARM, 0.1, 0.2)
+    first = known.view("echo", queued=0, running=0, idle=1, templates=0)
+    second = known.view("echo", queued=1, running=0, idle=1, templates=0)
+    assert (second.queued, second.exec_ms is first.exec_ms, second.gap_s is first.gap_s) == (1, True, True)
+    known.ran(Start.WARM, 0.3, 0.4)
+    third = known.view("echo", queued=0, running=0, idle=1, templates=0)
+    assert (third.exec_ms.count, third.exec_ms.max, third.cold_ms is first.cold_ms) == (2, 300.0, True)

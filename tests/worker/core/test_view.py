@@ -2,6 +2,7 @@ import pytest
 
 from attacca.model.function import Revision
 from attacca.model.resources import NOTHING, Resources
+from attacca.model.sandbox import FunctionView
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
 from attacca.worker.runtime.scripted import Times
@@ -89,3 +90,24 @@ def test_who_waits_for_room_says_how_much() -> None:
     assert view.brief(stage.core).wanted == Resources(100)
     stage.play(10)
     assert view.brief(stage.core).wanted == NOTHING
+
+
+def test_what_it_did_for_one_function_or_for_none_can_be_asked_alone_and_of_all_in_turns() -> None:
+    stage = Stage(WorkerConfig(memory_mb=1000))
+    for number in range(3 * view.TURN):
+        stage.deploy(f"f{number}", min_sandboxes=int(number == 7))
+    stage.play(5)
+
+    def told(function: str | None) -> tuple[int, list[str]]:
+        rows: list[FunctionView] = []
+        turns = sum(1 for _ in view.rows(stage.core, rows, function))
+        return turns, [row.function for row in rows]
+
+    assert told("f7") == (0, ["f7"])
+    assert told("") == told("never") == (0, [])
+    turns, names = told(None)
+    assert (turns, len(names)) == (3, 3 * view.TURN)
+    page = view.page(stage.core, stage.clock.now())
+    assert page.idle is not None
+    assert (page.functions, len(page.idle), page.idle["f7"], page.idle["f8"]) == ((), 3 * view.TURN, 1, 0)
+    assert [one.revision.split("@")[0] for one in page.sandboxes] == ["f7"]

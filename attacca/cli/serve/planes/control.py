@@ -337,8 +337,8 @@ class ControlPlane:
 
     # What the admin API is shown (control.http.authorization.Observe).
 
-    async def workers(self) -> list[WorkerView]:
-        return await self.control.views.workers()
+    async def workers(self, function: str | None = None) -> list[WorkerView]:
+        return await self.control.views.workers(function)
 
     async def story(self, subject: str) -> list[Moment]:
         return await self.control.views.story(subject)

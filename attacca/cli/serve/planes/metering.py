@@ -5,10 +5,8 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 
 from attacca.errors import BadConfig
-from attacca.io.exposition import Form
 from attacca.kernel.clock import Clock
 from attacca.worker.core.energy.ledger import Ledger
-from attacca.worker.energy_metrics import render
 from attacca.worker.host.energy.files import Files
 from attacca.worker.host.energy.meter import TICK_S, EnergyMeter
 from attacca.worker.host.energy.opening import opened, opened_accelerators
@@ -55,10 +53,6 @@ class Metering:
     def around(self, runtime: Runtime) -> Runtime:
         """What a worker is to order from."""
         return runtime if self.meter is None else Metered(runtime, self.meter.ledger, self._memory_mb, self._clock.now)
-
-    def metrics(self, form: Form) -> bytes:
-        """For a page of a process that has more than a worker; without an end."""
-        return render(None if self.meter is None else self.meter.view(), form)
 
     def open(self, closing: AsyncExitStack) -> None:
         if self.meter is not None:

@@ -36,7 +36,26 @@ class NodePage:
         return True
 
     def metrics(self, form: Form) -> Callable[[], bytes]:
-        return partial(metrics.render, self._worker.view(), self._worker.core.instances.telemetry, form)
+        return partial(metrics.render, self._worker.showing.page(), self._worker.core.instances.telemetry, form)
+
+
+class WholePage:
+    """A `Shown`: a gateway's, and that of the worker beside it."""
+
+    def __init__(self, gateway: Shown, worker: Worker) -> None:
+        self._gateway, self._node = gateway, NodePage(worker)
+
+    @property
+    def is_draining(self) -> bool:
+        return self._gateway.is_draining
+
+    @property
+    def has_all(self) -> bool:
+        return self._gateway.has_all
+
+    def metrics(self, form: Form) -> Callable[[], bytes]:
+        parts = (self._gateway.metrics(form), self._node.metrics(form))
+        return lambda: b"".join(write() for write in parts)
 
 
 async def listen_for_prometheus(

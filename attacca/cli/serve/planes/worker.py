@@ -132,7 +132,7 @@ class WorkerPlane:
             self, config.gateway, self._clock, lambda: True, self._allow, lambda: self._access.is_uid_shared, str
         )
         await self._listen_for_prometheus()
-        chart(config.series, self._clock, self.worker.shown, self._closing)
+        chart(config.series, self._clock, self.worker.showing.brief, self._closing)
         control.open()
         await peers.until(CONTROL)
 

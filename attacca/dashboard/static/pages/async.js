@@ -32,7 +32,7 @@ export async function show(main, [id], signal) {
     if (!await ask(`Retry ${calls.length} dead call${calls.length === 1 ? "" : "s"}?`, "Each is tried anew, with all its attempts before it.", "Retry", false)) return "";
     for (const call of calls) await post(`/async/${named(call.id)}/retry`, {});
     await load();
-    return `${calls.length} are tried anew.`;
+    return calls.length === 1 ? "It is tried anew." : `${calls.length} are tried anew.`;
   });
   main.append(top("Asynchronous calls", told, field("State", state), dead), place);
   repeat(3, () => load(true), signal, failed);
@@ -69,10 +69,10 @@ async function one(main, id, signal) {
       h("div", { class: "tiles" }, Object.values(tiles).map((one) => one.element)),
       told.message && h("div", { class: "notice" }, h("b", {}, visible(told.error)), " ", visible(told.message), told.traceback && h("pre", {}, visible(told.traceback))),
       card("Attempts", null, told.tries.length ? table(["Invocation", "Status", "#Took", "When", "Why"], told.tries.map((one) => [
-        h("a", { class: "mono", href: "#/calls/" + named(one.id) }, one.id), h("span", { class: one.outcome === "ok" ? "tag good" : "tag bad" }, `${one.status} ${one.outcome}`), { n: ms(one.total_ms) }, when(one.at), { wide: visible(one.why) },
+        h("a", { class: "mono", href: "#/calls/" + named(one.id) }, one.id), h("span", { class: one.outcome === "ok" ? "tag good" : "tag bad" }, `${one.status} ${one.outcome}`), { n: ms(one.total_ms) }, { when: when(one.at) }, { wide: visible(one.why) },
       ])) : empty("It has not been tried yet.")),
       told.answer !== null && card("Answer", visible(told.answer_type), h("pre", { class: "answer", tabindex: "0" }, body(told.answer))),
-      told.body !== null && card("Request", visible(`${told.method} ${told.path}${told.query ? "?" + told.query : ""} · ${told.content_type}`), h("pre", { class: "answer", tabindex: "0" }, body(told.body) || "(empty)")));
+      told.body !== null && card("Request", visible([`${told.method} ${told.path}${told.query ? "?" + told.query : ""}`, told.content_type].filter(Boolean).join(" · ")), h("pre", { class: "answer", tabindex: "0" }, body(told.body) || "(empty)")));
   }
   await load();
   repeat(3, load, signal, () => {});

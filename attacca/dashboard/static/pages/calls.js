@@ -25,7 +25,7 @@ export async function show(main, [id], signal) {
     swap(place, shown.length ? table(["Invocation", "Function", "Status", "Start", "#Took", "When", "Why"], shown.map((one) => [
       h("a", { class: "mono", href: "#/calls/" + named(one.id) }, one.id), h("a", { href: "#/functions/" + named(one.function) }, visible(one.function)),
       h("span", { class: one.outcome === "ok" ? "tag" : "tag bad" }, one.outcome === "ok" ? String(one.status) : `${one.status} ${one.outcome}`),
-      startKind(one.start, one.outcome), { n: ms(one.total_ms) }, ago(one.at), { wide: visible(one.why) },
+      startKind(one.start, one.outcome), { n: ms(one.total_ms) }, { when: ago(one.at) }, { wide: visible(one.why) },
     ])) : empty(calls.length ? "None of the latest is such a one." : "Nothing has been invoked lately. Try", calls.length ? "" : "attacca invoke NAME"));
   };
   async function load() {

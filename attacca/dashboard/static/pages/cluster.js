@@ -1,6 +1,6 @@
 // The machines: what each does and has, and whether it is given anything new.
 
-import { api, named, post, watch } from "../api.js";
+import { api, named, post, repeat, watch } from "../api.js";
 import { ask, card, doing, empty, h, swap, table, top, visible } from "../dom.js";
 import { mb, percent } from "../format.js";
 
@@ -27,10 +27,21 @@ export async function show(main, _, signal) {
       cards.get(worker.name).set(worker);
     }
   }, signal);
+  repeat(5, async () => {
+    for (const one of await api("/workers?function=")) cards.get(one.name)?.equip(one.devices || []);
+  }, signal);
+}
+
+// Each accelerator in a line of its own: what sandboxes hold of it, or that it is gone.
+function device(one) {
+  const name = visible(one.model ? `${one.name} ${one.model}` : one.name);
+  if (one.is_gone) return h("dd", {}, name, " ", h("span", { class: "tag bad" }, "gone"));
+  const memory = one.memory_mb ? `${mb(Math.round(one.held_mb || 0))} of ${mb(one.memory_mb)}` : `${mb(Math.round(one.held_mb || 0))} held`;
+  return h("dd", {}, `${name}: ${percent(one.share || 0)} held, ${memory}`);
 }
 
 function box(name, where) {
-  const tag = h("span"), rows = h("dl", { class: "facts" }), memory = meter(), cpu = meter(), slots = meter();
+  const tag = h("span"), rows = h("dl", { class: "facts" }), devices = h("dl", { class: "devices" }), memory = meter(), cpu = meter(), slots = meter();
   const cordon = doing("Cordon", () => turn(true), { class: "small" });
   const back = doing("Take back", () => turn(false), { class: "small" });
   const drain = doing("Drain", async () => {
@@ -43,7 +54,7 @@ function box(name, where) {
     return on ? `${visible(name)} is given nothing new.` : `${visible(name)} takes part again.`;
   }
   const element = h("section", { class: "card worker", "aria-label": "Worker " + visible(name) },
-    h("div", { class: "between" }, h("h3", {}, visible(name)), tag), where && h("code", { class: "dim" }, visible(where)), memory.element, cpu.element, slots.element, rows, h("div", { class: "actions" }, cordon, drain, back));
+    h("div", { class: "between" }, h("h3", {}, visible(name)), tag), where && h("code", { class: "dim" }, visible(where)), memory.element, cpu.element, slots.element, rows, devices, h("div", { class: "actions" }, cordon, drain, back));
   return {
     element,
     set(worker) {
@@ -55,6 +66,9 @@ function box(name, where) {
       swap(rows, h("dt", {}, "Idle sandboxes"), h("dd", {}, String(worker.idle)));
       cordon.hidden = drain.hidden = worker.draining;
       back.hidden = !worker.draining;
+    },
+    equip(known) {
+      swap(devices, known.length > 0 && h("dt", {}, "Accelerators"), known.map(device));
     },
   };
 }

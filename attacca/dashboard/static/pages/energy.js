@@ -1,6 +1,6 @@
 // Where the watts go: what each machine spends now, and for which functions it has spent it.
 
-import { api, repeat } from "../api.js";
+import { api, named, repeat } from "../api.js";
 import { card, empty, h, problem, swap, table, tile, top, visible } from "../dom.js";
 import { count, joules, percent, watts } from "../format.js";
 
@@ -14,19 +14,19 @@ export async function show(main, _, signal) {
     card("Functions", "what each has taken, on all machines; the error is what can be seen of it", functions));
 
   repeat(2, async () => {
-    const workers = await api("/workers");
+    const workers = await api("/workers?function=");
     const measured = workers.filter((one) => one.energy);
     sub.textContent = measured.length ? `${measured.length} of ${workers.length} machine${workers.length === 1 ? "" : "s"} measured` : "nobody measures it";
     if (!measured.length) {
       for (const one of Object.values(tiles)) one.set("–");
       swap(functions, empty("Nothing was measured."));
-      swap(machines, empty("No worker has a source of such figures. What this machine could be asked, and what it lacks, says", "attacca energy sources"));
+      swap(machines, empty("No worker looks at what its machine takes. Which sources this one has is said by attacca energy sources; a server asks the first of them with", "attacca up --set energy.source=auto"));
       return;
     }
     const sum = (key) => measured.reduce((total, one) => total + one.energy[key], 0);
     const total = sum("total_j"), accelerators = measured.reduce((all, one) => all + one.energy.accelerators_w.reduce((a, b) => a + b, 0), 0);
     tiles.now.set(...watts(sum("watts")), accelerators ? `accelerators: ${watts(accelerators).join(" ")}` : "");
-    tiles.idle.set(...watts(sum("idle_w")), "reckoned, or as it was set");
+    tiles.idle.set(...watts(sum("idle_w")), "reckoned or set");
     tiles.spent.set(...joules(total), total >= 3600 ? `${(total / 3600).toFixed(1)} Wh` : "");
     tiles.share.set(total ? percent(sum("functions_j") / total) : "–", "", `${joules(sum("functions_j")).join(" ")}`);
     swap(machines, table(["Worker", "Source", "#Now", "#Doing nothing", "#Spent", "For whom"], measured.map(({ name, energy }) => [
@@ -35,10 +35,17 @@ export async function show(main, _, signal) {
     ])), h("div", { class: "legend" }, ["functions", "other programs", "being on"].map((name) => h("span", {}, h("i", { class: SHADES[name] }), name))));
     const rows = together(measured);
     swap(functions, rows.length ? table(["Function", "#Taken", "#While it ran", "#Kept ready", "#Of one invocation", "#Error", "#Invocations"], rows.map((one) => [
-      h("a", { href: "#/functions/" + encodeURIComponent(one.function) }, visible(one.function)), { n: joules(one.run_j + one.kept_j).join(" ") }, { n: joules(one.run_j).join(" ") }, { n: joules(one.kept_j).join(" ") },
+      whose(one.function), { n: joules(one.run_j + one.kept_j).join(" ") }, { n: joules(one.run_j).join(" ") }, { n: joules(one.kept_j).join(" ") },
       { n: one.invocations ? joules(one.mean_j).join(" ") : "–" }, { n: "± " + joules(one.error_j).join(" ") }, { n: count(one.invocations) },
     ])) : empty("No function has taken anything yet."));
   }, signal, (error) => swap(machines, problem(error)));
+}
+
+// What belongs to a workflow is called by that and by its component.
+function whose(name) {
+  const [workflow, component] = name.split(".");
+  const place = component === undefined ? "#/functions/" + named(name) : "#/workflows/" + named(workflow);
+  return h("a", { href: place }, visible(component === undefined ? name : `${component} of ${workflow}`));
 }
 
 const SHADES = { functions: "warm", "other programs": "cold", "being on": "rest" };

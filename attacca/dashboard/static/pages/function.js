@@ -35,7 +35,7 @@ export async function one(main, name, signal) {
   function describe() {
     sub.textContent = `revision ${known.revision} · ${visible(known.handler)} · ${known.signature} · deployed ${ago(known.deployed_at)}`;
     swap(revisions, table(["Revision", "Deployed", "What changed", ""], known.revisions.map((row) => [
-      String(row.revision), when(row.deployed_at), { wide: row.changes.map(visible).join(", ") || "–" },
+      String(row.revision), { when: when(row.deployed_at) }, { wide: row.changes.map(visible).join(", ") || "–" },
       { do: row.is_current ? h("span", { class: "tag good" }, "current") : doing("Roll back", async () => {
         if (!await ask(`Roll back to revision ${row.revision}?`, `New invocations of ${visible(name)} go to it at once; those that run end where they are.`, "Roll back", false)) return "";
         await post(path + "/rollback", { to: row.revision });
@@ -67,15 +67,16 @@ export async function one(main, name, signal) {
     tiles.p50.set(...msParts(history.p50_ms), "over an hour");
     tiles.p99.set(...msParts(history.p99_ms), "over an hour");
     tiles.cold.set(all ? percent(cold / all) : "–", "", `${count(cold)} in the last hour`);
-    tiles.failed.set(all ? percent(sum("failed") / all) : "–", "", `${count(sum("failed") + sum("refused"))} in the last hour`);
+    const failed = sum("failed") + sum("refused"), asked = all + sum("refused");
+    tiles.failed.set(asked ? percent(failed / asked) : "–", "", `${count(failed)} in the last hour`);
   }, signal);
 
   repeat(3, async () => {
     const workers = await api("/workers?function=" + named(name));
     const rows = workers.flatMap((worker) => worker.sandboxes.map((one) => [
-      h("a", { href: "#/calls/" + named(one.id) }, one.id), visible(worker.name), one.revision.split("@").pop(), one.phase, { n: one.memory_mb + " MB" }, { n: String(one.busy) }, { n: count(one.served) }, { n: span(one.age_s) }, { n: one.busy ? "–" : span(one.idle_s) },
+      h("a", { href: "#/calls/" + named(one.id) }, one.id), visible(worker.name), one.revision.split("@").pop(), one.phase, { n: one.use ? `${Math.round(one.use.memory_mb)} of ${one.memory_mb} MB` : one.memory_mb + " MB" }, { n: one.use ? percent(one.use.cpu_share) : "–" }, { n: String(one.busy) }, { n: count(one.served) }, { n: span(one.age_s) }, { n: one.busy ? "–" : span(one.idle_s) },
     ]));
-    swap(sandboxes, rows.length ? table(["Sandbox", "Worker", "Revision", "Phase", "#Memory", "#Busy", "#Served", "#Age", "#Idle"], rows) : empty("It has no sandbox now. The next invocation has one made; so does Prewarm one."));
+    swap(sandboxes, rows.length ? table(["Sandbox", "Worker", "Revision", "Phase", "#Memory", "#Processor", "#Busy", "#Served", "#Age", "#Idle"], rows) : empty("It has no sandbox now. The next invocation has one made; so does Prewarm one."));
   }, signal, (error) => swap(sandboxes, problem(error)));
 }
 

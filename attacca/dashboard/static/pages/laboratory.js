@@ -19,10 +19,10 @@ export async function show(main, rest, signal) {
     swap(runs, found.length ? table(["Run", "What", "#Invocations", "#p50", "#p99", "#Cold", "#Failed", "When"], found.slice(0, SHOWN).map((run) => [
       h("a", { href: "#/laboratory/" + run.id.split("/").map(named).join("/") }, visible(run.id)), { wide: `${visible(run.kind)}, seed ${run.seed}${run.about ? ": " + visible(run.about) : ""}` },
       { n: number(run.totals.invocations, count) }, { n: number(run.totals.p50_ms, ms) }, { n: number(run.totals.p99_ms, ms) }, { n: number(run.totals.cold_share, percent) },
-      { n: run.totals.invocations ? percent(failed(run.totals) / run.totals.invocations) : "–" }, ago(run.at),
+      { n: run.totals.invocations ? percent(failed(run.totals) / run.totals.invocations) : "–" }, { when: ago(run.at) },
     ])) : empty(told.runs.length ? "None of them has all of these words." : "No run lies there. One is made with", told.runs.length ? "" : "attacca sim run SCENARIO.toml"));
     swap(reports, told.reports.length ? table(["Report", "#Size", "Written", ""], told.reports.map((report) => [
-      visible(report.id), { n: count(Math.ceil(report.bytes / 1024)) + " KB" }, ago(report.at), { do: doing("Keep", () => keep(report.id), { class: "small", "aria-label": `Keep ${visible(report.id)}` }) },
+      visible(report.id), { n: count(Math.ceil(report.bytes / 1024)) + " KB" }, { when: ago(report.at) }, { do: doing("Keep", () => keep(report.id), { class: "small", "aria-label": `Keep ${visible(report.id)}` }) },
     ])) : empty("No report lies there. One is written with", "attacca report runs/NAME --out runs/NAME.html"));
   }
   repeat(15, async () => { told = await api("/runs"); draw(); }, signal, (error) => swap(runs, problem(error)));

@@ -34,7 +34,7 @@ export async function show(main, _, signal) {
     const used = state.workers.reduce((sum, one) => sum + one.used_mb, 0), all = state.workers.reduce((sum, one) => sum + one.memory_mb, 0);
     tiles.memory.set(all ? percent(used / all) : "–", "", all ? `${(used / 1024).toFixed(1)} of ${(all / 1024).toFixed(1)} GB` : "");
     swap(workers, state.workers.length ? table(["Worker", "#Running", "#Waiting", "Memory", ""], state.workers.map((one) => [
-      h("a", { href: "#/cluster" }, one.name), { n: `${one.running} of ${one.limit}` }, { n: String(one.queued) }, meter(one.used_mb, one.memory_mb),
+      h("a", { href: "#/cluster" }, visible(one.name)), { n: `${one.running} of ${one.limit}` }, { n: String(one.queued) }, meter(one.used_mb, one.memory_mb),
       one.silent ? h("span", { class: "tag bad" }, "silent") : one.draining ? h("span", { class: "tag warn" }, "cordoned") : h("span", { class: "tag good" }, "ready"),
     ])) : empty("No worker has joined. One is started with", "attacca worker --control HOST:PORT"));
     swap(busy, functions.length ? table(["Function", "#Ended", "#Running", "#p50", "#p99"], functions.sort((a, b) => b.running - a.running || b.ended - a.ended || (a.function < b.function ? -1 : 1)).slice(0, BUSY_MOST).map((one) => [
@@ -51,13 +51,13 @@ export async function show(main, _, signal) {
     const sum = (steps, key) => steps.reduce((total, step) => total + step[key], 0);
     const all = (steps) => KINDS.reduce((total, kind) => total + sum(steps, kind), 0);
     const hour = all(history.steps), spent = minute.length * history.step_s || 60;
-    const cold = sum(history.steps, "cold") + sum(history.steps, "template");
+    const cold = (steps) => sum(steps, "cold") + sum(steps, "template");
+    const failed = (steps) => sum(steps, "failed") + sum(steps, "refused"), asked = (steps) => all(steps) + sum(steps, "refused");
     tiles.rate.set(rate(all(minute) / spent), "/s", `hour: ${count(hour)}`);
     tiles.p50.set(...msParts(minute.length ? history.lately[0] : null), `hour: ${ms(history.p50_ms)}`);
     tiles.p99.set(...msParts(minute.length ? history.lately[1] : null), `hour: ${ms(history.p99_ms)}`);
-    tiles.cold.set(hour ? percent(cold / hour) : "–", "", hour ? `hour: ${count(cold)}` : "");
-    const failed = sum(history.steps, "failed") + sum(history.steps, "refused");
-    tiles.failed.set(hour ? percent(sum(history.steps, "failed") / hour) : "–", "", hour || failed ? `hour: ${count(failed)}` : "");
+    tiles.cold.set(share(cold(minute), all(minute)), "", `hour: ${share(cold(history.steps), hour)}`);
+    tiles.failed.set(share(failed(minute), asked(minute)), "", `hour: ${share(failed(history.steps), asked(history.steps))}`);
   }, signal);
 
   repeat(5, async () => {
@@ -65,11 +65,12 @@ export async function show(main, _, signal) {
     isCalled = false;
     const calls = await api("/calls?limit=8");
     swap(latest, calls.length ? table(["Function", "Start", "#Took", "When"], calls.map((one) => [
-      h("a", { href: "#/calls/" + one.id }, visible(one.function)), startKind(one.start, one.outcome), { n: ms(one.total_ms) }, ago(one.at),
+      h("a", { href: "#/calls/" + one.id }, visible(one.function)), startKind(one.start, one.outcome), { n: ms(one.total_ms) }, { when: ago(one.at) },
     ])) : empty("Nothing has been invoked lately. Try", "attacca invoke NAME"));
   }, signal);
 }
 
+const share = (part, of) => (of ? percent(part / of) : "–");
 const many = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
 const rate = (value) => (value === 0 ? "0" : value < 10 ? value.toFixed(1) : count(Math.round(value)));
 

@@ -2,7 +2,7 @@
 
 import { api, named, repeat } from "../api.js";
 import { empty, h, problem, swap, table, top, visible } from "../dom.js";
-import { clock, until, when } from "../format.js";
+import { short, until, when } from "../format.js";
 
 export async function show(main, _, signal) {
   const told = h("p", { class: "sub" });
@@ -13,7 +13,7 @@ export async function show(main, _, signal) {
     told.textContent = rows.length ? `${rows.length}, the next first` : "";
     swap(place, rows.length ? table(["Function", "Schedule", "Zone", "Next", "Then", "If missed", "#Missed"], rows.map((one) => [
       h("a", { href: "#/functions/" + named(one.function) }, visible(one.function)), h("code", {}, visible(one.schedule)), visible(one.timezone),
-      one.next ? h("span", { title: when(one.next) }, until(one.next)) : "never", one.following.map((at) => clock(at)).join(", ") || "–", one.policy, { n: one.missed ? h("span", { class: "tag warn" }, String(one.missed)) : "0" },
+      one.next ? h("span", { title: when(one.next) }, until(one.next)) : "never", one.following.map(short).join(", ") || "–", one.policy, { n: one.missed ? h("span", { class: "tag warn" }, String(one.missed)) : "0" },
     ])) : empty("No function is run by itself. One is with a line in its function.toml, and", "schedule = [\"*/5 * * * *\"]"));
   }, signal, (error) => swap(place, problem(error)));
 }

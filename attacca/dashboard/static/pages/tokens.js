@@ -11,7 +11,7 @@ export async function show(main) {
   async function load() {
     const rows = await api("/tokens");
     swap(place, rows.length ? table(["Name", "Id", "Made", ""], rows.map((one) => [
-      visible(one.name || "–"), h("code", {}, one.id), ago(one.created_at),
+      visible(one.name || "–"), h("code", {}, one.id), { when: ago(one.created_at) },
       { do: doing("Revoke", async () => {
         if (!await ask(`Revoke ${visible(one.name || one.id)}?`, "Whoever shows it is refused from then on, and sessions that began with it end.", "Revoke")) return "";
         await remove("/tokens/" + named(one.id));

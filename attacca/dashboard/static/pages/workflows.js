@@ -4,6 +4,7 @@ import { api, lines, named, post, remove, repeat } from "../api.js";
 import { ask, card, crumb, doing, empty, h, problem, s, say, swap, table, top, visible } from "../dom.js";
 import { ago, clock, count, ms } from "../format.js";
 
+const RATE_S = 10; // nodes tell of what was handled once a second: a rate is that of some looks
 const BOX = { width: 168, height: 62, across: 92, down: 26 };
 
 export async function show(main, [id], signal) {
@@ -16,14 +17,14 @@ export async function show(main, [id], signal) {
       const up = view.instances.filter((row) => row.state === "up").length;
       return [h("a", { href: "#/workflows/" + named(view.id) }, visible(view.name)), h("code", {}, view.id), { n: String(view.spec.components.length) },
         h("span", { class: up === view.instances.length ? "tag good" : "tag warn" }, `${up} of ${view.instances.length} up`),
-        { n: count(view.instances.reduce((sum, row) => sum + (row.seen?.handled || 0), 0)) }, ago(view.started_at)];
+        { n: count(view.instances.reduce((sum, row) => sum + (row.seen?.handled || 0), 0)) }, { when: ago(view.started_at) }];
     })) : empty("No workflow runs. docs/workflows.md has the first one; it is started with", "attacca workflow start workflow.toml"));
   }, signal, (error) => swap(place, problem(error)));
 }
 
 async function one(main, id, signal) {
   const path = "/workflows/" + named(id);
-  let view = await api(path), nodes = await api("/nodes"), before = null, rates = new Map();
+  let view = await api(path), nodes = await api("/nodes"), looks = [], rates = new Map();
   const sub = h("span"), graph = h("div", { class: "graph", tabindex: "0", role: "group", "aria-label": "The graph" }), lanes = h("div", { class: "lanes" }), rows = h("div");
   const move = async (component, to) => {
     await post(path + "/migrate", { to: [to], component });
@@ -55,12 +56,13 @@ async function one(main, id, signal) {
     [view, nodes] = await Promise.all([api(path), api("/nodes")]);
     const at = performance.now() / 1000, handled = new Map();
     for (const row of view.instances) handled.set(row.component, (handled.get(row.component) || 0) + (row.seen?.handled || 0));
-    if (before) rates = new Map([...handled].map(([name, value]) => [name, Math.max(value - (before.handled.get(name) || 0), 0) / (at - before.at)]));
-    before = { at, handled };
+    const before = looks[0];
+    if (before && at - before.at > 1) rates = new Map([...handled].map(([name, value]) => [name, Math.max(value - (before.handled.get(name) || 0), 0) / (at - before.at)]));
+    looks = [...looks, { at, handled }].filter((look) => at - look.at < RATE_S);
     draw();
   }
   await load();
-  repeat(2, load, signal, (error) => { if (error.status === 404) swap(graph, problem(error)); });
+  repeat(3, load, signal, (error) => { if (error.status === 404) swap(graph, problem(error)); });
 }
 
 // Each component one place behind the furthest that sends to it; what leads back does not count.

@@ -132,7 +132,7 @@ class Ledger:
         before, self._before = self._before, look
         if before is None:
             self._first_at = look.at
-            self._settle(look, look, {})
+            self._settle(look, look, {}, 0.0)
             return
         moment = Moment(look.at - before.at, max(look.joules - before.joules, 0.0), max(look.busy_s - before.busy_s, 0))
         if moment.seconds <= 0:
@@ -149,7 +149,7 @@ class Ledger:
         self._total_j += moment.joules
         self._other_j += divided.other_j
         self._idle_j += divided.idle_j
-        self._settle(before, look, divided.of)
+        self._settle(before, look, divided.of, (divided.per_cpu_s or self._rate) * unsure_s)
 
     # What is told.
 
@@ -191,11 +191,11 @@ class Ledger:
         self._rate += LATE * off
         self._rate_spread = sqrt((1 - LATE) * (self._rate_spread**2 + LATE * off**2))
 
-    def _settle(self, before: Look, look: Look, shares: Mapping[str, Part]) -> None:
+    def _settle(self, before: Look, look: Look, shares: Mapping[str, Part], unseen_j: float) -> None:
         for name, sandbox in list(self._sandboxes.items()):
             sandbox.cpu_s = look.cpu_s.get(name, sandbox.cpu_s)
             if (share := shares.get(name)) is not None:
-                self._write(sandbox, share, before.at, look.at)
+                self._write(sandbox, share, before.at, look.at, unseen_j)
             self._close(sandbox, look.at)
             if sandbox.gone_at is not None:
                 self._runs -= len(sandbox.runs)
@@ -203,16 +203,19 @@ class Ledger:
         while len(self._functions) > FUNCTIONS_MOST:
             del self._functions[next(iter(self._functions))]
 
-    def _write(self, sandbox: SandboxAccount, share: Part, since: float, until: float) -> None:
-        if share.computing_j == 0 and share.idle_j == 0:
+    def _write(self, sandbox: SandboxAccount, share: Part, since: float, until: float, unseen_j: float) -> None:
+        """`unseen_j`: what may be taken in less of a processor than is counted. For a function that is counted later,
+        so that much and no more is ever missing; an invocation is over by then."""
+        ran = {run: seconds for run in sandbox.runs.values() if (seconds := run.within(since, until)) > 0}
+        if share.computing_j == 0 and share.idle_j == 0 and not ran:
             return
         function = self._functions.pop(sandbox.function, None) or FunctionAccount()
         self._functions[sandbox.function] = function  # behind those that had something before
         function.error_j += share.error_j
-        ran = {run: seconds for run in sandbox.runs.values() if (seconds := run.within(since, until)) > 0}
         if not ran:
             function.kept_j += share.computing_j + share.idle_j
             return
+        function.error_j = max(function.error_j, unseen_j)
         together_s = sum(ran.values())
         busy = min(together_s / (until - since), 1.0)  # of the time, something ran
         function.run_j += share.computing_j + share.idle_j * busy
@@ -221,7 +224,7 @@ class Ledger:
             part = seconds / together_s
             run.computing_j += share.computing_j * part
             run.idle_j += share.idle_j * busy * part
-            run.error_j += share.error_j * part + share.computing_j * part * (1 - part)
+            run.error_j += (share.error_j or unseen_j) * part + share.computing_j * part * (1 - part)
 
     def _close(self, sandbox: SandboxAccount, at: float) -> None:
         """Those that had ended by this look have all that they will have. Of what began before the first look nobody

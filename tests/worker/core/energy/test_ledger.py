@@ -59,6 +59,21 @@ def test_of_several_at_once_each_one_s_part_may_be_wrong() -> None:
     assert one.spent() == (Reckoned("a", 10.0, 5.0), Reckoned("b", 10.0, 5.0))
 
 
+def test_who_ran_for_less_than_is_counted_may_have_had_that() -> None:
+    one = book(IdleBy.NOBODY, tick_s=0.01)
+    one.made(0.0, "s", "f", 0.5)
+    one.take(Look(0.0, 0.0, 0.0, {"s": 0.0}))
+    one.began(0.5, "s", "i")
+    one.ended(0.501, "s", "i")
+    one.take(Look(1.0, 30.0, 1.0, {"s": 0.0}))
+    assert one.spent() == (Reckoned("i", 0.0, 20.0 * 0.01),)
+    one.began(1.5, "s", "j")
+    one.ended(1.501, "s", "j")
+    one.take(Look(2.0, 40.0, 1.0, {"s": 0.0}))
+    assert one.spent() == (Reckoned("j", 0.0, 20.0 * 0.01),), "where nobody computes, what computing took before"
+    assert one.view().functions[0].error_j == 20.0 * 0.01, "it may be missing once"
+
+
 def test_what_a_sandbox_takes_to_be_made_is_its_function_s() -> None:
     one = book(IdleBy.NOBODY)
     one.take(Look(0.0, 0.0, 0.0, {}))
