@@ -115,7 +115,7 @@ class ControlCore:
             allow_source_builds=allow_source_builds,
             is_ordinary_user=is_ordinary_user,
         )
-        self.stocks, self.cordons = Stocks(prefetch), Cordons(self.workers)
+        self.stocks, self.cordons = Stocks(prefetch, silent_s), Cordons(self.workers)
         self.entitled = Entitled(self.workers, self.changes, self.cluster)
         self.erasing: dict[str, str] = {}  # by request: a secret that is being deleted
         self._restored: Restored | None = None
@@ -141,7 +141,10 @@ class ControlCore:
                     if type(command.message) is Deployed:
                         self.stocks.deployed(command.message.revision, self.workers.heard(), out)
         self.cluster.publisher.flush(out)
-        self.alarm.at = min(self.workers.silent_at, self.garbage.again_at, self.spread.next_at, self.cluster.timers.at)
+        self.alarm.at = min(
+            *(self.workers.silent_at, self.garbage.again_at, self.spread.next_at, self.stocks.settles_at),
+            self.cluster.timers.at,
+        )
         return out
 
     def _rest(self, now: float, event: Event, out: list[Command]) -> None:
@@ -218,6 +221,7 @@ class ControlCore:
         for worker in self.workers.by_name.values():
             self.cordons.tell(worker.name, out, is_draining=worker.is_draining)
         self.cluster.begin(now, restored.epoch + 1, out)
+        self.stocks.begin(now)
         self.stage = Stage.OPEN
         self.workers.share(changes.catalogue)
         self.garbage.want()
@@ -307,6 +311,8 @@ class ControlCore:
                 self._lose(now, worker, out)
                 self.cluster.silenced(now, worker, out)
             self.stocks.lost(self.changes.catalogue.current(), self.workers.heard(), out)
+        if now >= self.stocks.settles_at:
+            self.stocks.settle(self.changes.catalogue.current(), self.workers.heard(), out)
         self.garbage.ring(now)
         self.spread.ring(now, out)
         if self.stage is Stage.OPEN:

@@ -1,6 +1,7 @@
 """What lies where, as workers apart say; and who is told to fetch what before anybody asks for it."""
 
 from collections.abc import Iterable
+from math import inf
 
 from attacca.control.core.events import Command
 from attacca.control.core.workers import Worker
@@ -15,13 +16,25 @@ NONE: frozenset[str] = frozenset()
 class Stocks:
     """Who has said nothing has what it needs where it is, and is told nothing."""
 
-    def __init__(self, ahead: Ahead) -> None:
+    def __init__(self, ahead: Ahead, silent_s: float = 0.0) -> None:
+        """`silent_s`: how long after control has begun a worker may not have been heard of that has what one is to
+        have."""
         self.by_worker: dict[str, frozenset[str]] = {}
-        self._ahead = ahead
+        self.settles_at = inf  # when all that are there have said what they have
+        self._ahead, self._silent_s = ahead, silent_s
         self._told: dict[str, dict[str, None]] = {}  # by worker: revisions that it was told to fetch, each once
 
     def __repr__(self) -> str:
         return f"<Stocks of {len(self.by_worker)} workers, {sum(map(len, self._told.values()))} fetched ahead>"
+
+    def begin(self, now: float) -> None:
+        if self._ahead is Ahead.ONE and 0 < self._silent_s < inf:
+            self.settles_at = now + self._silent_s
+
+    def settle(self, current: Iterable[Revision], heard: Iterable[Worker], out: list[Command]) -> None:
+        """Its time has come."""
+        self.settles_at = inf
+        self._see_to_one(current, heard, out)
 
     def where(self, revision: Revision) -> tuple[str, ...]:
         """Who has all that it is made of."""
@@ -67,6 +80,8 @@ class Stocks:
                 pass
 
     def _see_to_one(self, current: Iterable[Revision], heard: Iterable[Worker], out: list[Command]) -> None:
+        if self.settles_at < inf:
+            return
         workers = [worker for worker in heard if worker.name in self.by_worker]
         for revision in current:
             able = [worker for worker in workers if not unable(worker.machine, revision.needs)]

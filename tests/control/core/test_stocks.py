@@ -32,7 +32,8 @@ class House:
         self.now = 0.0
         functions = tuple((Function(name, 1, 1, (made(name),)), 1) for name in DIGESTS)
         [put] = [one for one in self.core.handle(0.0, Restored(functions, (), 0)) if isinstance(one, Put)]
-        self.core.handle(0.0, Stored(put.id, 1))
+        self.core.handle(-10.0, Stored(put.id, 1))
+        assert self.feed(Tick()) == []
 
     def feed(self, event: Event) -> list[tuple[str, str]]:
         return told(self.core.handle(self.now, event))
@@ -74,6 +75,21 @@ def test_who_is_silent_is_not_counted_on_and_keeps_what_it_has() -> None:
     assert house.feed(Tick()) == [("w2", "f"), ("w2", "g")]
     assert house.core.stocks.where(made("f")) == ("w1",)
     assert repr(house.core.stocks) == "<Stocks of 2 workers, 2 fetched ahead>"
+
+
+def test_after_control_was_away_one_is_looked_for_when_all_have_had_their_time_to_come_back() -> None:
+    stocks, out = Stocks(Ahead.ONE, 10.0), list[Command]()
+    house = House(Ahead.NONE)
+    house.join("w1")
+    house.join("w2")
+    both, heard = [made("f"), made("g")], house.core.workers.heard()
+    stocks.begin(0.0)
+    stocks.hear(Stock("w1", ()), both, heard, out)
+    stocks.hear(Stock("w2", (DIGESTS["f"],)), both, heard, out)
+    assert told(out) == []
+    assert stocks.settles_at == 10.0
+    stocks.settle(both, heard, out)
+    assert told(out) == [("w1", "g")]
 
 
 def test_nobody_is_told_unless_it_is_asked_for_nor_who_could_not_run_it() -> None:
