@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -22,17 +23,19 @@ from tests.live.kubernetes.served import OF_NODE, TOKEN, Served
 from tests.live.kubernetes.story import a_worker_that_is_killed
 from tests.live.kubernetes.subject import PodSubject, revision
 from tests.live.patience import patiently
+from tests.live.python_image import PROGRAM
+from tests.live.test_container_contracts import SERVER
 from tests.worker.runtime.kubernetes.twin import Cluster
 
 LEFT_OUT = {Doing.RAISE, Doing.PRINT, Doing.HOG, Doing.LINKS}
 
 
 @contextlib.asynccontextmanager
-async def cluster(directory: Path) -> AsyncIterator[tuple[Served, Kubelet]]:
+async def cluster(directory: Path, program: str = PROGRAM) -> AsyncIterator[tuple[Served, Kubelet]]:
     served = Served(Cluster())
     await served.open()
     api = Api(served.access._replace(token=OF_NODE))
-    kubelet = Kubelet(api, "default", Processes(directory))
+    kubelet = Kubelet(api, "default", Processes(directory, program=program))
     served.log = kubelet.log
     following = asyncio.create_task(kubelet.follow())
     try:
@@ -170,6 +173,40 @@ def test_a_token_that_was_put_in_anothers_place_is_read_when_that_is_refused(tmp
                 await anext(api.stream(f"{pods}/p/log", quiet_s=1.0))
             assert api.address == "127.0.0.1"
             await api.close()
+
+    asyncio.run(main())
+
+
+def test_an_agent_of_iluvatar_is_asked_at_its_path(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with cluster(tmp_path, SERVER) as (served, _):
+            subject = PodSubject(served.access, list, (), {})
+            bench = Bench(subject.runtime)
+            await subject.runtime.open(bench.witness.hear)
+            agent = revision("agent", env={"__IL_PORT": "8080", "__IL_HOST": "0.0.0.0"})
+            asked = bench.run(await bench.sandbox(agent), agent, b'{"a": 1}', path="/invoke")
+            outcome = (await bench.ended(asked)).outcome
+            assert isinstance(outcome, Ok), outcome
+            assert json.loads(json.loads(outcome.body)["user_result"]) == {"body": {"a": 1}, "port": "8080"}
+            await subject.runtime.close()
+
+    asyncio.run(main())
+
+
+def test_one_that_asks_for_its_events_is_told_what_runs_it(tmp_path: Path) -> None:
+    program = "import os\nos.environ['AWS_LAMBDA_RUNTIME_API']"
+
+    async def main() -> None:
+        async with cluster(tmp_path, program) as (served, _):
+            subject = PodSubject(served.access, list, (), {})
+            bench = Bench(subject.runtime)
+            await subject.runtime.open(bench.witness.hear)
+            report = await bench.born(bench.make(revision("asks")))
+            assert isinstance(report, SandboxFailed)
+            assert report.code == "bad_function"
+            assert 'no pod can: runtime = "container" runs such images' in report.message
+            assert "KeyError: 'AWS_LAMBDA_RUNTIME_API'" in report.traceback
+            await subject.runtime.close()
 
     asyncio.run(main())
 

@@ -146,10 +146,10 @@ class Bench:
         self.tell(self.runtime.make_sandbox, name, revision, template)
         return name
 
-    def run(self, sandbox: str, revision: Revision, body: bytes = WORDS, *, more: bool = False) -> str:
+    def run(self, sandbox: str, revision: Revision, body: bytes = WORDS, *, more: bool = False, path: str = "/") -> str:
         name = self._name("i")
         self.witness.began(sandbox, name)
-        request = Request(content_type="application/json", body=body, method="POST", more=more)
+        request = Request(content_type="application/json", body=body, method="POST", path=path, more=more)
         self.tell(self.runtime.run, sandbox, revision, Invocation(name, revision.function, revision.id, request))
         return name
 

@@ -45,11 +45,11 @@ class ProcessPod:
 
 
 class Processes:
-    """Implements `kubelet.Starter`: every image is the program of `python_image`."""
+    """Implements `kubelet.Starter`: every image is that program, at first the one of `python_image`."""
 
-    def __init__(self, directory: Path, net: str = "127.1") -> None:
+    def __init__(self, directory: Path, net: str = "127.1", program: str = PROGRAM) -> None:
         self._program, self._net = directory / "main.py", net
-        self._program.write_text(PROGRAM.replace('("", int', '(os.environ["HOST"], int'))
+        self._program.write_text(program.replace('("", int', '(os.environ["HOST"], int'))
         self._count = itertools.count(1)
 
     def __repr__(self) -> str:

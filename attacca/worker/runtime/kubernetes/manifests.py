@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from attacca.model.function import PodImage, Revision, SecretAs
-from attacca.worker.runtime.container.contracts import SECRETS
+from attacca.worker.runtime.container.contracts import SECRETS, WATCHDOG_SECRETS
 from attacca.worker.runtime.kubernetes.facts import NAME
 from attacca.worker.runtime.kubernetes.options import KubernetesOptions
 
@@ -88,7 +88,9 @@ def pod(
     if files:
         items = [{"key": one, "path": one, "mode": 0o444} for one in files]
         volumes.append({"name": "secrets", "secret": {"secretName": name, "items": items}})
-        container["volumeMounts"].append({"name": "secrets", "mountPath": SECRETS, "readOnly": True})
+        container["volumeMounts"] += [
+            {"name": "secrets", "mountPath": place, "readOnly": True} for place in (SECRETS, WATCHDOG_SECRETS)
+        ]
     spec: dict[str, Any] = {
         "containers": [container],
         "volumes": volumes,

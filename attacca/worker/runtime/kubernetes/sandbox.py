@@ -26,6 +26,8 @@ from attacca.worker.runtime.kubernetes.facts import Pod
 from attacca.worker.runtime.kubernetes.manifests import PORT
 
 SERVE = "its program is to listen on $PORT"
+ASKS = "AWS_LAMBDA_RUNTIME_API"  # which a program names that asks for its events, and finds it missing
+ASKING = f'it asks for its events at ${ASKS}, which no pod can: runtime = "container" runs such images'
 FIRST_S, GROWTH, MOST_S = 0.001, 1.25, 0.25  # of the pauses between two looks for somebody who listens
 DIAL_S = 3.0  # after which a packet is taken for lost
 ENDING_S = 0.05  # that a process takes to let go of all its sockets
@@ -167,7 +169,8 @@ class PodSandbox:
             return TemplateGone(self.name, message) if self.is_template else SandboxGone(self.name, code, message)
         traceback = ""
         if not code:
-            code, message = "bad_function", f"{message} before it listened: {SERVE}"
+            code, why = "bad_function", ASKING if ASKS in self.last_words else SERVE
+            message = f"{message} before it listened: {why}"
             traceback = self.last_words or message
         if self.is_template:
             return TemplateFailed(self.name, code, message, traceback)

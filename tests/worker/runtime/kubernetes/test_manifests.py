@@ -61,7 +61,9 @@ def test_values_of_secrets_are_in_no_pod() -> None:
     told = revision(secrets={"KEY": SecretAs.ENV, "cert": SecretAs.FILE})
     (container,) = made(told)["spec"]["containers"]
     assert container["env"][-1] == {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "p", "key": "KEY"}}}
-    assert container["volumeMounts"][-1] == {"name": "secrets", "mountPath": "/run/secrets", "readOnly": True}
+    assert container["volumeMounts"][1:] == [
+        {"name": "secrets", "mountPath": place, "readOnly": True} for place in ("/run/secrets", "/var/openfaas/secrets")
+    ]
     secret = manifests.secret("p", OWNER, told, {"KEY": b"a", "cert": b"\xff"})
     assert secret["data"] == {"KEY": "YQ==", "cert": "/w=="}
     assert secret["metadata"] == made(told)["metadata"]
