@@ -5,6 +5,8 @@ from typing import Any
 import wasmtime
 from wasmtime import component
 
+from .inputs import MOST as MOST_INPUTS
+
 STACK_BYTES = 1 << 20
 COMMAND, RUN, HANDLE, WEB = b"c", b"r", b"h", b"w"  # a core module; a component's wasi:cli/run; `handle`; wasi:http
 PURE, PURE_HANDLE = b"p", b"q"  # a core module, or a component with `handle`, that import nothing
@@ -131,7 +133,7 @@ def _exported(made: component.Component, *, is_pure: bool) -> bytes:
     if strange is not None:
         raise ValueError(f"it imports {strange}, which is not there: {WHAT}")
     if HANDLE_NAME in exports:
-        _expect_handle(exports[HANDLE_NAME])
+        _expect_handle(exports[HANDLE_NAME], many=not imports)
         return HANDLE if imports else PURE_HANDLE
     if any(name.startswith(RUN_NAME) for name in exports):
         return RUN
@@ -140,18 +142,19 @@ def _exported(made: component.Component, *, is_pure: bool) -> bytes:
     raise ValueError(f"it exports {', '.join(sorted(exports)) or 'nothing'}: {WHAT}")
 
 
-def _expect_handle(exported: Any) -> None:
+def _expect_handle(exported: Any, *, many: bool) -> None:
+    """`many`: it imports nothing, and may have several inputs."""
     found = exported.ty
     wanted = "handle: func(body: list<u8>) -> result<list<u8>, string>"
-    if not isinstance(found, component.FuncType) or not _is_handle(found):
+    if not isinstance(found, component.FuncType) or not _is_handle(found, MOST_INPUTS if many else 1):
         raise ValueError(f"its `handle` is another one: it has to be `{wanted}`")
 
 
-def _is_handle(found: component.FuncType) -> bool:
+def _is_handle(found: component.FuncType, most: int) -> bool:
     answer = found.result
     return (
-        len(found.params) == 1
-        and _is_bytes(found.params[0][1])
+        1 <= len(found.params) <= most
+        and all(_is_bytes(one) for _, one in found.params)
         and isinstance(answer, component.ResultType)
         and _is_bytes(answer.ok)
         and isinstance(answer.err, component.String)

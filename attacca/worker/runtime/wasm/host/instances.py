@@ -38,9 +38,10 @@ from .compiling import (
     core_linker,
     said,
 )
+from .inputs import Wrong, inputs
 
 TABLE_ELEMENTS, INSTANCES, TABLES, MEMORIES = 1 << 20, 64, 64, 16
-WORD = 0xFFFFFFFF
+WORD, TOLD_WRONG = 0xFFFFFFFF, 400
 SCARCE = 16  # who has all but so little of its memory has none left, as people say
 TAIL = 2000  # characters of what it wrote last
 NOT_TOLD = frozenset(  # what is the interpreter's around it, and none of its settings
@@ -88,6 +89,7 @@ class Runner:
         self._pairs: list[tuple[str, str]] = []  # of the environment, what is the same for all
         self._here = threading.local()  # whose instance runs in this thread
         self._is_pure = kind in (PURE, PURE_HANDLE)
+        self._inputs: list[str] = []  # of `handle`, by their names
         if kind in (COMMAND, PURE):
             linker = wasmtime.Linker(ENGINE) if kind == PURE else core_linker()
             self._ready = linker.instantiate_pre(wasmtime.Module.deserialize_file(ENGINE, path))
@@ -115,6 +117,7 @@ class Runner:
         with self._made.type as kind:
             exports, imports = kind.exports(ENGINE), list(kind.imports(ENGINE))
         if self._kind in (HANDLE, PURE_HANDLE):
+            self._inputs = [name for name, _ in exports[HANDLE_NAME].ty.params]
             return self._made.get_export_index(HANDLE_NAME), imports
         within, called = (WEB_NAME, "handle") if self._kind == WEB else (RUN_NAME, "run")
         name = next(name for name in exports if name.startswith(within))
@@ -139,7 +142,10 @@ class Runner:
             Told: it failed.
         """
         heard = self._here.heard = Heard(has_answer=self._kind not in (HANDLE, PURE, PURE_HANDLE))
-        body = self._body(environ, heard)
+        try:
+            body = self._body(environ, heard)
+        except Wrong as error:
+            return Written(TOLD_WRONG, [("Content-Type", TEXT)], str(error).encode())
         return Written(heard.status, heard.fields or [("Content-Type", kind_of(body))], body)
 
     def _head(self, _: Any, status: int, fields: list[tuple[str, str]]) -> None:
@@ -172,6 +178,8 @@ class Runner:
         heard.status, heard.fields = here.answer.status, here.answer.told()
 
     def _run(self, store: wasmtime.Store, body: bytes, environ: dict[str, Any], heard: "Heard") -> bytes:
+        kind, names = environ.get("CONTENT_TYPE", ""), self._inputs
+        given = [body] if len(names) < 2 else inputs(names, kind, body)
         instance = self._instance(store)
         if self._kind == PURE:
             return _computed(store, instance.exports(store), body)
@@ -180,7 +188,7 @@ class Runner:
             return heard.answer()
         run = instance.get_func(store, self._export)
         if self._kind in (HANDLE, PURE_HANDLE):
-            last = _handled(run(store, body))
+            last = _handled(run(store, *given))
             return b"".join((*heard.pieces, last)) if heard.pieces else last
         if self._kind == WEB:
             self._serve(store, run, environ, heard)
