@@ -68,6 +68,31 @@ def handling(name: str = "handle", taken: str = "(list u8)", pages: int = 4) -> 
     return bytes(wasmtime.wat2wasm(text.replace("PAGES", str(pages))))
 
 
+TWO = """(component
+  (core module $code
+    (memory (export "memory") 4)
+    (global $free (mut i32) (i32.const 1024))
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+      (global.set $free (i32.add (global.get $free) (local.get 3)))
+      (i32.sub (global.get $free) (local.get 3)))
+    (func (export "handle") (param $a i32) (param $as i32) (param $b i32) (param $bs i32) (result i32)
+      (i32.store (i32.const 0) (i32.const 0))
+      (i32.store (i32.const 4) (local.get $a))
+      (i32.store (i32.const 8) (i32.sub (i32.add (local.get $b) (local.get $bs)) (local.get $a)))
+      (i32.const 0)))
+  (core instance $made (instantiate $code))
+  (func (export "handle") (param "left" (list u8)) (param "right-hand" (list u8))
+    (result (result (list u8) (error string)))
+    (canon lift (core func $made "handle")
+      (memory (core memory $made "memory")) (realloc (core func $made "realloc")))))
+"""
+
+
+def two_handed() -> bytes:
+    """A component that answers with its two inputs, `left` before `right-hand`."""
+    return bytes(wasmtime.wat2wasm(TWO))
+
+
 WEB = """(component
   (import "wasi:http/types@0.2.0" (instance $types
     (export "fields" (type $fields (sub resource)))

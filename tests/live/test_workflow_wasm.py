@@ -14,7 +14,7 @@ from attacca.client.http import Client
 from attacca.client.workflow_file import read
 from attacca.client.workflows import started as begun
 from attacca.worker.runtime.process.lineage import children
-from tests.commands import ECHO, FAIL, HOG, PRINT, TRAP, WAIT, command, handling, serving
+from tests.commands import ECHO, FAIL, HOG, PRINT, TRAP, WAIT, command, handling, serving, two_handed
 from tests.live.apart import cluster
 from tests.live.test_workflows import rows, started, uploaded
 from tests.live.whole import Whole, deployment, running, until
@@ -185,6 +185,16 @@ def test_a_command_and_a_component_are_functions(whole: Whole) -> None:
         assert (answer.status, answer.body) == (200, b'{"a":1}'), answer
         assert answer.headers["x-attacca-start"] == "template"
     until(lambda: "hello" in whole.logs("echo"), "what it says is in its log")
+    assert deployed(whole, "both", two_handed(), pure=True)["done"]["handler"] == "handle"
+    form = "".join(
+        f'--x\r\nContent-Disposition: form-data; name="{name}"; filename="f"\r\n\r\n{name} \r\n'
+        for name in ("right-hand", "left")
+    )
+    answer = whole.ask(
+        "POST", "/function/both", f"{form}--x--".encode(), {"content-type": "multipart/form-data; boundary=x"}
+    )
+    assert (answer.status, answer.body) == (200, b"left right-hand "), answer
+    assert whole.ask("POST", "/function/both", b"{}", {"content-type": "application/json"}).status == 400
     assert deployed(whole, "web", serving())["done"]["handler"] == "http"
     assert whole.ask("POST", "/function/web").status == 418
 

@@ -16,17 +16,20 @@ def started(state: Path, kubeconfig: Path) -> Whole:
     return Whole(state, "--set", f"kubernetes.kubeconfig={kubeconfig}", "--set", "worker.templates=false")
 
 
-def a_worker_that_is_killed(state: Path, kubeconfig: Path, names: Names) -> None:
-    """Its pods go on until it is back, and are gone then; it makes others."""
+def a_worker_that_is_killed(state: Path, kubeconfig: Path, names: Names, count: int = 1) -> None:
+    """Its `count` pods go on until it is back, and are gone then; it makes others."""
     whole = started(state, kubeconfig)
     try:
         url = f"http://127.0.0.1:{whole.port}"
-        words = ["deploy", IMAGE, "--runtime", "kubernetes", "--name", "shop", "--env", "DOING=echo", "--url", url]
-        told = CliRunner().invoke(app, [*words, "--json"])
+        words = ["deploy", IMAGE, "--runtime", "kubernetes", "--name", "shop", "--env", "DOING=echo", "--memory", "32"]
+        told = CliRunner().invoke(app, [*words, "--url", url, "--json"])
         assert told.exit_code == 0, told.output
         assert whole.call("shop", {"word": "hello"}).value == {"word": "hello"}
         assert whole.get("/api/cluster")["workers"][0]["runtimes"]["an image in a Kubernetes cluster"] == "Kubernetes"
-        until(lambda: len(names("pods")) == 1, "the pod of the check is gone, and that of the call there")
+        if count > 1:
+            answer = whole.ask("POST", "/api/functions/shop/prewarm", b'{"count": %d}' % (count - 1))
+            assert answer.status < 300, answer
+        until(lambda: len(names("pods")) == count, "the pod of the check is gone, and that of the call there")
         before = names("pods")
     finally:
         whole.kill()

@@ -160,7 +160,7 @@ def test_a_whole_server_whose_worker_is_killed(server: ApiServer, tmp_path: Path
         return [one.rpartition(" ")[2] for one in found if one.partition(" ")[0].endswith(f"/{kind}")]
 
     with aside(lambda: joined(server, Processes(tmp_path), tmp_path)):
-        a_worker_that_is_killed(tmp_path / "state", server.kubeconfig(), names)
+        a_worker_that_is_killed(tmp_path / "state", server.kubeconfig(), names, 50)
 
 
 def test_a_doctor_says_what_the_account_of_deploy_may_do(server: ApiServer) -> None:

@@ -11,7 +11,7 @@ from attacca.guest.find import Unfit
 from attacca.worker.runtime.wasm.host.compiling import compiled
 from attacca.worker.runtime.wasm.host.instances import ExitStatus, Heard, Runner, Told, Trapped, kind_of
 from tests.cases import each
-from tests.commands import ECHO, FAIL, HOG, PRINT, TRAP, WEB, command, handling, serving
+from tests.commands import ECHO, FAIL, HOG, PRINT, TRAP, WEB, command, handling, serving, two_handed
 
 pytestmark = pytest.mark.long  # modules are compiled
 
@@ -180,24 +180,6 @@ def test_a_pure_module_computes_its_answer_from_its_input(tmp_path: Path) -> Non
     assert (repr(component), told_by(component, b"as it is")) == ("<Runner q, 4 MB each>", b"as it is")
 
 
-TWO = """(component
-  (core module $code
-    (memory (export "memory") 4)
-    (global $free (mut i32) (i32.const 1024))
-    (func (export "realloc") (param i32 i32 i32 i32) (result i32)
-      (global.set $free (i32.add (global.get $free) (local.get 3)))
-      (i32.sub (global.get $free) (local.get 3)))
-    (func (export "handle") (param $a i32) (param $as i32) (param $b i32) (param $bs i32) (result i32)
-      (i32.store (i32.const 0) (i32.const 0))
-      (i32.store (i32.const 4) (local.get $a))
-      (i32.store (i32.const 8) (i32.sub (i32.add (local.get $b) (local.get $bs)) (local.get $a)))
-      (i32.const 0)))
-  (core instance $made (instantiate $code))
-  (func (export "handle") (param "left" (list u8)) (param "right-hand" (list u8))
-    (result (result (list u8) (error string)))
-    (canon lift (core func $made "handle")
-      (memory (core memory $made "memory")) (realloc (core func $made "realloc")))))
-"""
 FORM = (
     b'--b\r\nContent-Disposition: form-data; name="right-hand"; filename="x"\r\n\r\ntwo\r\n'
     b'--b\r\nContent-Disposition: form-data; name="left"\r\nContent-Type: text/plain\r\n\r\none\r\n--b--\r\n'
@@ -205,7 +187,7 @@ FORM = (
 
 
 def test_a_pure_component_may_have_several_inputs_each_with_a_name(tmp_path: Path) -> None:
-    both = made(tmp_path, bytes(wasmtime.wat2wasm(TWO)))
+    both = made(tmp_path, two_handed())
     both.try_out()
     assert repr(both) == "<Runner q, 4 MB each>"
     form = both.answer(asked(FORM, CONTENT_TYPE="multipart/form-data; boundary=b"))
