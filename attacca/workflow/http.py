@@ -21,6 +21,7 @@ TheWorkflows = NamedDependency[Workflows]
 Logs = Callable[[str, float | None, bool], AsyncIterator[LogLine]]  # of a function, since then, and whether to go on
 TheLogs = NamedDependency[Logs]
 NDJSON = "application/x-ndjson"
+AGES_S = 315_360_000  # ten years back
 
 
 @get("/api/workflows", responses=refusals(), sync_to_thread=False)
@@ -68,6 +69,15 @@ async def read_workflow_logs(
     workflows: TheWorkflows,
     logs: TheLogs,
     component: FromQuery[str | None] = None,
+    since: Annotated[
+        float | None,
+        QueryParameter(
+            ge=0,
+            le=AGES_S,
+            description="how many seconds back; all that is kept when unset",
+            schema_extra={"minimum": 0},  # Litestar leaves out bounds of 0
+        ),
+    ] = None,
     follow: Annotated[bool, QueryParameter(description="go on with what is written from now on")] = False,  # noqa: FBT002 - named in a query
 ) -> Stream:
     """One JSON object per line: what its event functions wrote, and what its resources could not do."""
@@ -75,7 +85,7 @@ async def read_workflow_logs(
     names = [one.name for one in view.spec.components]
     if component is not None and component not in names:
         raise NotFound(f"{view.name} has no component {component[:80]!r}", f"it has {', '.join(names)}")
-    sources = [logs(f"{view.id}.{name}", None, follow) for name in names if component in (None, name)]
+    sources = [logs(f"{view.id}.{name}", since, follow) for name in names if component in (None, name)]
     return Stream(lines(sources, follow=follow), media_type=NDJSON)
 
 

@@ -85,7 +85,7 @@ def calls(page: Any, whole: Whole) -> str:
     until(lambda: whole.get("/api/async?state=dead"), "it is dead again")
     page.get_by_role("button", name="Retry all dead").click()
     confirm(page, "Retry")
-    said(page, "1 are tried anew.")
+    said(page, "One is tried anew.")
     until(lambda: whole.get("/api/async?state=dead"), "it is dead once more")
     page.locator("td").get_by_role("button", name="Forget").first.click()
     confirm(page, "Forget")

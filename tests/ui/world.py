@@ -14,6 +14,7 @@ HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>\x1b[31m\x07"
 ECHO = f"""
 def echo(text="nothing"):
     print({HOSTILE!r})
+    print("said " + text)
     return {{"said": text, "ill": {HOSTILE!r}}}
 """
 FAILS = "def fails(event=None):\n    raise ValueError('<b>no</b>')\n"

@@ -61,6 +61,77 @@ export async function* lines(path, signal) {
   }
 }
 
+// A browser has six connections to a server: had streams them all, whatever else its pages ask would wait. So all of
+// its pages together have as many streams as this, and those that have none ask from time to time.
+const STREAMS = 3, ASKED_S = 5;
+
+// What ends the stream; null: there are enough.
+async function allowed() {
+  for (let number = 0; number < STREAMS; number += 1) {
+    const end = await new Promise((resolve) => {
+      navigator.locks.request(`attacca stream ${number}`, { ifAvailable: true }, (lock) => (lock ? new Promise(resolve) : resolve(null))).catch(() => resolve(null));
+    });
+    if (end) return end;
+  }
+  return null;
+}
+
+const seen = () => document.hidden && new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
+
+function pause(seconds, signal) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, seconds * 1000);
+    signal?.addEventListener("abort", () => { clearTimeout(timer); resolve(); }, { once: true });
+  });
+}
+
+// Works while the page is looked at, and with a stream of its own where there is one to be had.
+async function looked(work, signal) {
+  await seen();
+  const end = await allowed(), stop = new AbortController();
+  const hidden = () => { if (document.hidden) stop.abort(); };
+  const over = () => stop.abort();
+  document.addEventListener("visibilitychange", hidden);
+  signal?.addEventListener("abort", over);
+  try {
+    if (!signal?.aborted) await work(end !== null, stop.signal);
+  } catch (error) {
+    if (error.name !== "AbortError") throw error;
+  } finally {
+    document.removeEventListener("visibilitychange", hidden);
+    signal?.removeEventListener("abort", over);
+    end?.();
+  }
+  return end !== null;
+}
+
+// Lines of a log from so many seconds back on, each told once, until the signal says stop. Whoever forbids it, or knows
+// of no such log, is not asked again.
+export async function tail(path, seconds, tell, signal) {
+  let from = performance.now() - seconds * 1000, last = 0;
+  while (!signal.aborted) {
+    const before = last, since = Math.ceil((performance.now() - from) / 1000);
+    try {
+      const isStreamed = await looked(async (isStream, stop) => {
+        from = performance.now();
+        for await (const line of lines(`${path}?since=${since}${isStream ? "&follow=true" : ""}`, stop)) {
+          from = performance.now();
+          if (!line) continue;
+          const told = JSON.parse(line);
+          if (told.at <= before) continue;
+          last = Math.max(last, told.at);
+          tell(told);
+        }
+      }, signal);
+      await pause(isStreamed && !document.hidden ? 1 : ASKED_S, signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error.status >= 400 && error.status < 500) throw error;
+      await pause(ASKED_S, signal);
+    }
+  }
+}
+
 // What all planes do: told whole at first, then as it changes. One stream serves whatever page is open.
 export const now = { state: null, isHere: false, listeners: new Set() };
 
@@ -71,27 +142,39 @@ export function watch(listener, signal) {
 }
 
 export async function follow() {
-  for (let wait = 500; ; wait = Math.min(wait * 2, 10000)) {
-    const stop = new AbortController();
-    const hidden = () => { if (document.hidden) stop.abort(); };
+  for (let wait = 0.5; ; wait = Math.min(wait * 2, 10)) {
     try {
-      if (document.hidden) await new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
-      document.addEventListener("visibilitychange", hidden);
-      let name = "";
-      for await (const line of lines("/events", stop.signal)) {
-        if (line.startsWith("event: ")) name = line.slice(7);
-        if (line.startsWith("data: ")) take(name, JSON.parse(line.slice(6)));
-        wait = 500;
-      }
+      const isStreamed = await looked(async (isStream, stop) => {
+        if (!isStream) return compare(await api("/overview", { signal: stop }));
+        let name = "";
+        for await (const line of lines("/events", stop)) {
+          if (line.startsWith("event: ")) name = line.slice(7);
+          if (line.startsWith("data: ")) take(name, JSON.parse(line.slice(6)));
+          wait = 0.5;
+        }
+        return undefined;
+      });
+      if (document.hidden) continue;
+      if (!isStreamed) { wait = 0.5; await pause(ASKED_S); continue; }
     } catch (error) {
       if (error.status === 401 || error.status === 403) return;
-      if (error.name === "AbortError") continue;
-    } finally {
-      document.removeEventListener("visibilitychange", hidden);
+      if (error.code === "overloaded" && await asked()) { wait = 0.5; await pause(ASKED_S); continue; } // by as many as may follow
     }
     here(false);
-    await new Promise((resolve) => setTimeout(resolve, wait));
+    await pause(wait);
   }
+}
+
+async function asked() {
+  try { compare(await api("/overview")); return true; } catch { return false; }
+}
+
+// What was asked for whole is told as what has changed.
+function compare(told) {
+  if (!now.state) return take("overview", told);
+  const known = now.state.functions, names = new Set(told.functions.map((one) => one.function));
+  const functions = told.functions.filter((one) => JSON.stringify(known.get(one.function)) !== JSON.stringify(one));
+  return take("change", { ...told, functions, gone: [...known.keys()].filter((name) => !names.has(name)) });
 }
 
 function here(isHere) {

@@ -32,7 +32,7 @@ export async function show(main, [id], signal) {
     if (!await ask(`Retry ${calls.length} dead call${calls.length === 1 ? "" : "s"}?`, "Each is tried anew, with all its attempts before it.", "Retry", false)) return "";
     for (const call of calls) await post(`/async/${named(call.id)}/retry`, {});
     await load();
-    return calls.length === 1 ? "It is tried anew." : `${calls.length} are tried anew.`;
+    return calls.length === 1 ? "One is tried anew." : `${calls.length} are tried anew.`;
   });
   main.append(top("Asynchronous calls", told, field("State", state), dead), place);
   repeat(3, () => load(true), signal, failed);

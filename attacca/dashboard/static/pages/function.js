@@ -1,11 +1,12 @@
 // One function: how it does, what it writes, what it is set to, and a form to call it by.
 
-import { api, fetched, lines, named, post, remove, repeat, watch } from "../api.js";
+import { api, fetched, named, post, remove, repeat, tail, watch } from "../api.js";
 import { bars, latency, starts } from "../charts.js";
 import { ask, card, crumb, doing, empty, field, h, problem, say, swap, table, tile, top, visible } from "../dom.js";
 import { ago, clock, count, ms, msParts, percent, span, when } from "../format.js";
 
 const LINES_MOST = 1000;
+const LOG_S = 600; // so far back the log begins
 
 export async function one(main, name, signal) {
   const path = "/functions/" + named(name);
@@ -156,20 +157,12 @@ function logs(path, signal) {
   const isPaused = () => pause.getAttribute("aria-pressed") === "true";
   pause.addEventListener("click", () => { pause.setAttribute("aria-pressed", String(!isPaused())); pause.textContent = isPaused() ? "Go on" : "Pause"; if (!isPaused() && waiting.length) flush(); });
   swap(box, empty("Nothing has been written in the last ten minutes. What it prints comes here."));
-  (async () => {
-    try {
-      for await (const line of lines(path + "/logs?since=600&follow=true", signal)) {
-        if (!line) continue;
-        const told = JSON.parse(line);
-        const row = h("div", { class: String(told.stream).toLowerCase().replace(/[^a-z]/g, "") }, h("time", { title: told.invocation }, clock(told.at)), h("span", {}, visible(told.text)));
-        row.hidden = !matches(row);
-        waiting.push(row);
-        if (waiting.length > LINES_MOST) waiting.shift();
-        if (waiting.length === 1 && !isPaused()) requestAnimationFrame(() => { if (!isPaused()) flush(); });
-      }
-    } catch (error) {
-      if (!signal.aborted) swap(box, problem(error));
-    }
-  })();
+  tail(path + "/logs", LOG_S, (told) => {
+    const row = h("div", { class: String(told.stream).toLowerCase().replace(/[^a-z]/g, "") }, h("time", { title: told.invocation }, clock(told.at)), h("span", {}, visible(told.text)));
+    row.hidden = !matches(row);
+    waiting.push(row);
+    if (waiting.length > LINES_MOST) waiting.shift();
+    if (waiting.length === 1 && !isPaused()) requestAnimationFrame(() => { if (!isPaused()) flush(); });
+  }, signal).catch((error) => { if (!signal.aborted) swap(box, problem(error)); });
   return card("Logs", h("span", { class: "actions" }, find, pause), box);
 }

@@ -1,10 +1,11 @@
 // Workflows, as graphs that live: what runs where, how many events pass, and a hand to move it.
 
-import { api, lines, named, post, remove, repeat } from "../api.js";
+import { api, named, post, remove, repeat, tail } from "../api.js";
 import { ask, card, crumb, doing, empty, h, problem, s, say, swap, table, top, visible } from "../dom.js";
 import { ago, clock, count, ms } from "../format.js";
 
 const RATE_S = 10; // nodes tell of what was handled once a second: a rate is that of some looks
+const LOG_S = 600; // so far back the log begins
 const BOX = { width: 168, height: 62, across: 92, down: 26 };
 
 export async function show(main, [id], signal) {
@@ -62,7 +63,7 @@ async function one(main, id, signal) {
     draw();
   }
   await load();
-  repeat(3, load, signal, (error) => { if (error.status === 404) swap(graph, problem(error)); });
+  repeat(4, load, signal, (error) => { if (error.status === 404) swap(graph, problem(error)); });
 }
 
 // Each component one place behind the furthest that sends to it; what leads back does not count.
@@ -155,18 +156,13 @@ function chip(name, node, nodes, move) {
 
 function log(path, signal) {
   const box = h("div", { class: "log", tabindex: "0", role: "log", "aria-label": "Logs", "aria-live": "off" }, empty("What its components write comes here."));
-  (async () => {
-    try {
-      for await (const line of lines(path + "/logs?follow=true", signal)) {
-        if (!line) continue;
-        const told = JSON.parse(line), isAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
-        box.querySelector(".empty")?.remove();
-        box.append(h("div", { class: String(told.stream).toLowerCase().replace(/[^a-z]/g, "") }, h("time", {}, clock(told.at)), h("span", {}, visible(`${told.component ? told.component + "  " : ""}${told.text}`))));
-        while (box.childElementCount > 500) box.firstElementChild.remove();
-        if (isAtEnd) box.scrollTop = box.scrollHeight;
-      }
-    } catch (error) { if (!signal.aborted) swap(box, problem(error)); }
-  })();
+  tail(path + "/logs", LOG_S, (told) => {
+    const isAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
+    box.querySelector(".empty")?.remove();
+    box.append(h("div", { class: String(told.stream).toLowerCase().replace(/[^a-z]/g, "") }, h("time", {}, clock(told.at)), h("span", {}, visible(`${told.component ? told.component + "  " : ""}${told.text}`))));
+    while (box.childElementCount > 500) box.firstElementChild.remove();
+    if (isAtEnd) box.scrollTop = box.scrollHeight;
+  }, signal).catch((error) => { if (!signal.aborted) swap(box, problem(error)); });
   return card("Logs", null, box);
 }
 
