@@ -27,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export HATCH_BUILD_NO_HOOKS := true
 unexport PYTHONDONTWRITEBYTECODE  # tests are compiled once, and not for every run
 
-.PHONY: help run test check pure laws long live heart fuzz chaos series alerts registry engines microvms kubernetes brokers edgeless ui screenshot languages swarm bench bench-long bench-runtimes lab fmt docs compile clean
+.PHONY: help run test check pure laws long live heart fuzz chaos series alerts registry engines microvms kubernetes brokers edgeless ui screenshot languages swarm bench bench-long hockey bench-runtimes lab fmt docs compile clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -126,6 +126,10 @@ bench-long: $(VENV)/.dev ## The measures that take minutes each: as many idle sa
 	@if command -v cc >/dev/null; then $(MAKE) --no-print-directory compile; fi
 	$(BIN)/python bench/run.py --long
 	@$(BIN)/python -m scripts.docs
+
+hockey: $(VENV)/.dev ## Latency against offered load up to saturation, beside uvicorn and gunicorn: docs/figures/hockey.svg, four minutes
+	@if command -v cc >/dev/null; then $(MAKE) --no-print-directory compile; fi
+	$(BIN)/python bench/hockey.py
 
 bench-runtimes: $(VENV)/.dev ## Measure what each runtime here costs, with engines from Debian for root: the table of docs/runtimes.md; ONLY=microvm
 	@if [ $$(id -u) = 0 ]; then scripts/debian.sh crun runc containerd docker.io etcd-server openssl qemu-system-x86 linux-image-cloud-amd64 busybox-static e2fsprogs; fi

@@ -103,6 +103,11 @@ def sustained(port: int, path: str, connections: int, seconds: int) -> Sustained
         url = f"http://127.0.0.1:{port}{path}"
         command = ["wrk", "--latency", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script.name, url]
         text = subprocess.run(command, capture_output=True, text=True, check=True, env=dict(os.environ)).stdout
+    return read(text)
+
+
+def read(text: str) -> Sustained:
+    """What wrk has printed. A refusal is an error: it is quicker than an answer."""
     if "Non-2xx" in text:
         raise RuntimeError(text)
     per_s, p99 = re.search(r"Requests/sec:\s+([\d.]+)", text), re.search(r"99%\s+([\d.]+)(us|ms|s)\b", text)

@@ -84,6 +84,7 @@ def main() -> int:
     asked = parser.parse_args()
     console = Console()
     results: list[Result] = []
+    took: list[str] = []
     with Progress(
         SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True
     ) as bar:
@@ -91,9 +92,12 @@ def main() -> int:
             measure = MEASURES[name]
             task = bar.add_task(f"{name}: {measure.run.__doc__}")
             rounds, size = (min(2, measure.rounds), measure.quick) if asked.quick else (measure.rounds, measure.size)
+            began = time.monotonic()
             results += measure.run(rounds, size)
+            took.append(f"{name} {time.monotonic() - began:.0f} s")
             bar.remove_task(task)
     show(results, console)
+    console.print(f"Took: {', '.join(took)}")
     console.print(f"Cores: {'compiled' if are_compiled() else 'Python'}")
     if not asked.quick and not asked.no_record:
         record(results)

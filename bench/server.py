@@ -110,7 +110,14 @@ class Peer(NamedTuple):
 
     def gunicorn(self, port: int, workers: int) -> list[str]:
         command = [sys.executable, "-m", "gunicorn", self.application, "--bind", f"127.0.0.1:{port}"]
-        return [*command, "--workers", str(workers), "--worker-class", "uvicorn_worker.UvicornWorker"]
+        return [
+            *command,
+            "--workers",
+            str(workers),
+            "--worker-class",
+            "uvicorn_worker.UvicornWorker",
+            "--no-control-socket",
+        ]
 
 
 @contextlib.contextmanager

@@ -185,25 +185,33 @@ def policies(family: dict[str, type[Any]]) -> str:
 
 def bench() -> str:
     """The newest recorded figures of every measure (bench/history.jsonl)."""
-    return table(MEASURED, (_measured(found) for found in _newest()))
+    return table(MEASURED, map(_measured, newest(HISTORY.read_text().splitlines())))
 
 
 def peers() -> str:
     """Of those, what is measured beside another server; then what is promised beside the least that it could cost."""
-    beside = [found for found in _newest() if "uvicorn" in found["floor"] or "gunicorn" in found["floor"]]
-    floors = [found for found in _newest() if found not in beside and found["name"].startswith(PROMISED)]
-    return table(MEASURED, map(_measured, [*beside, *floors]))
+    return table(MEASURED, shown(newest(HISTORY.read_text().splitlines())))
 
 
-def _newest() -> list[Any]:
-    """Of each measure. A line may name those that are `gone`: they are not measured any more."""
-    newest: dict[str, Any] = {}
-    for line in HISTORY.read_text().splitlines():
+def shown(measures: Iterable[Any]) -> list[tuple[str, ...]]:
+    beside, floors = [], []
+    for found in measures:
+        if "uvicorn" in found["floor"] or "gunicorn" in found["floor"]:
+            beside.append(_measured(found))
+        elif found["name"].startswith(PROMISED):
+            floors.append(_measured(found))
+    return [*beside, *floors]
+
+
+def newest(lines: Iterable[str]) -> list[Any]:
+    """The last figures of each measure. A line may name those that are `gone`: they are not measured any more."""
+    found: dict[str, Any] = {}
+    for line in lines:
         told = msgspec.json.decode(line)
         for name in (*(measure["name"] for measure in told["measures"]), *told.get("gone", ())):
-            newest.pop(name, None)
-        newest |= {measure["name"]: measure for measure in told["measures"]}
-    return list(newest.values())
+            found.pop(name, None)
+        found |= {measure["name"]: measure for measure in told["measures"]}
+    return list(found.values())
 
 
 def _measured(found: Any) -> tuple[str, ...]:
