@@ -23,13 +23,13 @@ from attacca.kernel.clock import SystemClock
 from attacca.model.function import MicroVm, Revision, Settings, Signature
 from attacca.worker.core.reports import Report, SandboxGone, SandboxReady, TemplateReady
 from attacca.worker.runtime.code_store import SharedCode
-from attacca.worker.runtime.microvm import qemu
-from attacca.worker.runtime.microvm.machines import Machines, OpenFiles, plan
+from attacca.worker.runtime.microvm.machines import Machines
+from attacca.worker.runtime.microvm.monitor import MachineSize, Start
 from attacca.worker.runtime.microvm.needs import HINT, lacking
 from attacca.worker.runtime.microvm.options import MicroVmOptions
+from attacca.worker.runtime.microvm.qemu_monitor import Qemu
 from attacca.worker.runtime.microvm.restoring import GUEST_MB
 from attacca.worker.runtime.microvm.runtime import MicroVmRuntime
-from attacca.worker.runtime.microvm.vm import Vm
 from attacca.worker.runtime.process.options import ProcessOptions
 from bench.result import Result, Round
 
@@ -50,21 +50,19 @@ class Booting:
         loop, common = asyncio.get_running_loop(), await self._machines.common()
         heard: asyncio.Future[float] = loop.create_future()
         over: asyncio.Future[str] = loop.create_future()
-        vm = Vm("floor", loop, lambda _: None)
+        vm = Qemu(self._options, self._machines.place).vm("floor", loop, lambda _: None)
         began = time.perf_counter()
         vm.hear = lambda _kind, _payload: heard.set_result(time.perf_counter() - began)
         vm.over = over.set_result
-        memory_mb = MEMORY_MB + GUEST_MB
-        with OpenFiles() as opened, self._machines.blank() as memory:
-            memory.truncate(memory_mb << 20)
-            disks = self._machines.empty(opened)
-            planned = plan(common, disks, self._options, memory_mb, opened, memory.fileno(), is_shared=False)
-            vm.spawn(common.needs.monitor, planned, opened.descriptors, None, None)
-        vm.monitor.send(qemu.begin())
+        size = MachineSize(MEMORY_MB + GUEST_MB, 1)
+        start = Start(
+            common=common, disks=self._machines.room(), size=size, user=None, saved=None, is_base=False, is_kept=False
+        )
+        await vm.monitor.prepare(start)
+        await vm.monitor.begin()
         took = await asyncio.wait_for(heard, TIMEOUT_S)
         vm.process.kill()
         await over
-        vm.agent.close()
         vm.close()
         return took
 

@@ -9,6 +9,7 @@ from attacca.model.function import Artefact, Image, MicroVm, Network, PodImage
 from attacca.worker.host.nat.outside import lacking
 from attacca.worker.runtime.container.keeping import PROGRAMS, engine_of
 from attacca.worker.runtime.container.options import ContainerOptions
+from attacca.worker.runtime.microvm.needs import choose
 from attacca.worker.runtime.microvm.options import MicroVmOptions
 from attacca.worker.runtime.process.options import ProcessOptions
 
@@ -42,11 +43,17 @@ def makers(kinds: Iterable[type[Artefact]], container: ContainerOptions, microvm
         if kind is PodImage:
             found[kind.what] = "Kubernetes"
         elif kind is not Image:
-            found[kind.what] = f"{Path(microvm.qemu).name}, {microvm.accelerator}" if kind is MicroVm else ""
+            found[kind.what] = _monitor(microvm) if kind is MicroVm else ""
         elif _has_engine(container):
             is_daemon = container.engine not in ("auto", *PROGRAMS)
             found[kind.what] = container.engine if is_daemon else Path(engine_of(container.engine)).name
     return found
+
+
+def _monitor(microvm: MicroVmOptions) -> str:
+    if choose(microvm) == "firecracker":
+        return f"{Path(microvm.firecracker).name}, kvm"
+    return f"{Path(microvm.qemu).name}, {microvm.accelerator}"
 
 
 def _with_nat(*, is_there: bool) -> tuple[str, ...]:

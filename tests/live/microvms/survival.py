@@ -136,7 +136,7 @@ def test_each_is_restored_with_a_time_and_random_numbers_of_its_own(state: Path)
             assert "<MicroVmRuntime 3 machines, 1 templates" in repr(subject.runtime)
             one = next(iter(subject.runtime._housed.values()))
             assert repr(one).startswith("<Housed sandbox s2 ready, <Vm s2 <ChildProcess")
-            assert repr(one.vm.monitor).startswith("<QmpSocket open, ")
+            assert repr(one.vm.monitor).startswith("<QemuMonitor <QmpSocket open, ")
 
     asyncio.run(main())
 

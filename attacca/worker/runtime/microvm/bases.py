@@ -6,22 +6,16 @@ Nothing of a user's is in them, and each machine that is restored from one has a
 """
 
 import asyncio
-import contextlib
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
-from typing import IO, Final
-
-import msgspec
+from typing import Final
 
 from attacca.errors import StartFailed
 from attacca.guest import channel as wire
 from attacca.worker.host.cgroups import Group
-from attacca.worker.runtime.microvm import qemu
-from attacca.worker.runtime.microvm.disks import UNFINISHED
-from attacca.worker.runtime.microvm.machines import Ingredients, Machines, OpenFiles, plan
+from attacca.worker.runtime.microvm.hypervisor import Hypervisor
+from attacca.worker.runtime.microvm.machines import Machines
+from attacca.worker.runtime.microvm.monitor import Ingredients, Left, MachineSize, SavedMachine, Start
 from attacca.worker.runtime.microvm.options import MicroVmOptions
 from attacca.worker.runtime.microvm.vm import Vm
 
@@ -29,30 +23,20 @@ BASE: Final = "base"
 HINT: Final = "`attacca doctor` says what is there; microvm.boot_timeout_s is how long it may take"
 
 
-class MachineSize(msgspec.Struct, frozen=True):
-    memory_mb: int
-    cpus: int
-
-
-class SavedMachine(msgspec.Struct, frozen=True):
-    """What a machine has left: files that may be copied from."""
-
-    memory: Path
-    state: Path
-
-
 class Bases:
     """`group` makes one for a machine of so many MB, or None; `spent` gets it back."""
 
     def __init__(
         self,
+        hypervisor: Hypervisor,
         machines: Machines,
         options: MicroVmOptions,
         user: int | None,
         group: Callable[[int], Group | None],
         spent: Callable[[Group], None],
     ) -> None:
-        self._machines, self._options, self._user, self._group, self._spent = machines, options, user, group, spent
+        self._hypervisor, self._machines, self._options = hypervisor, machines, options
+        self._user, self._group, self._spent = user, group, spent
         self._booting: dict[MachineSize, asyncio.Task[SavedMachine]] = {}
         self._vms: dict[str, Vm] = {}
         self._is_closed = False
@@ -65,7 +49,7 @@ class Bases:
         Raises:
             StartFailed, OSError: it does not boot.
         """
-        of = _key(common, self._options)
+        of = _key(common, self._hypervisor)
         name = f"{BASE}-{of}-{size.memory_mb}-{size.cpus}"
         found = SavedMachine(*(self._machines.place / f"{name}.{part}" for part in ("memory", "state")))
         if await asyncio.to_thread(found.state.exists):
@@ -86,37 +70,28 @@ class Bases:
 
     async def _boot(self, common: Ingredients, size: MachineSize, kept: SavedMachine) -> SavedMachine:
         group = await asyncio.to_thread(self._group, size.memory_mb)
-        memory, state = await asyncio.to_thread(self._files, size.memory_mb)
+        left = await self._booted(common, size, group)
         try:
-            await self._booted(common, size, group, memory, state)
-            os.fsync(state.fileno())
-            os.rename(memory.name, kept.memory)
-            os.rename(state.name, kept.state)  # last: where it is, so is the memory
+            await asyncio.to_thread(left.keep, kept)
         finally:
-            for file in (memory, state):
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(file.name)
-                file.close()
+            left.close()
         return kept
 
-    async def _booted(
-        self, common: Ingredients, size: MachineSize, group: Group | None, memory: IO[bytes], state: IO[bytes]
-    ) -> None:
+    async def _booted(self, common: Ingredients, size: MachineSize, group: Group | None) -> Left:
         loop = asyncio.get_running_loop()
         over: asyncio.Future[str] = loop.create_future()
-        is_saved = False
+        found: list[Left] = []
 
         def hear(kind: int, payload: bytes) -> None:
             if kind != wire.HALL or payload:
                 raise ValueError("a machine without a function has one word to say")
-            vm.monitor.send(qemu.save(), state.fileno())
+            vm.monitor.save()
 
-        def saved() -> None:
-            nonlocal is_saved
-            is_saved = True
+        def saved(left: Left) -> None:
+            found.append(left)
             vm.process.kill("its memory is saved")
 
-        vm = Vm(f"{BASE}-{size.memory_mb}", loop, lambda _: None)
+        vm = self._hypervisor.vm(f"{BASE}-{size.memory_mb}", loop, lambda _: None)
         vm.hear, vm.saved, vm.over, vm.group = hear, saved, over.set_result, group
         self._vms[vm.name] = vm
         seconds = self._options.boot_timeout_s
@@ -125,34 +100,30 @@ class Bases:
             if self._is_closed:
                 vm.process.abandon()
             else:
-                await self._spawn(vm, common, size, memory)
+                await self._spawn(vm, common, size)
             why = await over
         finally:
             timer.cancel()
             said = vm.said()
-            vm.agent.close()
             vm.close()
             del self._vms[vm.name]
             if group is not None:
                 self._spent(group)
-        if not is_saved:
+        if not found:
             raise StartFailed(f"a machine of {size.memory_mb} MB did not boot: {why}{said and f' ({said})'}", HINT)
+        return found[0]
 
-    async def _spawn(self, vm: Vm, common: Ingredients, size: MachineSize, memory: IO[bytes]) -> None:
+    async def _spawn(self, vm: Vm, common: Ingredients, size: MachineSize) -> None:
+        start = Start(
+            common=common, disks=self._machines.room(), size=size, user=self._user, saved=None, is_base=False,
+            is_kept=True,
+        )  # fmt: skip
         try:
-            with OpenFiles() as opened:
-                empty = self._machines.empty(opened)
-                planned = plan(
-                    common, empty, self._options, size.memory_mb, opened, memory.fileno(),
-                    is_shared=True, cpus=size.cpus,
-                )  # fmt: skip
-                vm.spawn(common.needs.monitor, planned, opened.descriptors, None, self._user)
-        except OSError:
-            vm.process.abandon()
+            await vm.monitor.prepare(start)
+            await vm.monitor.begin()
+        except BaseException:
+            vm.kill("it could not be started")
             raise
-        if vm.group is not None:
-            await asyncio.to_thread(vm.group.add, vm.process.pid)
-        vm.monitor.send(qemu.begin())
 
     def _sweep(self, of: str) -> None:
         """Those of another kernel, Python or monitor go. Blocking."""
@@ -160,20 +131,10 @@ class Bases:
             if not old.name.startswith(f"{BASE}-{of}-"):
                 old.unlink(missing_ok=True)
 
-    def _files(self, memory_mb: int) -> tuple[IO[bytes], IO[bytes]]:
-        memory, state = (
-            tempfile.NamedTemporaryFile(prefix=UNFINISHED, dir=self._machines.place, delete=False, buffering=0)  # noqa: SIM115 - closed by whoever boots
-            for _ in range(2)
-        )
-        os.truncate(memory.fileno(), memory_mb << 20)
-        if self._user is not None:
-            os.fchown(memory.fileno(), self._user, self._user)
-        return memory, state
 
-
-def _key(common: Ingredients, options: MicroVmOptions) -> str:
+def _key(common: Ingredients, hypervisor: Hypervisor) -> str:
     """All that a saved machine depends on, besides its size."""
     found = common.needs.monitor.stat()
     said = [common.kernel.name, common.initramfs.name, common.root.name, common.needs.monitor, found.st_size]
-    said += [found.st_mtime_ns, options.accelerator, common.processor, common.khz, qemu.VERSION]
+    said += [found.st_mtime_ns, common.processor, common.khz, hypervisor.key()]
     return hashlib.sha256("\0".join(map(str, said)).encode()).hexdigest()[:32]

@@ -35,6 +35,7 @@ FILES: Final = {
     "etc/nsswitch.conf": "hosts: files dns\n",
 }
 UNFINISHED: Final = ".unfinished-"
+MACHINE: Final = ".machine-"  # and the number of the process whose it is, before the names of directories of machines
 TAG: Final = sys.implementation.cache_tag
 
 
@@ -48,13 +49,16 @@ class Disks:
         return f"<Disks {self.place}>"
 
     def open(self) -> None:
-        """What was begun and not finished goes. Blocking."""
+        """What was begun and not finished goes, and what is left of machines whose worker is gone. Blocking."""
         self.place.mkdir(mode=0o755, parents=True, exist_ok=True)
         for left in self.place.glob(f"{UNFINISHED}*"):
             if left.is_dir():
                 shutil.rmtree(left, ignore_errors=True)
             else:
                 left.unlink(missing_ok=True)
+        for left in self.place.glob(f"{MACHINE}*"):
+            if not Path("/proc", left.name.split("-")[1]).exists():
+                shutil.rmtree(left, ignore_errors=True)
 
     def root(self, busybox: Path) -> Path:
         """With this machine's Python, for as long as that stays as it is. Blocking: seconds, the first time.
@@ -126,6 +130,11 @@ class Disks:
             raise StartFailed(f"{FAILED}: {said}", "`attacca doctor` says what is there")
         disk.chmod(0o444)
         os.rename(disk, made)
+
+
+def directory(place: Path) -> Path:
+    """Of a machine of this process. Blocking."""
+    return Path(tempfile.mkdtemp(prefix=f"{MACHINE}{os.getpid()}-", dir=place))
 
 
 def _paths() -> dict[str, str]:

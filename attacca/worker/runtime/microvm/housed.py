@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Callable
 from enum import StrEnum
-from typing import IO
 
 from attacca.model.function import Revision
 from attacca.worker.core.reports import SandboxFailed, SandboxGone, SandboxReady, TemplateFailed
+from attacca.worker.runtime.microvm.monitor import Left
 from attacca.worker.runtime.microvm.resting import Sleeping
 from attacca.worker.runtime.microvm.vm import Vm
 from attacca.worker.runtime.process.sandbox import SandboxProcess
@@ -31,16 +31,15 @@ class Housed:
         self.sandbox: SandboxProcess | None = None
         self.task: asyncio.Task[None] | None = None
         self.timer: asyncio.TimerHandle | None = None
-        self.memory: IO[bytes] | None = None
-        self.state: IO[bytes] | None = None
+        self.left: Left | None = None  # of a template: what its machine was when it had imported the code
         self.close_agent: Callable[[], None] = lambda: None
         self.heard: Callable[[bytes], None] = lambda _: None  # told what it prints
         self.told: NotImported | None = None  # why it will not be ready
         self.found: Imported | None = None
         self.phase = Progress.BEGINNING
         self.held: SandboxReady | None = None  # of one that stood still, until it knows what time it is
-        self.is_template = self.is_ready = self.is_doomed = self.is_restored = self.is_awake = False
-        self._watched: asyncio.AbstractEventLoop | None = None
+        self.is_template = self.is_sandbox = self.is_ready = self.is_doomed = self.is_restored = self.is_awake = False
+        self._unwatch: Callable[[], object] = lambda: None
 
     def __repr__(self) -> str:
         kind = "template" if self.is_template else "sandbox"
@@ -52,17 +51,14 @@ class Housed:
 
     def watch(self, loop: asyncio.AbstractEventLoop, said: Callable[[], None]) -> None:
         """`said` is called when its agent has said something; nobody reads that yet."""
-        self._watched = loop
-        loop.add_reader(self.vm.agent, said)
+        agent = self.vm.agent
+        assert agent is not None, "it is not there yet"
+        loop.add_reader(agent, said)
+        self._unwatch = lambda: loop.remove_reader(agent)
 
     def stop_watching(self) -> None:
-        if self._watched is not None:
-            self._watched.remove_reader(self.vm.agent)
-            self._watched = None
-
-    def close_unheard(self) -> None:
-        self.stop_watching()
-        self.vm.agent.close()
+        self._unwatch()
+        self._unwatch = lambda: None
 
     def kill(self, why: str) -> None:
         """Whoever is about to start it sees that, and does not."""
@@ -75,10 +71,9 @@ class Housed:
 
     def let_go(self) -> None:
         """Of what it would be restored from."""
-        for file in (self.memory, self.state):
-            if file is not None:
-                file.close()
-        self.memory = self.state = None
+        if self.left is not None:
+            self.left.close()
+            self.left = None
 
     def end(self, why: str, *, was_oom: bool) -> SandboxGone | SandboxFailed | TemplateFailed:
         memory = f"it went over its memory of {self.revision.settings.memory_mb} MB"

@@ -5,7 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-MODULES = ("virtio_ring", "virtio", "virtio_mmio", "virtio_console", "virtio_blk")  # in the order of their needs
+MODULES = {  # by who runs the machine, in the order of their needs
+    "qemu": ("virtio_ring", "virtio", "virtio_mmio", "virtio_console", "virtio_blk"),
+    "firecracker": (
+        "virtio_ring", "virtio", "virtio_mmio", "virtio_blk", "vsock", "vmw_vsock_virtio_transport_common",
+        "vmw_vsock_virtio_transport", "rng_core", "virtio_rng",
+    ),
+}  # fmt: skip
 DEVICE, DIRECTORY, PROGRAM, PLAIN = 0o20600, 0o40755, 0o100755, 0o100644
 CONSOLE = (5, 1)
 END = "TRAILER!!!"
@@ -15,13 +21,17 @@ busybox mount -t sysfs sys /sys
 for module in {modules}; do
     [ ! -f /$module.ko ] || busybox insmod /$module.ko
 done
-for disk in /sys/block/vd*; do
-    [ "$(busybox cat $disk/serial)" != root ] || busybox mount -o ro -t ext4 /dev/${{disk##*/}} /root
-done
+{mount}
 busybox mount -o move /dev /root/dev
 busybox mount -o move /sys /root/sys
 exec busybox switch_root /root {init}
 """
+MOUNT = {
+    "qemu": """for disk in /sys/block/vd*; do
+    [ "$(busybox cat $disk/serial)" != root ] || busybox mount -o ro -t ext4 /dev/${disk##*/} /root
+done""",
+    "firecracker": "busybox mount -o ro -t ext4 /dev/vda /root",  # which numbers disks as it likes, in our order
+}
 
 
 class CpioEntry(NamedTuple):
@@ -45,9 +55,9 @@ def _pieces(entries: list[CpioEntry]) -> Iterator[bytes]:
         yield data + b"\0" * (-len(data) % 4)
 
 
-def entries(busybox: bytes, modules: dict[str, bytes], init: str) -> list[CpioEntry]:
-    """`init` is what the root's own first program is, with its words."""
-    script = SCRIPT.format(modules=" ".join(MODULES), init=init).encode()
+def entries(kind: str, busybox: bytes, modules: dict[str, bytes], init: str) -> list[CpioEntry]:
+    """`kind` is who runs the machine; `init` is what the root's own first program is, with its words."""
+    script = SCRIPT.format(modules=" ".join(MODULES[kind]), mount=MOUNT[kind], init=init).encode()
     return [
         *(CpioEntry(name, DIRECTORY) for name in ("bin", "dev", "sys", "root")),
         CpioEntry("dev/console", DEVICE, device=CONSOLE),
@@ -57,16 +67,16 @@ def entries(busybox: bytes, modules: dict[str, bytes], init: str) -> list[CpioEn
     ]
 
 
-def read_modules(below: Path) -> dict[str, bytes]:
-    """Those of MODULES that the kernel has not within itself. Blocking.
+def read_modules(names: tuple[str, ...], below: Path) -> dict[str, bytes]:
+    """Those of them that the kernel has not within itself, in their order. Blocking.
 
     Raises:
         OSError, lzma.LZMAError: they cannot be read.
     """
     found = {}
-    for path in below.rglob("virtio*.ko*"):
+    for path in below.rglob("*.ko*"):
         name = path.name.partition(".")[0].replace("-", "_")
-        if name in MODULES and path.suffix in (".ko", ".xz"):
+        if name in names and path.suffix in (".ko", ".xz"):
             data = path.read_bytes()
             found[name] = lzma.decompress(data) if path.suffix == ".xz" else data
-    return {name: found[name] for name in MODULES if name in found}
+    return {name: found[name] for name in names if name in found}

@@ -6,38 +6,26 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
-from typing import IO, Final, Self
-
-import msgspec
+from typing import Final, Self
 
 from attacca.images import host_python
 from attacca.model.function import MicroVm
 from attacca.worker.host.cgroups import Group
 from attacca.worker.runtime.code_store import CodeStore
-from attacca.worker.runtime.microvm import initramfs, needs, qemu
+from attacca.worker.runtime.microvm import initramfs, needs
 from attacca.worker.runtime.microvm.disks import BLOCK, INIT, UNFINISHED, Disks
-from attacca.worker.runtime.microvm.inside.words import BUNDLE, CODE
-from attacca.worker.runtime.microvm.needs import MachineNeeds
+from attacca.worker.runtime.microvm.inside.words import BUNDLE, CODE, VSOCK
+from attacca.worker.runtime.microvm.kernel_image import unpacked
+from attacca.worker.runtime.microvm.monitor import DiskPlan, Ingredients
 from attacca.worker.runtime.microvm.options import MicroVmOptions
 from attacca.worker.runtime.process.common import Common
 
 MONITOR_MB: Final = 96  # besides the machine's memory: itself, and what is emulated once it is translated
 MONITOR_TASKS: Final = 64
-ROOT: Final = "root"
 CPUINFO: Final = Path("/proc/cpuinfo")
 EMPTY: Final = "empty"  # the disk of a bundle that is not there
+ROOM: Final = "room"  # that of whatever will come
 LARGEST: Final = 1 << 36  # bytes of a disk
-
-
-class Ingredients(msgspec.Struct, frozen=True):
-    """Of all machines here."""
-
-    needs: MachineNeeds
-    kernel: Path  # which everybody may read
-    initramfs: Path
-    root: Path
-    khz: int
-    processor: str  # whose a saved machine is; empty: any
 
 
 class Machines:
@@ -70,7 +58,7 @@ class Machines:
         if self._making is not None:
             await asyncio.wait([self._making])
 
-    async def disks(self, artefact: MicroVm) -> tuple[qemu.DiskPlan, ...]:
+    async def disks(self, artefact: MicroVm) -> tuple[DiskPlan, ...]:
         """
         Raises:
             StartFailed, OSError: they cannot be made.
@@ -79,42 +67,30 @@ class Machines:
         bundle = self.place / EMPTY
         if artefact.bundle is not None:
             bundle = await asyncio.to_thread(self._disks.bundle, artefact.bundle)
-        return (qemu.DiskPlan(CODE, code), qemu.DiskPlan(BUNDLE, bundle))
+        return (DiskPlan(CODE, code), DiskPlan(BUNDLE, bundle))
 
-    def empty(self, opened: "OpenFiles") -> tuple[qemu.DiskPlan, ...]:
+    def room(self) -> tuple[DiskPlan, ...]:
         """Where those of a function will be, in a machine that has none yet: so large that whatever comes fits."""
-        with tempfile.TemporaryFile(dir=self.place) as file:
-            os.truncate(file.fileno(), LARGEST)
-            os.fchmod(file.fileno(), 0o444)
-            named = opened.file(Path(f"/proc/self/fd/{file.fileno()}"))
-            return (qemu.DiskPlan(CODE, named), qemu.DiskPlan(BUNDLE, opened.file(named)))
-
-    def memory(self, user: int | None, like: Path) -> IO[bytes]:
-        """A copy without a name, which is gone with the last who has it open. Blocking."""
-        file = tempfile.TemporaryFile(dir=self.place, buffering=0)  # noqa: SIM115 - whoever has it closes it
-        with open(like, "rb") as source:
-            copy_sparsely(source.fileno(), file.fileno())
-        if user is not None:
-            os.fchown(file.fileno(), user, user)
-        return file
-
-    def blank(self) -> IO[bytes]:
-        """Blocking."""
-        return tempfile.TemporaryFile(dir=self.place, buffering=0)
+        return (DiskPlan(CODE, self.place / ROOM), DiskPlan(BUNDLE, self.place / ROOM))
 
     def _make(self) -> Ingredients:
         found = needs.find(self._options)
         self._disks.open()
         (self.place / EMPTY).write_bytes(bytes(BLOCK))
-        modules = initramfs.read_modules(found.modules)
+        with open(self.place / ROOM, "wb") as file:
+            os.truncate(file.fileno(), LARGEST)
+        modules = initramfs.read_modules(initramfs.MODULES[found.kind], found.modules)
         init = f"{host_python.interpreter()} -I -S {INIT}"
-        packed = initramfs.archive(initramfs.entries(found.busybox.read_bytes(), modules, init))
-        told, is_emulated = CPUINFO.read_text(), self._options.accelerator == "tcg"
+        kernel, is_qemu = found.kernel.read_bytes(), found.kind == "qemu"
+        if not is_qemu:
+            init, kernel = f"{init} {VSOCK}", unpacked(kernel)
+        packed = initramfs.archive(initramfs.entries(found.kind, found.busybox.read_bytes(), modules, init))
+        told, is_emulated = CPUINFO.read_text(), is_qemu and self._options.accelerator == "tcg"
         processor = "" if is_emulated else hashlib.sha256(needs.features(told).encode()).hexdigest()
         khz = needs.khz(told) if is_emulated else 0
         root = self._disks.root(found.busybox)
-        kernel, first = self._keep("kernel", found.kernel.read_bytes()), self._keep("initramfs", packed)
-        return Ingredients(found, kernel, first, root, khz, processor)
+        files = self._keep("kernel", kernel), self._keep("initramfs", packed)
+        return Ingredients(found, *files, root, khz, processor)
 
     def _keep(self, kind: str, data: bytes) -> Path:
         made = self.place / f"{kind}-{hashlib.sha256(data).hexdigest()[:32]}"
@@ -169,7 +145,11 @@ class OpenFiles:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._stack.close()
+        self.descriptors.clear()
 
     def file(self, path: Path) -> Path:
         """Its name for the monitor."""
@@ -181,29 +161,3 @@ class OpenFiles:
         """The same of one that stays open here."""
         self.descriptors.append(descriptor)
         return Path(f"/proc/self/fd/{descriptor}")
-
-
-def plan(
-    common: Ingredients,
-    disks: tuple[qemu.DiskPlan, ...],
-    options: MicroVmOptions,
-    memory_mb: int,
-    opened: OpenFiles,
-    memory: int,
-    *,
-    is_shared: bool,
-    cpus: int = 1,
-) -> qemu.MachinePlan:
-    """With the names that a monitor has for what is opened."""
-    named = opened.file
-    return qemu.MachinePlan(
-        kernel=named(common.kernel),
-        initramfs=named(common.initramfs),
-        disks=tuple(qemu.DiskPlan(one.serial, named(one.path)) for one in (qemu.DiskPlan(ROOT, common.root), *disks)),
-        memory=opened.held(memory),
-        memory_mb=memory_mb,
-        is_shared=is_shared,
-        accelerator=options.accelerator,
-        khz=common.khz,
-        cpus=cpus,
-    )

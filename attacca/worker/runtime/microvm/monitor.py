@@ -1,69 +1,110 @@
-"""The worker's end of a monitor's control socket: lines go to it, and what it says of the machine comes back."""
+"""What a runtime asks of whoever runs its machines: QEMU or Firecracker, one process for each machine.
 
-import asyncio
+boot or restore: prepare ──▶ begin ──▶ its streams are attached ──▶ it runs: `resumed`
+save: it stands still ──▶ its memory and the rest are in files: `saved`, with what it has left
+"""
+
+import contextlib
 import os
-import socket
-from collections.abc import Callable
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, Protocol
 
-from attacca.worker.runtime.microvm import qemu
-from attacca.worker.runtime.process.untrusted import NONSENSE
+import msgspec
 
-READ, LINE_MOST = 65_536, 1 << 20
+from attacca.worker.runtime.microvm.needs import MachineNeeds
 
 
-class QmpSocket:
-    """`hear` is told events, and whatever it refuses; `lost` that it says what no monitor says."""
+class DiskPlan(msgspec.Struct, frozen=True):
+    serial: str
+    path: Path
 
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        own: socket.socket,
-        hear: Callable[[qemu.QmpLine], None],
-        lost: Callable[[str], None],
-    ) -> None:
-        """`own` is ours from here on."""
-        own.setblocking(False)  # noqa: FBT003 - socket's
-        self._loop, self._own, self._hear, self._lost = loop, own, hear, lost
-        self._rest = b""
-        self._is_open = True
-        loop.add_reader(own, self._readable)
+
+class MachineSize(msgspec.Struct, frozen=True):
+    memory_mb: int
+    cpus: int
+
+
+class Ingredients(msgspec.Struct, frozen=True):
+    """Of all machines here."""
+
+    needs: MachineNeeds
+    kernel: Path  # which everybody may read
+    initramfs: Path
+    root: Path
+    khz: int
+    processor: str  # whose a saved machine is; empty: any
+
+
+class SavedMachine(msgspec.Struct, frozen=True):
+    """What a machine has left: files that may be copied from."""
+
+    memory: Path
+    state: Path
+
+
+class Start(msgspec.Struct, frozen=True, kw_only=True):
+    """How one machine is to begin."""
+
+    common: Ingredients
+    disks: tuple[DiskPlan, ...]  # besides the root
+    size: MachineSize
+    user: int | None  # whose its monitor is
+    saved: SavedMachine | None  # None: it boots
+    is_base: bool  # that was left by a machine without a function
+    is_kept: bool  # it will be saved
+
+
+class Left:
+    """Files that a machine has left, open; `names` are removed when they are closed."""
+
+    def __init__(self, memory: IO[bytes], state: IO[bytes], saved: SavedMachine, names: Iterable[Path] = ()) -> None:
+        self.memory, self.state, self.saved, self._names = memory, state, saved, tuple(names)
 
     def __repr__(self) -> str:
-        return f"<QmpSocket {'open' if self._is_open else 'closed'}, {len(self._rest)} bytes in>"
+        return f"<Left {self.saved.memory}, {'closed' if self.memory.closed else 'open'}>"
 
-    def send(self, orders: bytes, descriptor: int | None = None) -> None:
-        """A few hundred bytes, which its socket has room for; `descriptor` comes with them."""
-        if self._is_open:
-            try:
-                if descriptor is None:
-                    self._own.send(orders)
-                else:
-                    socket.send_fds(self._own, [orders], [descriptor])
-            except OSError:
-                return  # it is dying, and whoever watches its process hears of that
+    @property
+    def size_mb(self) -> int:
+        """What its memory takes of the disk, rounded up."""
+        return os.fstat(self.memory.fileno()).st_blocks * 512 // (1 << 20) + 1
+
+    def keep(self, kept: SavedMachine) -> None:
+        """Let them have names for good. Blocking."""
+        for file in (self.memory, self.state):
+            os.fsync(file.fileno())
+        os.rename(self.saved.memory, kept.memory)
+        os.rename(self.saved.state, kept.state)  # last: where it is, so is the memory
 
     def close(self) -> None:
-        if self._is_open:
-            self._is_open = False
-            self._loop.remove_reader(self._own)
-            self._own.close()
+        self.memory.close()
+        self.state.close()
+        for name in self._names:
+            with contextlib.suppress(OSError):
+                name.rmdir() if name.is_dir() else name.unlink()
 
-    def _readable(self) -> None:
-        try:
-            data = os.read(self._own.fileno(), READ)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self.close()
-            return
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        try:
-            for line in lines:
-                if line.strip():
-                    self._hear(qemu.told(line))
-        except NONSENSE as error:
-            self._lost(f"its monitor said what no monitor says ({type(error).__name__})")
-        if len(self._rest) > LINE_MOST:
-            self._lost("its monitor said a line without an end")
+
+class MachineMonitor(Protocol):
+    """Of one machine. What it is told comes true later: its `Vm` says so, or ends."""
+
+    async def prepare(self, start: Start) -> None:
+        """What takes its time: files that are made and copied.
+
+        Raises:
+            AttaccaError, OSError: they cannot be.
+        """
+
+    async def begin(self) -> None:
+        """
+        Raises:
+            AttaccaError, OSError: it cannot be started.
+        """
+
+    def save(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def go_on(self) -> None: ...
+
+    def close(self) -> None:
+        """Its process is gone, or never was."""

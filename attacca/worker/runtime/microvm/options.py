@@ -8,10 +8,13 @@ import msgspec
 class MicroVmOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The rest, such as how long an import may take and how many processes one may have, is as for processes."""
 
-    qemu: str = "qemu-system-x86_64"  # the monitor: a name on PATH, or a path
+    monitor: Literal["auto", "qemu", "firecracker"] = "auto"  # auto: Firecracker where it and KVM are here, else QEMU
+    firecracker: str = "firecracker"  # a name on PATH, or a path
+    qemu: str = "qemu-system-x86_64"  # a name on PATH, or a path
     kernel: str = ""  # of guests: a path with /lib/modules beside it; empty: the newest of Debian's linux-image-cloud
     busybox: str = "busybox"  # linked statically: a name on PATH, or a path
-    accelerator: Literal["tcg", "kvm"] = "tcg"  # kvm: where /dev/kvm runs an ordinary kernel
+    accelerator: Literal["tcg", "kvm"] = "tcg"  # of QEMU; kvm: where /dev/kvm runs an ordinary kernel
+    monitor_timeout_s: Annotated[float, msgspec.Meta(gt=0)] = 30.0  # how long a Firecracker may take for one request
     boot_timeout_s: Annotated[float, msgspec.Meta(gt=0)] = 120.0  # until a guest that is booted says its first word
     # An idle one is stopped after so long, and goes on with the next invocation; unset: never. It keeps its memory.
     pause_after_s: Annotated[float, msgspec.Meta(ge=0)] | None = None

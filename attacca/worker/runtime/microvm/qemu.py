@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from attacca.worker.runtime.microvm.inside.words import AGENT, CONTROL, OUTPUT
+from attacca.worker.runtime.microvm.monitor import DiskPlan
 
 PROGRAM: Final = "qemu-system-x86_64"
 SANDBOX: Final = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
@@ -14,11 +15,6 @@ PORTS: Final = (CONTROL, AGENT, OUTPUT)  # in the order in which they are plugge
 SAVED: Final = {"capability": "x-ignore-shared", "state": True}  # memory that has a file of its own is in that file
 TRANSLATED_MB: Final = 32  # of what is emulated
 VERSION: Final = 1  # of the machine that `command` describes: another cannot be restored from what it has left
-
-
-class DiskPlan(msgspec.Struct, frozen=True):
-    serial: str
-    path: Path
 
 
 class MachinePlan(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,11 +6,15 @@ idle for a while ──▶ stop        an order ──▶ cont ──▶ it goes
 from collections.abc import Callable
 from typing import Protocol
 
-from attacca.worker.runtime.microvm import qemu
-
 
 class Cancellable(Protocol):
     def cancel(self) -> None: ...
+
+
+class Stoppable(Protocol):
+    def stop(self) -> None: ...
+
+    def go_on(self) -> None: ...
 
 
 Later = Callable[[float, Callable[[], None]], Cancellable]  # call this after so many seconds
@@ -18,10 +22,10 @@ Order = Callable[[], None]
 
 
 class Sleeping:
-    """Of one machine. `say` tells its monitor, `tell` the machine what time it is; `after_s` None: it never rests."""
+    """Of one machine, which `tell` has know what time it is; `after_s` None: it never rests."""
 
-    def __init__(self, after_s: float | None, later: Later, say: Callable[[bytes], None], tell: Order) -> None:
-        self._after_s, self._later, self._say, self._tell = after_s, later, say, tell
+    def __init__(self, after_s: float | None, later: Later, monitor: Stoppable, tell: Order) -> None:
+        self._after_s, self._later, self._monitor, self._tell = after_s, later, monitor, tell
         self._busy = 0
         self._timer: Cancellable | None = None
         self._waiting: list[Order] | None = None  # it is stopped, or about to go on
@@ -50,7 +54,7 @@ class Sleeping:
             return
         self._waiting.append(order)
         if len(self._waiting) == 1:
-            self._say(qemu.go_on())
+            self._monitor.go_on()
 
     def resumed(self) -> None:
         """Its monitor says that it goes on."""
@@ -76,4 +80,4 @@ class Sleeping:
 
     def _stop(self) -> None:
         self._waiting = []
-        self._say(qemu.stop())
+        self._monitor.stop()

@@ -3,20 +3,17 @@
 import asyncio
 import math
 from collections.abc import Callable
-from pathlib import Path
 
 from attacca.errors import BadFunction
 from attacca.kernel.clock import Clock
 from attacca.model.function import MicroVm, Network
 from attacca.worker.host.cgroups import Group
-from attacca.worker.runtime.microvm import qemu
-from attacca.worker.runtime.microvm.bases import Bases, MachineSize, SavedMachine
+from attacca.worker.runtime.microvm.bases import Bases
 from attacca.worker.runtime.microvm.housed import Housed
-from attacca.worker.runtime.microvm.machines import Machines, OpenFiles, plan
-from attacca.worker.runtime.microvm.options import MicroVmOptions
+from attacca.worker.runtime.microvm.machines import Machines
+from attacca.worker.runtime.microvm.monitor import MachineSize, Start
 
 GUEST_MB = 96  # of a machine's memory, for its kernel and what it has read of its disks
-BY_MEMORY = Path()  # what is restored from a template has its memory itself
 OWN_NETWORK = 'write network = "none"'
 
 
@@ -27,11 +24,10 @@ class Restoring:
         self,
         machines: Machines,
         bases: Bases,
-        options: MicroVmOptions,
         group: Callable[[int, float | None], Group | None],
         clock: Clock,
     ) -> None:
-        self._machines, self._bases, self._options, self._group, self._clock = machines, bases, options, group, clock
+        self._machines, self._bases, self._group, self._clock = machines, bases, group, clock
 
     def __repr__(self) -> str:
         return f"<Restoring from {self._machines}>"
@@ -52,24 +48,16 @@ class Restoring:
         one.vm.group = await asyncio.to_thread(self._group, size.memory_mb, settings.cpus)
         if parent is None:
             saved = await self._bases.of(common, size)
-            memory = one.memory = await asyncio.to_thread(self._machines.memory, user, saved.memory)
-        elif parent.memory is None or parent.state is None:
+        elif parent.left is None:
             one.kill("its template is gone")
             return
         else:
-            memory, saved = parent.memory, SavedMachine(BY_MEMORY, Path(f"/proc/self/fd/{parent.state.fileno()}"))
-        if one.is_template:
-            one.state = await asyncio.to_thread(self._machines.blank)
+            saved = parent.left.saved
+        start = Start(
+            common=common, disks=disks, size=size, user=user, saved=saved, is_base=parent is None,
+            is_kept=one.is_template,
+        )  # fmt: skip
+        await one.vm.monitor.prepare(start)
         one.image_ms = (self._clock.now() - began) * 1e3
-        if one.is_doomed:
-            return
-        with OpenFiles() as opened:
-            state = int(opened.file(saved.state).name)
-            planned = plan(
-                common, disks, self._options, size.memory_mb, opened, memory.fileno(),
-                is_shared=one.is_template, cpus=size.cpus,
-            )  # fmt: skip
-            one.vm.spawn(common.needs.monitor, planned, opened.descriptors, state, user)
-        if one.vm.group is not None:
-            await asyncio.to_thread(one.vm.group.add, one.vm.process.pid)
-        one.vm.monitor.send(qemu.restore(state))
+        if not one.is_doomed:
+            await one.vm.monitor.begin()

@@ -11,6 +11,7 @@ through a port of the machine as through a pipe of a process.
 import asyncio
 import json
 import os
+import socket
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -36,16 +37,19 @@ from attacca.worker.core.reports import (
     TemplateReady,
 )
 from attacca.worker.runtime.code_store import CodeStore
-from attacca.worker.runtime.microvm import qemu
+from attacca.worker.runtime.microvm import needs
 from attacca.worker.runtime.microvm.bases import Bases
+from attacca.worker.runtime.microvm.firecracker.monitor import Firecracker
 from attacca.worker.runtime.microvm.housed import Housed, Progress
+from attacca.worker.runtime.microvm.hypervisor import Hypervisor
 from attacca.worker.runtime.microvm.machines import Machines, grouped
+from attacca.worker.runtime.microvm.monitor import Left
 from attacca.worker.runtime.microvm.options import MicroVmOptions
+from attacca.worker.runtime.microvm.qemu_monitor import Qemu
 from attacca.worker.runtime.microvm.resting import Sleeping
 from attacca.worker.runtime.microvm.restoring import Restoring
 from attacca.worker.runtime.microvm.spares import Spares
 from attacca.worker.runtime.microvm.telling import order, words
-from attacca.worker.runtime.microvm.vm import Vm
 from attacca.worker.runtime.process import untrusted
 from attacca.worker.runtime.process.common import Common
 from attacca.worker.runtime.process.description import Secret, no_secret
@@ -83,8 +87,10 @@ class MicroVmRuntime:
         self._leftovers = Leftovers(lambda: ())
         nobody = OUTER_ID if os.geteuid() == 0 else None
         group = partial(grouped, self.common)
-        self._bases = Bases(self._machines, options, nobody, group, self._leftovers.add)
-        self._restoring = Restoring(self._machines, self._bases, options, group, clock)
+        kind: type[Firecracker | Qemu] = Firecracker if needs.choose(options) == "firecracker" else Qemu
+        self._hypervisor: Hypervisor = kind(options, self._machines.place)
+        self._bases = Bases(self._hypervisor, self._machines, options, nobody, group, self._leftovers.add)
+        self._restoring = Restoring(self._machines, self._bases, group, clock)
         self._spares = Spares(options, self._spare)
         self._housed: dict[str, Housed] = {}  # whose machine is there, or will be
         self._templates: dict[str, Housed] = {}
@@ -123,8 +129,7 @@ class MicroVmRuntime:
     def make_template(self, template: str, revision: Revision) -> None:
         one = self._make(template, revision)
         one.is_template, one.heard = True, lambda data: self._log(one, data.decode("utf-8", "replace"))
-        one.close_agent = one.vm.agent.close
-        one.vm.saved = lambda: self._saved(one)
+        one.vm.saved = lambda left: self._saved(one, left)
         self._templates[template] = one
         self._begin(one, None)
 
@@ -146,13 +151,8 @@ class MicroVmRuntime:
             return
         spare = None if parent is None else self._spares.take(parent.name)
         one = spare or self._make(sandbox, revision)
-        one.stop_watching()
-        channel = one.vm.agent.detach()
-        channels, room = (channel, os.dup(channel)), Share(self._frames, revision.function)
-        process = one.sandbox = SandboxProcess(
-            sandbox, revision, self._shared, self._loop, channels, self._clock, self._hear, room
-        )
-        process.process, one.close_agent, one.heard = one.vm.process, process.close, process.printed
+        one.is_sandbox = True
+        one.vm.when_attached(lambda agent: self._serve(one, sandbox, revision, agent))
         self.common.weight.change(revision.settings.cpus or 1.0)
         if parent is not None:
             one.phase = Progress.SERVING
@@ -160,9 +160,18 @@ class MicroVmRuntime:
         if parent is not None:
             self._spares.fill(parent)
 
+    def _serve(self, one: Housed, sandbox: str, revision: Revision, agent: socket.socket) -> None:
+        one.stop_watching()
+        channel = agent.detach()
+        channels, room = (channel, os.dup(channel)), Share(self._frames, revision.function)
+        process = one.sandbox = SandboxProcess(
+            sandbox, revision, self._shared, self._loop, channels, self._clock, self._hear, room
+        )
+        process.process, one.close_agent, one.heard = one.vm.process, process.close, process.printed
+
     def _spare(self, name: str, parent: Housed) -> Housed:
         one = self._make(name, parent.revision)
-        one.phase, one.close_agent = Progress.WAITING, one.close_unheard
+        one.phase = Progress.WAITING
         self._begin(one, parent)
         return one
 
@@ -173,7 +182,7 @@ class MicroVmRuntime:
         self._housed[sandbox], self._processes[sandbox] = one, one.vm.process
         self._set_timer(one, self._shared.start_timeout_s, "its machine did not answer in time (start_timeout_s)")
         if one.is_restored:
-            one.vm.monitor.send(qemu.go_on())
+            one.vm.monitor.go_on()
 
     def kill(self, sandbox: str) -> None:
         if (one := self._housed.get(sandbox)) is not None and not one.is_template:
@@ -204,9 +213,9 @@ class MicroVmRuntime:
     # starts
 
     def _make(self, name: str, revision: Revision) -> Housed:
-        vm = Vm(name, self._loop, lambda data: one.heard(data))  # noqa: PLW0108 - it is made below, and changes
+        vm = self._hypervisor.vm(name, self._loop, lambda data: one.heard(data))  # noqa: PLW0108 - it is made below, and changes
         rest_s, later = self._options.pause_after_s, self._loop.call_later
-        resting = Sleeping(rest_s, later, vm.monitor.send, lambda: self._wake(one, wire.RESUME))
+        resting = Sleeping(rest_s, later, vm.monitor, lambda: self._wake(one, wire.RESUME))
         one = self._housed[name] = Housed(vm, revision, resting, self._clock.now())
         self._processes[name] = vm.process
         vm.resumed = lambda: self._resumed(one)
@@ -247,7 +256,7 @@ class MicroVmRuntime:
         one.stop_watching()
         one.is_restored = True
         one.cancel_timer()
-        one.vm.monitor.send(qemu.stop())
+        one.vm.monitor.stop()
 
     # what the guest's first process says
 
@@ -284,9 +293,8 @@ class MicroVmRuntime:
 
     def _imported(self, one: Housed, told: untrusted.Imported) -> None:
         if one.is_template:
-            assert one.state is not None
             one.phase, one.found = Progress.SAVING, told
-            one.vm.monitor.send(qemu.save(), one.state.fileno())
+            one.vm.monitor.save()
         else:
             if told.logs:
                 self._log(one, told.logs)
@@ -299,9 +307,9 @@ class MicroVmRuntime:
             one.phase = Progress.SERVING
         one.vm.say(kind, json.dumps(words(self._clock, is_first=is_first)).encode())
 
-    def _saved(self, one: Housed) -> None:
-        found, memory = one.found, one.memory
-        if one.is_doomed or one.phase is not Progress.SAVING or found is None or memory is None:
+    def _saved(self, one: Housed, left: Left) -> None:
+        found, one.left = one.found, left
+        if one.is_doomed or one.phase is not Progress.SAVING or found is None:
             return
         one.is_ready = True
         one.cancel_timer()
@@ -309,7 +317,7 @@ class MicroVmRuntime:
         made = untrusted.making(found, (self._clock.now() - one.ordered_at) * 1e3).knowing(image=one.image_ms)
         self._sink(
             TemplateReady(
-                one.name, found.handler, found.signature, os.fstat(memory.fileno()).st_blocks * 512 // (1 << 20) + 1,
+                one.name, found.handler, found.signature, left.size_mb,
                 made, found.event, found.logs, notes=found.notes,
             )
         )  # fmt: skip
@@ -351,6 +359,7 @@ class MicroVmRuntime:
         was_oom = one.vm.was_oom
         one.cancel_timer()
         one.resting.close()
+        one.stop_watching()
         one.close_agent()
         one.vm.close()
         del self._housed[one.name], self._processes[one.name]
@@ -358,7 +367,7 @@ class MicroVmRuntime:
             was_oom = was_oom or one.vm.group.has_run_out()
             self._leftovers.add(one.vm.group)
         self._spares.forget(one)
-        if one.sandbox is not None:
+        if one.is_sandbox:
             self.common.weight.change(-(one.revision.settings.cpus or 1.0))
         if one.phase is Progress.WAITING:
             self._let_go(one)

@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
@@ -14,9 +13,8 @@ import msgspec
 from attacca.guest import channel as wire
 from attacca.guest.link import Link
 from attacca.worker.host.cgroups import Group
-from attacca.worker.runtime.microvm import qemu
-from attacca.worker.runtime.microvm.monitor import QmpSocket
-from attacca.worker.runtime.microvm.needs import KVM
+from attacca.worker.runtime.microvm import needs
+from attacca.worker.runtime.microvm.monitor import Left, MachineMonitor
 from attacca.worker.runtime.process.child_process import ChildProcess
 from attacca.worker.runtime.process.untrusted import NONSENSE
 
@@ -38,50 +36,71 @@ Hear = Callable[[int, bytes], None]  # a word of the guest's first process: its 
 
 
 class Vm:
-    """Who owns it sets `hear`, `resumed` and `saved` before it is spawned."""
+    """Who owns it sets `hear`, `resumed` and `saved` before it begins; `monitor` is set by whoever makes it."""
 
     def __init__(self, name: str, loop: asyncio.AbstractEventLoop, printed: Callable[[bytes], None]) -> None:
         self.name, self._loop = name, loop
+        self.monitor: MachineMonitor
         self.hear: Hear
         self.resumed: Callable[[], None] = lambda: None
-        self.saved: Callable[[], None] = lambda: None
+        self.saved: Callable[[Left], None] = lambda _: None
         self.over: Callable[[str], None]
         self.group: Group | None = None
         self.was_oom = False
+        self.agent: socket.socket | None = None
+        self._attached: Callable[[socket.socket], None] = lambda _: None
+        self._control: Link | None = None
         self._popen: subprocess.Popen[bytes] | None = None
         self._watch = -1
-        own, self._inner = zip(*(socket.socketpair() for _ in range(1 + len(qemu.PORTS))), strict=True)
-        monitor, control, self.agent, out = own
         self._errors = os.memfd_create("errors", os.MFD_CLOEXEC)
+        out, self._silent = socket.socketpair()
         self.process = ChildProcess(loop, out.detach(), printed, self._over)
-        self.monitor = QmpSocket(loop, monitor, self._told, self.process.kill)
-        writer = os.dup(control.fileno())
-        self._control = Link(
-            loop, control.detach(), writer, LARGEST, self._take, self._closed, lambda _: None, turn=TURN
-        )
 
     def __repr__(self) -> str:
         return f"<Vm {self.name} {self.process}>"
 
-    def spawn(
-        self, program: Path, plan: qemu.MachinePlan, files: Sequence[int], state: int | None, user: int | None
+    def attach(
+        self, control: socket.socket, agent: socket.socket | None = None, out: socket.socket | None = None
     ) -> None:
-        """Start the monitor, which waits for its first order. `files` are the descriptors that the plan names.
+        """The streams to its guest; ours from here on. A machine without a function may have but the first."""
+        writer = os.dup(control.fileno())
+        self._control = Link(
+            self._loop, control.detach(), writer, LARGEST, self._take, self._closed, lambda _: None, turn=TURN
+        )
+        if out is not None:
+            self.process.listen(out.detach())
+            self._silent.close()
+        if agent is not None:
+            self.agent = agent
+            self._attached(agent)
+
+    def when_attached(self, do: Callable[[socket.socket], None]) -> None:
+        """Give its agent's stream to somebody: now, or as soon as it is there."""
+        self._attached = do
+        if self.agent is not None:
+            do(self.agent)
+
+    def spawn(
+        self,
+        words: Sequence[str],
+        files: Sequence[int],
+        user: int | None,
+        *,
+        is_kvm: bool,
+        place: str = "/",
+        before: Sequence[str] = (),
+    ) -> None:
+        """Start the monitor, in the directory `place`; it inherits `files`. `before` is called as the server's user,
+        with all the rest as its own words.
 
         Raises:
             OSError: it cannot be started.
         """
-        monitor, *ports = (one.fileno() for one in self._inner)
-        words = qemu.command(str(program), plan, monitor, ports, state)
-        became = () if user is None else ("--reuid", str(user), "--regid", str(user), *_groups(plan))
-        shared = [monitor, *ports, *files, *([state] if state is not None else [])]
-        try:
-            self._popen = subprocess.Popen(
-                [*KILL, *became, "--", *words],
-                stdin=subprocess.DEVNULL, stdout=self._errors, stderr=self._errors, pass_fds=shared, cwd="/", env={},
-            )  # fmt: skip
-        finally:
-            self._let_go()
+        became = () if user is None else ("--reuid", str(user), "--regid", str(user), *_groups(is_kvm=is_kvm))
+        self._popen = subprocess.Popen(
+            [*before, *KILL, *became, "--", *words],
+            stdin=subprocess.DEVNULL, stdout=self._errors, stderr=self._errors, pass_fds=files, cwd=place, env={},
+        )  # fmt: skip
         pid = self._popen.pid
         self._watch = os.pidfd_open(pid)
         self._loop.add_reader(self._watch, self._reap)
@@ -90,6 +109,7 @@ class Vm:
 
     def say(self, kind: int, words: bytes) -> None:
         """To the guest's first process."""
+        assert self._control is not None, "it is not there yet"
         self._control.send(wire.HEAD.pack(len(words), kind, 0) + words)
 
     def kill(self, why: str) -> None:
@@ -106,9 +126,12 @@ class Vm:
 
     def close(self) -> None:
         """Its process is gone."""
-        self._control.close()
+        if self._control is not None:
+            self._control.close()
+        if self.agent is not None:
+            self.agent.close()
         self.monitor.close()
-        self._let_go()
+        self._silent.close()
         if self._watch >= 0:
             self._loop.remove_reader(self._watch)
             os.close(self._watch)
@@ -116,10 +139,6 @@ class Vm:
         if self._popen is not None:
             self._popen.poll()
         os.close(self._errors)
-
-    def _let_go(self) -> None:
-        for one in self._inner:
-            one.close()
 
     def _reap(self) -> None:
         assert self._popen is not None
@@ -152,17 +171,7 @@ class Vm:
     def _closed(self, why: str) -> None:
         self.process.kill(f"{why}, and was killed")
 
-    def _told(self, told: qemu.QmpLine) -> None:
-        if told.error is not None:
-            self.process.kill(f"its monitor refused: {told.error.desc[:300]}")
-        elif told.event == "RESUME":
-            self.resumed()
-        elif told.event == "MIGRATION" and told.data.status == "completed":
-            self.saved()
-        elif told.event == "MIGRATION" and told.data.status == "failed":
-            self.process.kill("its memory could not be saved")
 
-
-def _groups(plan: qemu.MachinePlan) -> tuple[str, ...]:
+def _groups(*, is_kvm: bool) -> tuple[str, ...]:
     """The device is its group's."""
-    return ("--groups", str(KVM.stat().st_gid)) if plan.accelerator == "kvm" else ("--clear-groups",)
+    return ("--groups", str(needs.KVM.stat().st_gid)) if is_kvm else ("--clear-groups",)

@@ -64,6 +64,17 @@ class ChildProcess:
             return False
         return True
 
+    def listen(self, out: int) -> None:
+        """To this instead of what its output was so far; ours from here on."""
+        if self._is_over:
+            os.close(out)
+            return
+        self._loop.remove_reader(self._out)
+        os.close(self._out)
+        os.set_blocking(out, False)
+        self._out = out
+        self._loop.add_reader(out, self._heard)
+
     def kill(self, why: str = "") -> None:
         """End it and everything in it."""
         self._is_doomed = True

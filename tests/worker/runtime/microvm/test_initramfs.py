@@ -15,7 +15,7 @@ def test_an_archive_is_as_the_kernel_reads_it() -> None:
 
 
 def test_its_script_loads_modules_in_the_order_of_their_needs_and_begins_what_it_is_told() -> None:
-    entries = initramfs.entries(b"busybox", {"virtio": b"v"}, "/usr/bin/python3 /init.py")
+    entries = initramfs.entries("qemu", b"busybox", {"virtio": b"v"}, "/usr/bin/python3 /init.py")
     found = unpacked(initramfs.archive(entries))
     script = found["init"][1].decode()
     assert "for module in virtio_ring virtio virtio_mmio virtio_console virtio_blk; do" in script
@@ -24,13 +24,21 @@ def test_its_script_loads_modules_in_the_order_of_their_needs_and_begins_what_it
     assert found["bin/busybox"] == (0o100755, b"busybox")
 
 
+def test_where_disks_have_no_numbers_the_first_is_the_root() -> None:
+    entries = initramfs.entries("firecracker", b"busybox", {}, "/usr/bin/python3 /init.py vsock")
+    script = unpacked(initramfs.archive(entries))["init"][1].decode()
+    assert "busybox mount -o ro -t ext4 /dev/vda /root\n" in script
+    assert "serial" not in script
+    assert "vmw_vsock_virtio_transport" in script
+
+
 def test_modules_are_found_wherever_they_are_packed_or_not_and_others_are_left(tmp_path: Path) -> None:
     (tmp_path / "drivers").mkdir()
     (tmp_path / "drivers" / "virtio.ko").write_bytes(b"plain")
     (tmp_path / "virtio-blk.ko.xz").write_bytes(lzma.compress(b"packed"))
     (tmp_path / "virtio_input.ko").write_bytes(b"of no use")
     (tmp_path / "virtio_mmio.ko.zst").write_bytes(b"nobody here unpacks it")
-    assert initramfs.read_modules(tmp_path) == {"virtio": b"plain", "virtio_blk": b"packed"}
+    assert initramfs.read_modules(initramfs.MODULES["qemu"], tmp_path) == {"virtio": b"plain", "virtio_blk": b"packed"}
 
 
 def unpacked(packed: bytes) -> dict[str, tuple[int, bytes]]:

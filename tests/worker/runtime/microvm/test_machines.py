@@ -4,9 +4,10 @@ from pathlib import Path
 from attacca.kernel.clock import ManualClock
 from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.microvm.bases import Bases
-from attacca.worker.runtime.microvm.disks import BLOCK, Disks
+from attacca.worker.runtime.microvm.disks import BLOCK, Disks, directory
 from attacca.worker.runtime.microvm.machines import Machines, OpenFiles, copy_sparsely
 from attacca.worker.runtime.microvm.options import MicroVmOptions
+from attacca.worker.runtime.microvm.qemu_monitor import Qemu
 from attacca.worker.runtime.microvm.runtime import MicroVmRuntime
 from attacca.worker.runtime.process.options import ProcessOptions
 
@@ -46,15 +47,20 @@ def test_disks_of_what_is_deployed_no_longer_go(tmp_path: Path) -> None:
     assert sorted(path.name for path in disks.place.iterdir()) == ["code-a", "root-d"]
     (disks.place / ".unfinished-x").mkdir()
     (disks.place / ".unfinished-y").touch()
+    (disks.place / ".machine-999999999-x").mkdir()
+    mine = directory(disks.place)
     disks.open()
-    assert sorted(path.name for path in disks.place.iterdir()) == ["code-a", "root-d"]
+    assert sorted(path.name for path in disks.place.iterdir()) == [mine.name, "code-a", "root-d"]
 
 
 def test_they_say_their_state(tmp_path: Path) -> None:
     store, options = SharedCode(tmp_path), MicroVmOptions()
     machines = Machines(store, options, tmp_path)
     assert repr(machines) == f"<Machines nothing made, <Disks {tmp_path}>>"
-    assert repr(Bases(machines, options, None, lambda _: None, lambda _: None)) == "<Bases 0 booting>"
+    assert (
+        repr(Bases(Qemu(options, tmp_path), machines, options, None, lambda _: None, lambda _: None))
+        == "<Bases 0 booting>"
+    )
     runtime = MicroVmRuntime(store, options, ProcessOptions(), tmp_path, ManualClock())
     assert repr(runtime).startswith("<MicroVmRuntime 0 machines, 0 templates, <Machines ")
     assert repr(runtime._restoring).startswith("<Restoring from <Machines nothing made")

@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from attacca.worker.runtime.microvm import qemu
-from attacca.worker.runtime.microvm.qemu import DiskPlan, MachinePlan, QmpLine, QmpRefusal, QmpStatus
+from attacca.worker.runtime.microvm.monitor import DiskPlan
+from attacca.worker.runtime.microvm.qemu import MachinePlan, QmpLine, QmpRefusal, QmpStatus
 
 PLAN = MachinePlan(
     kernel=Path("/proc/self/fd/7"), initramfs=Path("/proc/self/fd/8"),

@@ -2,7 +2,6 @@ from collections.abc import Callable
 
 import pytest
 
-from attacca.worker.runtime.microvm import qemu
 from attacca.worker.runtime.microvm.resting import Order, Sleeping
 
 
@@ -24,10 +23,23 @@ class Alarm:
         order()
 
 
+class Told:
+    """A monitor."""
+
+    def __init__(self, told: list[object]) -> None:
+        self.told = told
+
+    def stop(self) -> None:
+        self.told.append("stop")
+
+    def go_on(self) -> None:
+        self.told.append("go on")
+
+
 def begun(after_s: float | None) -> tuple[Sleeping, Alarm, list[object]]:
     """Of a machine that has just become ready; all that it is told, in order."""
     alarm, told = Alarm(), list[object]()
-    resting = Sleeping(after_s, alarm.later, told.append, lambda: told.append("the time"))
+    resting = Sleeping(after_s, alarm.later, Told(told), lambda: told.append("the time"))
     resting.end()
     return resting, alarm, told
 
@@ -39,7 +51,7 @@ def test_who_has_nothing_to_do_is_stopped_and_told_the_time_before_it_has_someth
     assert repr(resting) == "<Sleeping stopped, 0 wait, 0 busy>"
     resting.begin(lambda: told.append("run"))
     resting.do(lambda: told.append("body"))
-    assert told == [qemu.stop(), qemu.go_on()]
+    assert told == ["stop", "go on"]
     resting.resumed()
     assert told[2:] == ["the time"]
     resting.awake()

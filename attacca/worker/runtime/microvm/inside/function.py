@@ -15,7 +15,8 @@ from attacca.guest import agent, output
 from attacca.guest import channel as wire
 from attacca.guest.load import Loaded
 from attacca.worker.runtime.microvm.inside import kernel
-from attacca.worker.runtime.microvm.inside.words import VmSpec
+from attacca.worker.runtime.microvm.inside.ports import Ports
+from attacca.worker.runtime.microvm.inside.words import AGENT, OUTPUT, VmSpec
 from attacca.worker.runtime.process.zygote import child, linux, rootfs, script
 
 TIMES = ("sandbox_ms", "code_ms", "imports_ms", "readiness_ms")
@@ -24,13 +25,15 @@ SEED_BYTES = 32
 TO_BECOME = (6, 7)  # CAP_SETGID, CAP_SETUID: of the user that it is to be
 
 
-def live(spec: VmSpec, port: int, out: int, report: int, word: int, code_ms: float) -> NoReturn:
+def live(spec: VmSpec, ports: Ports, streams: tuple[int, int], minder: tuple[int, int], code_ms: float) -> NoReturn:
+    """`streams` are those for the agent and for what is printed; `minder` what its first process is read from, and is
+    told by."""
     with contextlib.suppress(wire.Closed, ConnectionError):
-        _live(spec, port, out, wire.Channel(word, report), code_ms)
+        _live(spec, ports, *streams, wire.Channel(*minder), code_ms)
     os._exit(0)
 
 
-def _live(spec: VmSpec, port: int, out: int, minder: wire.Channel, code_ms: float) -> None:
+def _live(spec: VmSpec, ports: Ports, port: int, out: int, minder: wire.Channel, code_ms: float) -> None:
     began = perf_counter()
     _enter(spec, out)
     link = wire.Channel(port, os.dup(port))
@@ -65,6 +68,10 @@ def _live(spec: VmSpec, port: int, out: int, minder: wire.Channel, code_ms: floa
     _, _, is_first = minder.read()  # GO
     os.close(minder.reader)
     os.close(minder.writer)
+    if not is_first:
+        ports.renew(AGENT, link.reader, link.writer)
+        ports.renew(OUTPUT, 1, 2)
+    ports.close()
     try:
         for renewal in renew:
             renewal()

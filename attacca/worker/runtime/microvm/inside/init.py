@@ -1,6 +1,6 @@
 """The first process of a micro-VM: it makes a place for the function, forks the agent there, and waits for its end.
 
-python -I -S attacca/worker/runtime/microvm/inside/init.py
+python -I -S attacca/worker/runtime/microvm/inside/init.py [vsock]
 """
 
 import json
@@ -14,31 +14,33 @@ if __name__ == "__main__":
 
 from attacca.guest import channel as wire
 from attacca.worker.runtime.microvm.inside import function, kernel, words
+from attacca.worker.runtime.microvm.inside.ports import Control, Ports, SerialPorts, VsockPorts, listen
 from attacca.worker.runtime.microvm.inside.words import End, VmSpec, Wake
 from attacca.worker.runtime.process.zygote import linux, rootfs, script
 
 
 def main() -> None:
     del sys.path[0]
-    control = wire.Channel(descriptor := kernel.port(words.CONTROL), descriptor)
-    agent, out = kernel.port(words.AGENT), kernel.port(words.OUTPUT)
-    control.write(wire.HALL, 0)
-    spec: VmSpec = json.loads(control.read()[2])
+    ports: Ports = VsockPorts(listen) if words.VSOCK in sys.argv else SerialPorts()
+    control = Control(ports)
+    control.write(wire.HALL)
+    spec: VmSpec = json.loads(control.read())
+    agent, out = ports.open(words.AGENT), ports.open(words.OUTPUT)
     began = time.monotonic()
     _settle(spec)
     code_ms = (time.monotonic() - began) * 1e3
     heard, told = os.pipe2(os.O_CLOEXEC), os.pipe2(os.O_CLOEXEC)
     pid = os.fork()
     if pid == 0:
-        os.close(descriptor)
-        function.live(spec, agent, out, heard[1], told[0], code_ms)
+        control.close()
+        function.live(spec, ports, (agent, out), (told[0], heard[1]), code_ms)
     for one in (agent, out, heard[1], told[0]):
         os.close(one)
     try:
         _mind(control, pid, wire.Channel(heard[0], told[1]))
     except wire.Closed:
         kernel.power_off()
-    control.write(wire.ENDED, 0, json.dumps(_end(pid)).encode())
+    control.write(wire.ENDED, json.dumps(_end(pid)).encode())
     kernel.power_off()
 
 
@@ -60,21 +62,21 @@ def _settle(spec: VmSpec) -> None:
     script.clear_environment()
 
 
-def _mind(control: wire.Channel, pid: int, child: wire.Channel) -> None:
+def _mind(control: Control, pid: int, child: wire.Channel) -> None:
     """Pass on what its import came to, and, when it is to begin, tell it so; then wait until it is gone."""
     child_end = os.pidfd_open(pid)
     try:
         kind, _, payload = child.read()
     except wire.Closed:
         return
-    control.write(kind, 0, payload)
+    control.write(kind, payload)
     if kind == wire.READY and _is_awaited(control.reader, child_end):
-        wake: Wake = json.loads(control.read()[2])
+        wake: Wake = json.loads(control.read())
         _renew(wake)
         child.write(wire.GO, 0, b"\1" if wake["is_first"] else b"")
     while _is_awaited(control.reader, child_end):  # RESUME
-        _renew(json.loads(control.read()[2]))
-        control.write(wire.HALL, 0)
+        _renew(json.loads(control.read()))
+        control.write(wire.HALL)
 
 
 def _renew(wake: Wake) -> None:

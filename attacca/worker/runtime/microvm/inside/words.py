@@ -13,7 +13,9 @@ from typing import TypedDict
 from attacca.worker.runtime.process.zygote.spawn_spec import SpawnSpec
 
 CONTROL, AGENT, OUTPUT = "control", "agent", "output"  # names of the ports
-CODE, BUNDLE = "code", "bundle"  # serial numbers of the disks beside the root
+PORTS = {CONTROL: 11, AGENT: 12, OUTPUT: 13}  # of a vsock: those below 1024 are only for root to listen to
+VSOCK = "vsock"  # told to its first process: its ports are those
+CODE, BUNDLE = "code", "bundle"  # serial numbers of the disks beside the root, or the order that they are in
 PLACE = "/usr/lib/attacca"  # of our own part of the root
 
 

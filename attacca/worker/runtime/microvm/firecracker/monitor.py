@@ -1,0 +1,169 @@
+"""Machines that a Firecracker runs.
+
+begin ──▶ its process ──▶ its API ──▶ boot or restore ──▶ streams over vsock: `resumed`
+save  ──▶ stopped ──▶ both files written ──▶ they are the worker's: `saved`
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+from attacca.errors import AttaccaError
+from attacca.worker.runtime.microvm.disks import directory
+from attacca.worker.runtime.microvm.firecracker import requests
+from attacca.worker.runtime.microvm.firecracker.api import FirecrackerApi
+from attacca.worker.runtime.microvm.firecracker.room import MachineRoom
+from attacca.worker.runtime.microvm.firecracker.vsock import stream
+from attacca.worker.runtime.microvm.inside.words import AGENT, CONTROL, OUTPUT, PORTS
+from attacca.worker.runtime.microvm.monitor import Left, SavedMachine, Start
+from attacca.worker.runtime.microvm.options import MicroVmOptions
+from attacca.worker.runtime.microvm.vm import Vm
+
+APART: Final = ("unshare", "--net", "--ipc", "--")  # it needs no network, and nobody's shared memory
+
+
+class Firecracker:
+    """Implements `hypervisor.Hypervisor`; `place` is where files are kept."""
+
+    def __init__(self, options: MicroVmOptions, place: Path) -> None:
+        self._options, self._place = options, place
+
+    def __repr__(self) -> str:
+        return f"<Firecracker in {self._place}>"
+
+    def key(self) -> str:
+        return f"firecracker {requests.MACHINE}"
+
+    def vm(self, name: str, loop: asyncio.AbstractEventLoop, printed: Callable[[bytes], None]) -> Vm:
+        vm = Vm(name, loop, printed)
+        vm.monitor = FirecrackerMonitor(vm, loop, self._options, self._place)
+        return vm
+
+
+class FirecrackerMonitor:
+    def __init__(self, vm: Vm, loop: asyncio.AbstractEventLoop, options: MicroVmOptions, place: Path) -> None:
+        self._vm, self._loop, self._options, self._place = vm, loop, options, place
+        self._start: Start
+        self._room: MachineRoom | None = None
+        self._api: FirecrackerApi
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __repr__(self) -> str:
+        return f"<FirecrackerMonitor {self._room}, {len(self._tasks)} orders>"
+
+    async def prepare(self, start: Start) -> None:
+        self._start = start
+        room = self._room = MachineRoom(self._place, start.user)  # at once: who owns `saved` may let go of it
+        room.lead(requests.ROOT, start.common.root)
+        for disk in start.disks:
+            room.lead(disk.serial, disk.path)
+        if start.saved is None:
+            room.lead(requests.KERNEL, start.common.kernel)
+            room.lead(requests.INITRAMFS, start.common.initramfs)
+        else:
+            room.lead(requests.MEMORY, start.saved.memory)
+            room.lead(requests.STATE, start.saved.state)
+        self._api = FirecrackerApi(room.short(requests.SOCKET))
+
+    async def begin(self) -> None:
+        room, start = self._room, self._start
+        assert room is not None, "it was not prepared"
+        words = [str(start.common.needs.monitor), "--api-sock", requests.SOCKET, "--level", "Error"]
+        before = () if start.user is None else APART
+        with room.opened as opened:
+            self._vm.spawn(
+                words, opened.descriptors, start.user, is_kvm=True, place=str(room.path), before=before
+            )  # fmt: skip
+        if self._vm.group is not None:
+            await asyncio.to_thread(self._vm.group.add, self._vm.process.pid)
+        self._do(self._begun())
+
+    def save(self) -> None:
+        self._do(self._saved())
+
+    def stop(self) -> None:
+        self._do(self._tell(requests.stop()))
+
+    def go_on(self) -> None:
+        self._do(self._gone_on())
+
+    def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        if self._room is not None:
+            self._api.close()
+            self._room.close()
+
+    def _do(self, order: Awaitable[None]) -> None:
+        """One order is waited for by the next, as the API has one place at a time, and each comes in its turn."""
+        task = self._loop.create_task(self._done(order))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _done(self, order: Awaitable[None]) -> None:
+        try:
+            await order
+        except (AttaccaError, OSError) as error:
+            self._vm.process.kill(error.message if isinstance(error, AttaccaError) else str(error))
+
+    async def _tell(self, request: requests.ApiRequest) -> None:
+        await self._api.tell(request, self._options.monitor_timeout_s)
+
+    async def _begun(self) -> None:
+        if self._start.saved is None:
+            for request in requests.boot(self._start.size):
+                await self._tell(request)
+            await self._attach(self._options.boot_timeout_s, CONTROL)
+        else:
+            await self._tell(requests.restore())
+            await self._attach(self._options.monitor_timeout_s, CONTROL, AGENT, OUTPUT)
+        self._vm.resumed()
+
+    async def _attach(self, timeout_s: float, *names: str) -> None:
+        room, streams = self._room, list[socket.socket]()
+        assert room is not None, "it was not prepared"
+        try:
+            for name in names:
+                streams.append(await stream(room.short(requests.STREAMS), PORTS[name], timeout_s))
+        except BaseException:
+            for one in streams:
+                one.close()
+            raise
+        self._vm.attach(*streams)
+
+    async def _gone_on(self) -> None:
+        await self._tell(requests.go_on())
+        self._vm.resumed()
+
+    async def _saved(self) -> None:
+        await self._tell(requests.stop())
+        await self._tell(requests.save())
+        taking = asyncio.ensure_future(asyncio.to_thread(self._left))
+        try:
+            left = await asyncio.shield(taking)
+        except asyncio.CancelledError:  # nobody wants it any more
+            taking.add_done_callback(_drop)
+            raise
+        self._vm.saved(left)
+
+    def _left(self) -> Left:
+        """What it has written is taken out of its directory: nobody else finds the way there. Blocking."""
+        room = self._room
+        assert room is not None, "it was not prepared"
+        place = directory(self._place)
+        saved = SavedMachine(place / requests.MEMORY, place / requests.STATE)
+        for name, to in ((requests.SAVED_MEMORY, saved.memory), (requests.SAVED_STATE, saved.state)):
+            os.rename(room.path / name, to)
+            to.chmod(0o444)
+            if self._start.user is not None:
+                os.chown(to, 0, 0)
+        memory, state = open(saved.memory, "rb"), open(saved.state, "rb")  # noqa: SIM115 - `Left` closes them
+        return Left(memory, state, saved, (saved.memory, saved.state, place))
+
+
+def _drop(taken: asyncio.Future[Left]) -> None:
+    if taken.exception() is None:
+        taken.result().close()
