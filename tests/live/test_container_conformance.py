@@ -130,6 +130,25 @@ def test_who_never_listens_is_given_up(image: UnpackedImage) -> None:
     asyncio.run(main())
 
 
+def test_one_that_is_still_waited_for_keeps_no_worker_from_its_end(image: UnpackedImage) -> None:
+    needed.expect("crun")
+
+    async def main() -> None:
+        subject = ContainerSubject(image, "crun")
+        bench, echo = Bench(subject.runtime), subject.function(Doing.ECHO)
+        deaf = msgspec.structs.replace(echo, settings=Settings(name="deaf", env={"DOING": "deaf"}))
+        await subject.runtime.open(bench.witness.hear)
+        name = bench.make(deaf)
+        async with asyncio.timeout(PATIENCE_S):
+            while not subject.runtime.containers[name].started_at:  # noqa: ASYNC110 - it is told to nobody
+                await asyncio.sleep(0.001)
+            await subject.runtime.close()
+        assert isinstance(await bench.gone(name), SandboxFailed)
+        assert bench.witness.wrong == subject.leftovers() == []
+
+    asyncio.run(main())
+
+
 def test_orders_that_its_keeper_cannot_take_yet_wait_in_their_order() -> None:
     async def main() -> None:
         keeping = Keeping("/usr/bin/crun", lambda _: None, lambda: None)

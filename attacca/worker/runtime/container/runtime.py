@@ -109,9 +109,9 @@ class ContainerRuntime:
         if keeping is not None:
             await keeping.close()
         tasks = [container.task for container in self.containers.values() if container.task is not None]
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for container in list(self.containers.values()):
+        for container in list(self.containers.values()):  # of their ends a keeper that is gone tells nothing
             self._over(container, "its runtime was closed")
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._outlets.close()
         await self._networks.close()
         await self._nat.release()
