@@ -198,6 +198,11 @@ class Link:
                 return True
             data, self._rest = bytes(self._rest), b""  # a long frame is not held twice while it is passed on
             self._release()
+        elif len(data) >= 9 and self._rests is None:
+            size, kind, number = HEAD.unpack_from(data)
+            if size + 9 == len(data) and size <= self._max_frame:  # one that came alone, as most do
+                self._take(kind, number, data[9:])
+                return True
         self._parse(data, 0)
         return True
 

@@ -1,5 +1,6 @@
 """Limits by cgroup, of the version that this machine has: as root, and in groups that were left to an ordinary user."""
 
+import asyncio
 import contextlib
 import math
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from attacca.worker.host.cgroups import HOME, Group, open_groups, sweep
+from attacca.worker.host.grace import Grace
 from attacca.worker.host.hierarchy import CONTROLLERS, UNIFIED, here, places
 from tests.live import ordinary
 from tests.live.house import House, visit
@@ -246,3 +248,19 @@ def test_who_lives_in_the_group_beside_the_server_goes_on(python: str, state: Pa
         with running(state, ordinary=python, groups=list(delegated.values())) as whole:
             assert_limits_hold(whole, delegated)
         assert bystander.poll() is None
+
+
+def test_whoever_begins_a_grace_period_stays_where_they_are() -> None:
+    before, grace = Path("/proc/self/cgroup").read_text(), Grace()
+
+    async def begin() -> None:
+        grace.begin()
+        first = grace._under_way
+        grace.begin()
+        assert grace._under_way is first, "one is enough"
+        assert first is not None
+        await first
+
+    asyncio.run(begin())
+    assert repr(grace).endswith("/cgroup.procs>")
+    assert Path("/proc/self/cgroup").read_text() == before

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from attacca.errors import IsolationMissing
+from attacca.worker.host.grace import Grace
 from attacca.worker.runtime.container.engine import Word
 from attacca.worker.runtime.container.keeper import gvisor
 from attacca.worker.runtime.container.keeper.berth import slay, sweep
@@ -59,6 +60,7 @@ class Keeping:
         self._process: subprocess.Popen[bytes] | None = None
         self._orders: socket.socket | None = None
         self._waiting: deque[tuple[bytes, list[int]]] = deque()  # what it could not be told yet
+        self._grace = Grace()
 
     @property
     def name(self) -> str:
@@ -115,6 +117,7 @@ class Keeping:
         """
         if self._orders is None:
             raise BrokenPipeError("its keeper is gone")
+        self._grace.begin()
         told = msgspec.json.encode(
             {"start": name, "spec": msgspec.json.encode(spec).decode(), "lower": lower, "files": files}
         )
