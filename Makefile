@@ -133,7 +133,7 @@ hockey: $(VENV)/.dev ## Latency against offered load up to saturation, beside uv
 	$(BIN)/python bench/hockey.py
 
 bench-runtimes: $(VENV)/.dev ## Measure what each runtime here costs, with engines from Debian for root: the table of docs/runtimes.md; ONLY=microvm
-	@if [ $$(id -u) = 0 ]; then scripts/debian.sh crun runc containerd docker.io etcd-server openssl qemu-system-x86 linux-image-cloud-amd64 busybox-static e2fsprogs; fi
+	@if [ $$(id -u) = 0 ]; then scripts/debian.sh crun runc runsc containerd docker.io etcd-server openssl qemu-system-x86 linux-image-cloud-amd64 busybox-static e2fsprogs; fi
 	@$(BIN)/python -c 'import componentize_py' 2>/dev/null || $(BIN)/pip install --quiet 'componentize-py>=0.25'
 	$(BIN)/python bench/runtimes.py $(ONLY:%=--only %)
 	@$(BIN)/python -m scripts.docs

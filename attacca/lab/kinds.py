@@ -205,10 +205,10 @@ def _no_cluster(places: Places) -> str:
     return "" if found.is_fine else found.detail
 
 
-def _container(engine: str, needs: str) -> Kind:
+def _container(engine: str, needs: str, isolation: str = "namespaces, an image's own files, seccomp, cgroup") -> Kind:
     return Kind(
         name=f"by-{engine}", runtime=f"container, {engine}", engine=engine,
-        isolation="namespaces, an image's own files, seccomp, cgroup", needs=needs,
+        isolation=isolation, needs=needs,
         write=_image, missing=_no_engine(engine),
     )  # fmt: skip
 
@@ -232,6 +232,7 @@ KINDS: Final = (
     ),
     _container("crun", "root; `apt-get install crun`"),
     _container("runc", "root; `apt-get install runc`"),
+    _container("runsc", "root; `apt-get install runsc`", "gVisor's kernel, namespaces, an image's own files, cgroup"),
     _container("containerd", "root; the daemon, `pip install 'attacca[containerd]'`"),
     _container("docker", "root; the daemon"),
     Kind(
