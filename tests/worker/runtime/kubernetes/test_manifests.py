@@ -3,8 +3,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from attacca.model.function import Network, PodImage, Revision, RuntimeKind, SecretAs, Settings, Signature
-from attacca.worker.runtime.kubernetes import manifests, reach
+from attacca.model.function import PodImage, Revision, RuntimeKind, SecretAs, Settings, Signature
+from attacca.worker.runtime.kubernetes import manifests
 from attacca.worker.runtime.kubernetes.manifests import Owner
 from attacca.worker.runtime.kubernetes.options import KubernetesOptions
 from attacca.worker.runtime.kubernetes.runtime import called
@@ -67,52 +67,6 @@ def test_values_of_secrets_are_in_no_pod() -> None:
     secret = manifests.secret("p", OWNER, told, {"KEY": b"a", "cert": b"\xff"})
     assert secret["data"] == {"KEY": "YQ==", "cert": "/w=="}
     assert secret["metadata"] == made(told)["metadata"]
-
-
-def test_what_pods_may_reach() -> None:
-    nothing, outside = reach.policies(OWNER, [])
-    assert nothing["spec"]["egress"] == []
-    public, names = outside["spec"]["egress"]
-    assert "10.0.0.0/8" in public["to"][0]["ipBlock"]["except"]
-    assert "169.254.0.0/16" in public["to"][0]["ipBlock"]["except"]
-    assert {one["port"] for one in names["ports"]} == {53}
-    assert outside["spec"]["podSelector"] == {"matchLabels": {"attacca/worker": "w1", "attacca/network": "nat"}}
-
-
-def test_one_that_says_what_it_may_reach_has_a_policy_of_its_own() -> None:
-    allow = ("192.0.2.0/24:443-445", "10.0.0.0/7:53/udp", "10.1.0.0/16:1")
-    told = revision(network=Network.NAT, allow=allow)
-    policy, pod = reach.allowed("p", OWNER, told), made(told)
-    assert policy["metadata"] == pod["metadata"]
-    assert policy["spec"]["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
-    assert not any(
-        one["spec"]["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
-        for one in reach.policies(OWNER, [])
-    ), "policies of a pod add up"
-    assert policy["spec"]["egress"] == [
-        {"to": [{"ipBlock": {"cidr": cidr, **but}}], "ports": [{"protocol": protocol, "port": first, "endPort": last}]}
-        for cidr, but, protocol, first, last in (
-            ("192.0.2.0/24", {}, "TCP", 443, 445),
-            ("10.0.0.0/7", {"except": ["10.0.0.0/8"]}, "UDP", 53, 53),
-            ("10.1.0.0/16", {}, "TCP", 1, 1),
-        )
-    ]
-
-
-def test_who_may_ask_pods() -> None:
-    assert reach.callers(["10.1.0.0/16"], "home", "10.2.0.1") == [{"ipBlock": {"cidr": "10.1.0.0/16"}}]
-    assert reach.callers(None, "", "127.0.0.1") == reach.callers(None, "", "::1") == reach.callers(None, "", "") == []
-    assert reach.callers(None, "", "fd00::1") == [{"ipBlock": {"cidr": "fd00::1/128"}}]
-    pods, address = reach.callers(None, "home", "10.2.0.1")
-    assert address == {"ipBlock": {"cidr": "10.2.0.1/32"}}
-    assert pods["namespaceSelector"] == {"matchLabels": {"kubernetes.io/metadata.name": "home"}}
-    assert not pods["podSelector"]["matchLabels"].items() <= made(revision())["metadata"]["labels"].items()
-    *_, coming = reach.policies(OWNER, [pods, address])
-    assert coming["spec"] == {
-        "podSelector": {"matchLabels": {"app.kubernetes.io/managed-by": "attacca", "attacca/worker": "w1"}},
-        "policyTypes": ["Ingress"],
-        "ingress": [{"from": [pods, address], "ports": [{"protocol": "TCP", "port": 8080}]}],
-    }
 
 
 def test_names_are_of_one_sandbox_and_short_enough() -> None:
