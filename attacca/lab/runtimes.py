@@ -25,7 +25,8 @@ from attacca.load.workload.scenario import System
 
 VERSION = 1
 MADE_S, LOOK_S = 60.0, 0.05  # for idle sandboxes to be there
-SILENT_S = 60.0  # a server that stood still, on a machine that has other work, is no less measured
+# A machine that has other work is no less measured: a server may stand still, and compile for minutes.
+SILENT_S, PATIENT = 60.0, "--set process.start_timeout_s=300"
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +94,10 @@ def run(
     present = [kind for kind in kinds if not lacking[kind.name]]
     with tempfile.TemporaryDirectory(prefix="attacca-bench-") as room:
         for engine, alike in groupby(present, lambda kind: kind.engine):
-            with server(System(silent_s=SILENT_S), _options(engine, asked.places)) as url, Client(url) as client:
+            with (
+                server(System(silent_s=SILENT_S), f"{PATIENT} {_options(engine, asked.places)}") as url,
+                Client(url) as client,
+            ):
                 for kind in alike:
                     begin(kind.runtime)
                     found[kind.name] = _measured(client, kind, asked, Path(room) / kind.name, tick)
