@@ -118,15 +118,18 @@ class Past:
 
 
 def hour(history: dict[str, Any], width: int) -> str:
-    """Invocations and p99 of the last hour, step by step; empty: there is nothing yet."""
+    """Invocations and p99 of the last hour, step by step, and how many began cold; empty: there is nothing yet."""
     steps = history["steps"]
     if not steps:
         return ""
     kinds = ("warm", "prewarmed", "template", "cold", "unborn")
     ended = [float(sum(step[kind] for kind in kinds)) for step in steps]
     tail = [step["p99_ms"] or 0.0 for step in steps]
+    cold = sum(step["cold"] + step["template"] for step in steps)
+    share = f" · {cold / sum(ended):.1%} cold" if sum(ended) else ""
+    p50 = "" if history["p50_ms"] is None else f" · p50 {history['p50_ms']:,.3g} ms"
     p99 = "" if history["p99_ms"] is None else f" · p99 {_told(tail, width)} {history['p99_ms']:,.3g} ms"
-    return f"hour {_told(ended, width)} {sum(ended):,.0f} invocations{p99}"
+    return f"hour {_told(ended, width)} {sum(ended):,.0f} invocations{share}{p50}{p99}"
 
 
 def _told(values: list[float], width: int) -> str:

@@ -36,7 +36,12 @@ def lines(name: str, loads: list[dict[str, Any]]) -> list[str]:
     heat += [f"{now['celsius']:.0f} °C"] if now["celsius"] else []
     told += [f"  machine     {' · '.join(heat)}"] if heat else []
     told += [_energy(energy)] if (energy := loads[-1].get("energy")) else []
-    return told + [_device(one) for one in loads[-1].get("devices") or ()]
+    return told + devices(loads[-1])
+
+
+def devices(of: dict[str, Any]) -> list[str]:
+    """Its accelerators, a line for each."""
+    return [_device(one) for one in of.get("devices") or ()]
 
 
 def _energy(energy: dict[str, Any]) -> str:

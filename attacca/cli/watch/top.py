@@ -6,6 +6,7 @@ import typer
 
 from attacca.cli.options import DEFAULT_URL, Json, Token, Url
 from attacca.cli.screens.choosing import LOOKS, Chosen, Past, Sort, hour
+from attacca.cli.screens.machines import devices
 from attacca.cli.screens.terminal import console, counted, marked, milliseconds, seconds, show_json, visible
 from attacca.client.http import Client
 
@@ -95,6 +96,7 @@ def picture(
     for view in views:
         parts.append(worker_line(view, 24 if width >= WIDE else 0))
         parts += [machine_line(view["load"])] if view["load"] else []
+        parts += [Text(device, style="dim", no_wrap=True, overflow="ellipsis") for device in devices(view)]
     functions = chosen.arranged(overall([function for view in views for function in view["functions"]]))
     sandboxes = [sandbox for view in views for sandbox in view["sandboxes"] if chosen.holds(sandbox["revision"])]
     fitting = functions[: max(rows - len(parts) - 9, 3)] if rows else functions
@@ -148,7 +150,8 @@ def machine_line(load: dict[str, Any]) -> Any:
         f"disk {load['disk_free_mb'] // 1024} GB free",
         f"network {load['received_mb_s']:.1f} MB/s in, {load['sent_mb_s']:.1f} out",
     ]  # fmt: skip
-    return Text(f"  {' · '.join(said)}", style="dim")
+    said += [f"{load['watts']:.0f} W"] if load.get("watts") else []
+    return Text(f"  {' · '.join(said)}", style="dim", no_wrap=True, overflow="ellipsis")
 
 
 def functions_table(rows: list[dict[str, Any]], *, is_narrow: bool, past: Past | None = None) -> Any:
@@ -196,10 +199,16 @@ def sandboxes_table(sandboxes: list[dict[str, Any]]) -> Any:
         colour = PHASES.get(phase, "")
         shown = marked(f"[{colour}]{{}}[/]", phase) if colour else phase
         table.add_row(
-            row["id"], row["revision"], shown, f"{row['memory_mb']} MB",
+            row["id"], row["revision"], shown, _memory(row),
             _count(row["busy"], "green"), _count(row["served"]), seconds(row["age_s"]), seconds(row["idle_s"]),
         )  # fmt: skip
     return table
+
+
+def _memory(row: dict[str, Any]) -> str:
+    """What it has of what it reserves, where that is measured."""
+    use = row.get("use")
+    return f"{row['memory_mb']} MB" if use is None else f"{use['memory_mb']:.0f} of {row['memory_mb']} MB"
 
 
 def _count(value: int, colour: str = "") -> Any:

@@ -82,10 +82,14 @@ def test_a_curve_is_of_what_was_invoked_between_looks_and_counters_may_begin_ane
 
 def test_the_hour_is_as_many_parts_as_there_is_room_for() -> None:
     step = {"warm": 1, "prewarmed": 0, "template": 0, "cold": 0, "unborn": 0, "p99_ms": 2.0}
-    steps = [step, {**step, "warm": 3, "p99_ms": None}] * 10
-    assert hour({"steps": steps, "p99_ms": 2.0}, 10) == "hour ██████████ 40 invocations · p99 ██████████ 2 ms"
-    assert hour({"steps": steps[:1], "p99_ms": None}, 10) == "hour █ 1 invocations"
-    assert hour({"steps": [], "p99_ms": None}, 10) == ""
+    steps = [step, {**step, "warm": 3, "cold": 1, "p99_ms": None}] * 10
+    assert hour({"steps": steps, "p50_ms": 1.0, "p99_ms": 2.0}, 10) == (
+        "hour ██████████ 50 invocations · 20.0% cold · p50 1 ms · p99 ██████████ 2 ms"
+    )
+    none = {"p50_ms": None, "p99_ms": None}
+    assert hour({"steps": steps[:1], **none}, 10) == "hour █ 1 invocations · 0.0% cold"
+    assert hour({"steps": [{**step, "warm": 0}], **none}, 10) == "hour   0 invocations"
+    assert hour({"steps": [], **none}, 10) == ""
 
 
 def test_where_there_is_no_terminal_no_key_comes() -> None:
