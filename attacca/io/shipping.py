@@ -9,7 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -17,6 +17,7 @@ from attacca.io.posting import Posted, Silent
 
 T = TypeVar("T")
 LOG = logging.getLogger("attacca.shipping")
+TOO_LARGE = 413
 AGAIN = (408, 425, 429, 500, 502, 503, 504)  # of statuses, those after which the same may be taken
 SAID_S = 60.0  # at least, between two remarks about the same receiver
 
@@ -29,6 +30,15 @@ class ShippingLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     pause_s: float = 0.5  # after a failure; doubles with each
     pause_most_s: float = 60.0
     tries: int = 8  # of a batch that is refused for now; then it is dropped
+
+
+class Refused(NamedTuple):
+    """Why a batch was not taken, how long to wait at least, and whether it never will be taken, or not all at once."""
+
+    why: str
+    wait_s: float = 0.0
+    is_final: bool = False
+    is_too_large: bool = False
 
 
 class Shipper(Generic[T]):
@@ -44,6 +54,11 @@ class Shipper(Generic[T]):
 
     def __repr__(self) -> str:
         return f"<Shipper to {self._name}: {len(self._held)} held, {self.sent} sent, {self.dropped} dropped>"
+
+    @property
+    def held(self) -> int:
+        """That wait."""
+        return len(self._held)
 
     def open(self) -> None:
         self._thread = threading.Thread(target=self._ship, name=f"to {self._name}", daemon=True)
@@ -79,33 +94,35 @@ class Shipper(Generic[T]):
         """False: it is closed, and what could not be sent then is lost."""
         pause_s = self._limits.pause_s
         for attempt in range(self._limits.tries):
-            why, wait_s, is_final = self._tried(batch)
-            if not why:
+            refused = self._tried(batch)
+            if refused is None:
                 self.sent += len(batch)
                 return True
             self.failures += 1
-            self._say(why)
-            if is_final or attempt == self._limits.tries - 1:
+            if refused.is_too_large and len(batch) > 1:
+                half = len(batch) // 2
+                return all([self._ship_one(batch[:half]), self._ship_one(batch[half:])])
+            self._say(refused.why)
+            if refused.is_final or attempt == self._limits.tries - 1:
                 break
-            if self._is_closed or self._sleep(max(pause_s, min(wait_s, self._limits.pause_most_s))):
+            if self._is_closed or self._sleep(max(pause_s, min(refused.wait_s, self._limits.pause_most_s))):
                 self.dropped += len(batch)
                 return False
             pause_s = min(pause_s * 2, self._limits.pause_most_s)
         self.dropped += len(batch)
         return True
 
-    def _tried(self, batch: list[T]) -> tuple[str, float, bool]:
-        """Why it was not taken, how long to wait, and whether it never will be."""
+    def _tried(self, batch: list[T]) -> Refused | None:
         try:
             posted = self._send(batch)
         except Silent as error:
-            return error.message, 0.0, False
+            return Refused(error.message)
         except Exception as error:  # noqa: BLE001 - what cannot be said is dropped, and the next may be said
-            return f"{type(error).__name__}: {str(error)[:200]}", 0.0, True
+            return Refused(f"{type(error).__name__}: {str(error)[:200]}", is_final=True)
         if 200 <= posted.status < 300:
-            return "", 0.0, False
-        said = posted.body[:200].decode("utf-8", "replace")
-        return f"status {posted.status}: {said!r}", posted.retry_after_s, posted.status not in AGAIN
+            return None
+        why = f"status {posted.status}: {posted.body[:200].decode('utf-8', 'replace')!r}"
+        return Refused(why, posted.retry_after_s, posted.status not in AGAIN, posted.status == TOO_LARGE)
 
     def _sleep(self, seconds: float) -> bool:
         """True: it was closed meanwhile."""

@@ -40,6 +40,17 @@ def test_who_is_busy_is_asked_again_and_who_refuses_is_not() -> None:
     assert (refuses.got, shipper.dropped, shipper.failures) == ([], 1, 1)
 
 
+def test_what_is_too_large_at_once_is_sent_in_parts_and_what_is_so_by_itself_is_dropped() -> None:
+    class Narrow(Receiver):
+        def take(self, batch: list[int]) -> Posted:
+            return Posted(413, b"") if len(batch) > 2 or 13 in batch else super().take(batch)
+
+    narrow = Narrow()
+    shipper = Shipper("narrow", narrow.take, QUICK)
+    assert shipper._ship_one([1, 2, 3, 13, 5])
+    assert (narrow.got, shipper.sent, shipper.dropped) == ([[1, 2], [3], [5]], 4, 1)
+
+
 def test_who_stays_silent_costs_a_batch_and_no_more() -> None:
     gone = Receiver(*[Silent("x", "gone")] * 3)
     shipper = Shipper("gone", gone.take, QUICK)

@@ -18,8 +18,10 @@ from attacca.io.timeseries.remote_write import RemoteWrite
 from attacca.io.timeseries.types import Point
 from attacca.model.trace import trace_of
 from tests.live.collector import Taker
+from tests.live.stand_ins import counter
 from tests.live.stores import free_port
 from tests.live.whole import Whole, naps, until
+from tests.trees import ROOT
 
 CONFIG = """
 global: {{scrape_interval: 1s}}
@@ -70,10 +72,14 @@ class Prometheus:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
     taker = Taker()
-    whole = Whole(tmp_path_factory.mktemp("at") / "state", "--set", f"otlp.url={taker.url}", "--set", "otlp.rate=1")
-    whole.deploy("echo", "def echo(event):\n    return event\n")
-    yield whole
-    whole.stop()
+    place = tmp_path_factory.mktemp("at")
+    with counter(place / "powercap") as root:
+        settings = [f"otlp.url={taker.url}", "otlp.rate=1", "energy.source=powercap", f"energy.powercap={root}"]
+        settings.append('worker.accelerators.devices=[{name="0",memory_mb=1024}]')
+        whole = Whole(place / "state", *(word for one in settings for word in ("--set", one)))
+        whole.deploy("echo", "def echo(event):\n    return event\n")
+        yield whole
+        whole.stop()
     taker.stop()
 
 
@@ -110,6 +116,23 @@ def test_it_takes_openmetrics_and_has_the_trace_of_an_invocation(server: Whole, 
     until(lambda: ours in exemplars(), "it has the trace")
     health = prometheus.ask("targets")["activeTargets"][0]
     assert (health["health"], health["lastError"]) == ("up", "")
+
+
+def test_each_panel_of_the_dashboard_shows_something(server: Whole, prometheus: Prometheus) -> None:
+    panels = json.loads((ROOT / "deploy" / "grafana" / "attacca.json").read_text())["panels"]
+    asked = {target["expr"]: panel["title"] for panel in panels for target in panel["targets"]}
+
+    def empty() -> set[str]:
+        server.call("echo", 1)
+        return {
+            title
+            for expression, title in asked.items()
+            if not prometheus.ask(
+                "query", query=expression.replace("$__rate_interval", "10s").replace("$function", ".*")
+            )["result"]
+        }
+
+    until(lambda: empty() <= {"Errors per second, by code"}, "each has something")
 
 
 def test_it_takes_what_is_written_to_it(prometheus: Prometheus) -> None:

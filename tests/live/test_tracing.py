@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from attacca.io.otlp.collector import Collector, OtlpConfig
 from attacca.io.posting import Posted, Silent, post
-from attacca.model.trace import RUN, TraceParent, parsed, span_of, trace_of
+from attacca.kernel.clock import SystemClock
+from attacca.model.trace import RUN, Span, TraceParent, parsed, span_of, trace_of
 from tests.live.collector import Taker
-from tests.live.whole import Whole
+from tests.live.whole import Whole, until
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 SENT = f"00-{TRACE}-{SPAN}-01"
@@ -126,6 +128,46 @@ def test_a_collector_that_is_slow_gone_full_or_lies_costs_nobody_an_answer(serve
     taker.status, taker.lies = 200, b""
 
 
+REFUSALS = {
+    "redirects in circles": b"HTTP/1.1 302 Found\r\nlocation: /v1/traces\r\ncontent-length: 0\r\n\r\n",
+    "takes not even one": b"HTTP/1.1 413 no\r\ncontent-length: 0\r\n\r\n",
+}
+PAUSES = {
+    "is full for a day": b"HTTP/1.1 429 no\r\nretry-after: 86400\r\ncontent-length: 0\r\n\r\n",
+    "speaks TLS": b"\x15\x03\x01\x00\x02\x02\x28",
+}
+
+
+@pytest.mark.parametrize("lies", [*REFUSALS, *PAUSES])
+def test_one_that_refuses_holds_nobody_up_and_what_it_did_not_take_is_counted(taker: Taker, lies: str) -> None:
+    taker.lies = {**REFUSALS, **PAUSES}[lies]
+    collector = Collector(OtlpConfig(url=taker.url, held=100), SystemClock(), {}, tuple)
+    spans = collector.shippers()["traces"]
+    told = [Span(trace=TRACE, span=SPAN, name=str(number), began=0.0, ended=1.0) for number in range(300)]
+    for one in told[:50]:
+        collector.span(one)
+    collector.open()
+    if lies in REFUSALS:
+        until(lambda: spans.dropped == 50, "they are dropped")
+    else:
+        until(lambda: spans.failures > 0, "it was tried")
+        for one in told:
+            collector.span(one)
+        assert (spans.held, spans.dropped) == (100, 200)
+    collector.close()
+    assert spans.sent == 0
+    taker.lies = b""
+
+
+def test_what_is_lost_stands_on_the_page(server: Whole, taker: Taker) -> None:
+    lost = 'attacca_telemetry_dropped_total{what="traces"}'
+    before = server.metrics()[lost]
+    taker.status = 400
+    assert call(server, "echo", '"x"', traceparent=SENT).status == 200
+    until(lambda: server.metrics()[lost] > before, "it is counted")
+    taker.status = 200
+
+
 def test_one_deadline_holds_for_all_of_a_request(taker: Taker) -> None:
     taker.holds.set()
     with pytest.raises(Silent, match="no answer in time"):
@@ -142,5 +184,7 @@ def test_one_deadline_holds_for_all_of_a_request(taker: Taker) -> None:
     taker.lies = b""
     with pytest.raises(Silent):
         post("http://127.0.0.1:1", b"", {}, timeout_s=5.0)
+    with pytest.raises(Silent):
+        post(taker.url.replace("http:", "https:"), b"{}", {}, timeout_s=5.0)
     with pytest.raises(Silent):
         post(taker.url, b"", {"a": "b\r\nc: d"}, timeout_s=5.0)

@@ -15,11 +15,12 @@ from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.joints import End, Joints
 from attacca.cli.serve.lines import teller
 from attacca.cli.serve.planes.charting import chart, chart_gateway
+from attacca.cli.serve.planes.delivering import Deliveries
 from attacca.cli.serve.planes.door import no_token, probe, url_of
 from attacca.cli.serve.planes.joining import join
 from attacca.cli.serve.planes.metering import Metering
 from attacca.cli.serve.planes.orchestrating import made_admin, speak_edgeless, workflows
-from attacca.cli.serve.planes.pages import WholePage, listen_for_prometheus
+from attacca.cli.serve.planes.pages import GatewayPage, NodePage, listen_for_prometheus
 from attacca.cli.serve.planes.telling import Telling
 from attacca.control.deploy.artefacts import Artefacts
 from attacca.control.deploy.state import StateDir
@@ -103,9 +104,9 @@ class Server:
         self._closing = contextlib.AsyncExitStack()
         self._http: HttpServer | None = None
         self._port = config.gateway.port
-        self._has_logbook = False
-        self._is_ready = False
-        self.telling = Telling(config.otlp, self._clock, "server", config.worker.name)
+        self._has_logbook = self._is_ready = False
+        self.deliveries = Deliveries()
+        self.telling = Telling(config.otlp, self._clock, "server", config.worker.name, self.deliveries)
 
     def __repr__(self) -> str:
         state = "ready" if self._is_ready else "not ready"
@@ -156,8 +157,8 @@ class Server:
         await self._open_calls(state)
         await self._join()
         self.telling.open(self._closing, self.gateway, self.control)
-        chart(config.series, self._clock, self.worker.showing.brief, self._closing)
-        chart_gateway(config, self._clock, self.gateway, self._closing)
+        chart(config.series, self._clock, self.worker.showing.brief, self._closing, self.deliveries)
+        chart_gateway(config, self._clock, self.gateway, self._closing, self.deliveries)
         await self._listen()
         await speak_edgeless(config.workflows, lambda: self.control, self._closing)
         self._is_ready = True
@@ -288,7 +289,7 @@ class Server:
             self.gateway, config, app, lambda: self._is_ready, self._allow, lambda: self.control.is_uid_shared
         )
         http.serve_later(self.calls_later)
-        http.show(WholePage(self.gateway, self.worker))
+        http.show(GatewayPage(self.gateway, NodePage(self.worker).metrics, self.deliveries.metrics))
         speak(http)
         show(http, self._allow, self._clock)
         self._port = (await serve(http, self._handed)).sockets[0].getsockname()[1]

@@ -3,7 +3,7 @@ dropped."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -73,22 +73,24 @@ class Collector:
         return f"<Collector {self._url}: {self._spans}, {self._logs}>"
 
     def open(self) -> None:
-        for shipper in self._shippers():
+        for shipper in self.shippers().values():
             shipper.open()
 
     def close(self) -> None:
         """What waits is sent, if that takes no longer than a second."""
         if "metrics" in self._config.signals:
             self.look()
-        for shipper in self._shippers():
+        for shipper in self.shippers().values():
             shipper.close()
 
     def look(self) -> None:
         """Send a picture of the metrics."""
         self._pictures.put(self._clock.wall())
 
-    def _shippers(self) -> tuple[Shipper[Span], Shipper[Record], Shipper[float]]:
-        return self._spans, self._logs, self._pictures
+    def shippers(self) -> dict[str, Shipper[Any]]:
+        """By what each sends, of the signals that are told."""
+        every: dict[str, Shipper[Any]] = {"traces": self._spans, "logs": self._logs, "metrics": self._pictures}
+        return {signal: shipper for signal, shipper in every.items() if signal in self._config.signals}
 
     def _post_metrics(self, at: list[float]) -> Posted:
         return self._post("metrics", encoding.metrics(self._resource, self._metrics(), self._began, at[-1]))

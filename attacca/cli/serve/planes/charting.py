@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from attacca.cli.serve.configuration import ServerConfig
+from attacca.cli.serve.planes.delivering import Deliveries
 from attacca.errors import AttaccaError
 from attacca.gateway.charts import Charts
 from attacca.gateway.core.workers import Charted
@@ -37,25 +38,25 @@ class Charting:
         self._is_prepared = not isinstance(self._series, Influx1)
         name = f"the database at {config.url}"
         limits = ShippingLimits(held=config.held, every_s=config.every_s, timeout_s=config.timeout_s)
-        self._shipper: Shipper[Point] = Shipper(name, self._write, limits)
+        self.shipper: Shipper[Point] = Shipper(name, self._write, limits)
         self._timer: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
-        return f"<Charting into {self._series}: {self._shipper}>"
+        return f"<Charting into {self._series}: {self.shipper}>"
 
     def open(self) -> None:
-        self._shipper.open()
+        self.shipper.open()
         self._look()
 
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._shipper.close()
+        self.shipper.close()
 
     def _look(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(self._config.every_s, self._look)
         for point in self._told(self._clock.wall()):
-            self._shipper.put(point)
+            self.shipper.put(point)
 
     def _write(self, batch: list[Point]) -> Posted:
         """In the thread of the shipper."""
@@ -65,17 +66,30 @@ class Charting:
         return self._series.write(batch)
 
 
-def chart(config: SeriesConfig, clock: Clock, shown: Callable[[], WorkerView], closing: AsyncExitStack) -> None:
+def chart(
+    config: SeriesConfig,
+    clock: Clock,
+    shown: Callable[[], WorkerView],
+    closing: AsyncExitStack,
+    deliveries: Deliveries,
+) -> None:
     """
     Raises:
         BadConfig: the secret cannot be read.
     """
-    _write(config, clock, lambda at: points(shown(), at), closing)
+    _write(config, clock, lambda at: points(shown(), at), closing, deliveries)
 
 
-def _write(config: SeriesConfig, clock: Clock, told: Callable[[float], list[Point]], closing: AsyncExitStack) -> None:
+def _write(
+    config: SeriesConfig,
+    clock: Clock,
+    told: Callable[[float], list[Point]],
+    closing: AsyncExitStack,
+    deliveries: Deliveries,
+) -> None:
     if config.url:
         charting = Charting(config, clock, told)
+        deliveries.add("points", charting.shipper)
         charting.open()
         closing.callback(charting.close)
 
@@ -126,14 +140,19 @@ class Reading:
 
 
 def chart_gateway(
-    config: ServerConfig, clock: Clock, gateway: Gateway, closing: AsyncExitStack, name: str = "gateway"
+    config: ServerConfig,
+    clock: Clock,
+    gateway: Gateway,
+    closing: AsyncExitStack,
+    deliveries: Deliveries,
+    name: str = "gateway",
 ) -> None:
     """What it does is written, and what workers wrote is read, where its balancing policy goes by that.
 
     Raises:
         BadConfig: the secret cannot be read.
     """
-    _write(config.series, clock, Charts(gateway.remembering.history, name).points, closing)
+    _write(config.series, clock, Charts(gateway.remembering.history, name).points, closing, deliveries)
     if config.series.url and config.gateway.balancing.options.get("by") == "loadavg":
         reading = Reading(config.series, clock, gateway.receive)
         reading.open()

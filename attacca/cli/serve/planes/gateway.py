@@ -17,8 +17,10 @@ from attacca.cli.serve.cluster import address, calls_file, certificates, fresh_n
 from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.lines import teller, watcher
 from attacca.cli.serve.planes.charting import chart_gateway
+from attacca.cli.serve.planes.delivering import Deliveries
 from attacca.cli.serve.planes.door import CONTROL, ENDS, keep, probe, told_url, url_of
 from attacca.cli.serve.planes.led import led
+from attacca.cli.serve.planes.pages import GatewayPage
 from attacca.cli.serve.planes.telling import Telling
 from attacca.control.deploy.state import StateDir
 from attacca.gateway.async_calls import AsyncCalls, new_owner
@@ -87,6 +89,7 @@ class GatewayPlane:
         self._opened_at = self._clock.now()
         self._closing = contextlib.AsyncExitStack()
         self._http: HttpServer | None = None
+        self._deliveries = Deliveries()
         self._port = config.gateway.port
         self._peers: Peers[ToWorker | OfGateway] = Peers()
         self._has_catalogue = asyncio.Event()
@@ -167,10 +170,11 @@ class GatewayPlane:
             await self._listen(http)
 
     def _observe(self, gateway: Gateway) -> None:
-        chart_gateway(self.config, self._clock, gateway, self._closing, self.name)
-        Telling(self.config.otlp, self._clock, "gateway", self.name).open(self._closing, gateway)
+        chart_gateway(self.config, self._clock, gateway, self._closing, self._deliveries, self.name)
+        Telling(self.config.otlp, self._clock, "gateway", self.name, self._deliveries).open(self._closing, gateway)
 
     async def _listen(self, http: HttpServer) -> None:
+        http.show(GatewayPage(self.gateway, self._deliveries.metrics))
         self._port = (await serve(http, self._handed)).sockets[0].getsockname()[1]
         self._http = http
 

@@ -1,6 +1,6 @@
 """The listener of a plane that answers no functions: its health, its metrics, and the admin API where it has one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import msgspec
@@ -20,12 +20,14 @@ from attacca.kernel.rand import Streams
 from attacca.worker import metrics
 from attacca.worker.driver import Worker
 
+Part = Callable[[Form], Callable[[], bytes]]
+
 
 class NodePage:
-    """A `Shown`: a worker's own page, wherever it is served."""
+    """A `Shown`: a worker's own page, wherever it is served, and `more` below it."""
 
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
+    def __init__(self, worker: Worker, *more: Part) -> None:
+        self._worker, self._more = worker, more
 
     @property
     def is_draining(self) -> bool:
@@ -36,14 +38,16 @@ class NodePage:
         return True
 
     def metrics(self, form: Form) -> Callable[[], bytes]:
-        return partial(metrics.render, self._worker.showing.page(), self._worker.core.instances.telemetry, form)
+        telemetry = self._worker.core.instances.telemetry
+        own = partial(metrics.render, self._worker.showing.page(), telemetry, form)
+        return together([own, *(part(form) for part in self._more)])
 
 
-class WholePage:
-    """A `Shown`: a gateway's, and that of the worker beside it."""
+class GatewayPage:
+    """A `Shown`: a gateway's own page, and `more` below it."""
 
-    def __init__(self, gateway: Shown, worker: Worker) -> None:
-        self._gateway, self._node = gateway, NodePage(worker)
+    def __init__(self, gateway: Shown, *more: Part) -> None:
+        self._gateway, self._more = gateway, more
 
     @property
     def is_draining(self) -> bool:
@@ -54,8 +58,11 @@ class WholePage:
         return self._gateway.has_all
 
     def metrics(self, form: Form) -> Callable[[], bytes]:
-        parts = (self._gateway.metrics(form), self._node.metrics(form))
-        return lambda: b"".join(write() for write in parts)
+        return together([self._gateway.metrics(form), *(part(form) for part in self._more)])
+
+
+def together(parts: Sequence[Callable[[], bytes]]) -> Callable[[], bytes]:
+    return lambda: b"".join(write() for write in parts)
 
 
 async def listen_for_prometheus(

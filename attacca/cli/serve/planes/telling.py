@@ -4,6 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 
 from attacca import __version__
+from attacca.cli.serve.planes.delivering import Deliveries
 from attacca.control.driver import Control
 from attacca.control.tracing import tracing
 from attacca.gateway.driver import Gateway
@@ -19,7 +20,8 @@ from attacca.model.trace import RUN, span_of, trace_of
 class Telling:
     """Nothing is told of what it was not given."""
 
-    def __init__(self, config: OtlpConfig, clock: Clock, plane: str, name: str) -> None:
+    def __init__(self, config: OtlpConfig, clock: Clock, plane: str, name: str, deliveries: Deliveries) -> None:
+        self._deliveries = deliveries
         self._config, self._clock, self._plane, self._name = config, clock, plane, name
         self._collector: Collector | None = None
         self._sampling: Sampling | None = None
@@ -44,6 +46,8 @@ class Telling:
         }
         metrics: Metrics = tuple if gateway is None else lambda: points(gateway.core)
         collector = self._collector = Collector(config, clock, resource, metrics)
+        for what, shipper in collector.shippers().items():
+            self._deliveries.add(what, shipper)
         collector.open()
         closing.callback(self._close)
         if "traces" in config.signals and gateway is not None:

@@ -17,6 +17,7 @@ from attacca.cli.serve.lines import teller
 from attacca.cli.serve.planes import pages
 from attacca.cli.serve.planes.around import Around
 from attacca.cli.serve.planes.charting import chart
+from attacca.cli.serve.planes.delivering import Deliveries
 from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, keep, url_of
 from attacca.cli.serve.planes.led import led
 from attacca.cli.serve.planes.metering import Metering
@@ -73,6 +74,7 @@ class WorkerPlane:
         self._opened_at = self._clock.now()
         self._streams = Streams.from_entropy()
         self._closing = contextlib.AsyncExitStack()
+        self._deliveries = Deliveries()
         self._http: HttpServer | None = None
         self._port = config.gateway.port
         self._access = Access((), is_uid_shared=False)
@@ -132,7 +134,7 @@ class WorkerPlane:
             self, config.gateway, self._clock, lambda: True, self._allow, lambda: self._access.is_uid_shared, str
         )
         await self._listen_for_prometheus()
-        chart(config.series, self._clock, self.worker.showing.brief, self._closing)
+        chart(config.series, self._clock, self.worker.showing.brief, self._closing, self._deliveries)
         control.open()
         await peers.until(CONTROL)
 
@@ -272,7 +274,7 @@ class WorkerPlane:
         return self._peers, self._hello
 
     def metrics(self, form: Form) -> Callable[[], bytes]:
-        return pages.NodePage(self.worker).metrics(form)
+        return pages.NodePage(self.worker, self._deliveries.metrics).metrics(form)
 
     def info(self) -> dict[str, Any]:
         worker = self.config.worker

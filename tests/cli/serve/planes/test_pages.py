@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from attacca.cli.serve.planes.pages import WholePage
+from attacca.cli.serve.planes.delivering import Deliveries
+from attacca.cli.serve.planes.pages import GatewayPage, NodePage
 from attacca.io.exposition import Form, whole
 from attacca.kernel.clock import SystemClock
 from attacca.kernel.rand import Streams
@@ -23,7 +24,7 @@ def test_the_worker_s_page_is_below_the_gateway_s() -> None:
     clock = SystemClock()
     runtime = SimulatedRuntime(ScriptedMachine(clock, Times(), on_loop=True))
     worker = Worker(WorkerConfig(), runtime, clock, Streams(1), lambda _, __: None, lambda _: None)
-    shown = WholePage(OfGateway(), worker)
+    shown = GatewayPage(OfGateway(), NodePage(worker).metrics, Deliveries().metrics)
     page = whole(shown.metrics(Form.TEXT)(), Form.TEXT).decode()
     assert page.index("faas_invocations_total 3.0") < page.index("attacca_worker_running 0.0")
     types = [line for line in page.splitlines() if line.startswith("# TYPE")]
