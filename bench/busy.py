@@ -16,7 +16,7 @@ from bench.warm import echo
 
 LOOPS = 4
 WITHIN = 1.3  # of the quiet ratio
-CALLS = 1000  # on one connection: beside the loops each may take a turn of the scheduler
+CALLS = 500  # on one connection: beside the loops each may take a turn of the scheduler
 
 
 class Row(NamedTuple):

@@ -1,6 +1,7 @@
 """What idle sandboxes hold, and whether it matters how many there are already."""
 
 import contextlib
+import resource
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,8 @@ SANDBOX_MB = 32  # that each reserves; it holds far less
 STALL_S = 30.0  # in which no sandbox comes: no more will
 SPARE_MB = 2048  # of the machine's memory, which others are left
 STEPS = 20  # in which many are made
+LOOK_S, LOOK_SHARE = 0.02, 10  # between two looks at how many there are, of which each takes the server a while
+DESCRIPTORS = 8  # of the server for each sandbox, at most
 
 
 def memory(rounds: int, count: int) -> Iterator[Result]:
@@ -32,31 +35,37 @@ def crowd(rounds: int, most: int) -> Iterator[Result]:
     for _ in range(rounds):
         with _room_for(most) as server:
             free_mb, per_s, first_mb = _free_mb(), list[float](), 0.0
-            while server.idle("cold") < most and _free_mb() > SPARE_MB:
+            there, ordered = 0, 0
+            while there == ordered < most and _free_mb() > SPARE_MB:
+                ordered += most // STEPS
                 there, rate = _more(server, most // STEPS)
-                if rate:
-                    per_s.append(rate)
-                if there < (len(per_s) or 1) * (most // STEPS):
-                    break
-                if len(per_s) == STEPS // 10:
-                    first_mb = _each_mb(server, there)
-            count = server.idle("cold")
-            taken_mb = (free_mb - _free_mb()) / count
+                per_s.append(rate)
+                first_mb = first_mb or _each_mb(server, there)
+            taken_mb = (free_mb - _free_mb()) / there
             few = max(1, len(per_s) // 4)
             rates += [Round(late, early) for early, late in zip(per_s[:few], per_s[-few:], strict=True)]
-            held.append(Round(count, min(most, (free_mb - SPARE_MB) / taken_mb)))
-            each.append(Round(_each_mb(server, count), first_mb))
+            held.append(Round(there, min(most, (free_mb - SPARE_MB) / taken_mb)))
+            each.append(Round(_each_mb(server, there), first_mb))
     many = f"{most:,} idle sandboxes of one function"
     yield Result(many, "held", "as memory has room for", 0.95, held, at_least=True)
     yield Result(f"{many}: starts, the last", "/s", "the first", 0.7, rates, at_least=True)
-    yield Result(f"{many}: memory of each, at the end", "MB", "after a tenth", 1.1, each)
+    yield Result(f"{many}: memory of each, at the end", "MB", "after a twentieth", 1.1, each)
 
 
 @contextlib.contextmanager
 def _room_for(count: int) -> Iterator[Attacca]:
-    with attacca("--memory", str(SANDBOX_MB * (count + 64)), "--set", "worker.keepalive.idle_s=3600") as server:
-        server.deploy(FUNCTIONS / "cold", "--name", "cold", "--memory", str(SANDBOX_MB))
-        yield server
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = max(DESCRIPTORS * count, before[1])
+    with contextlib.suppress(OSError, ValueError):  # who may not raise it keeps what there is
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    try:
+        memory_mb = str(SANDBOX_MB * (count + 64))
+        with attacca("--memory", memory_mb, "--set", "worker.keepalive.idle_s=3600") as server:
+            server.deploy(FUNCTIONS / "cold", "--name", "cold", "--memory", str(SANDBOX_MB))
+            yield server
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def _more(server: Attacca, count: int) -> tuple[int, float]:
@@ -64,11 +73,16 @@ def _more(server: Attacca, count: int) -> tuple[int, float]:
     before = there = server.idle("cold")
     began = came = time.perf_counter()
     server.api("POST", "/api/functions/cold/prewarm", {"count": count})
+    looked_s = 0.0
     while there < before + count and time.perf_counter() - came < STALL_S:
-        time.sleep(0.02)
+        time.sleep(max(LOOK_S, LOOK_SHARE * looked_s))
+        at = time.perf_counter()
         if (now := server.idle("cold")) > there:
-            there, came = now, time.perf_counter()
-    return there, (there - before) / (came - began) if there > before else 0.0
+            there, came = now, at
+        looked_s = time.perf_counter() - at
+    if there == before:
+        raise RuntimeError(f"no more than {there} sandboxes come")
+    return there, (there - before) / (came - began)
 
 
 def _free_mb() -> float:
