@@ -31,7 +31,7 @@ class Measure(NamedTuple):
     rounds: int
     size: int  # calls, seconds or sandboxes in a round
     quick: int
-    is_long: bool = False  # it takes minutes, and is measured when it is asked for
+    is_long: bool = False  # it takes minutes, or is of the simulator alone: measured when asked for
 
 
 MEASURES = {
@@ -63,18 +63,18 @@ MEASURES = {
     "node_death": Measure(node_death, 5, 10_000, 2_000),
     "apart": Measure(apart, 7, 4000, 1500),
     "gateways": Measure(gateways, 5, 4, 2),
-    "many_gateways": Measure(many_gateways, 1, 2000, 1000),
+    "many_gateways": Measure(many_gateways, 1, 2000, 1000, is_long=True),
     "generator": Measure(generator, 5, 5, 3),
     "simulation": Measure(simulation, 5, 171_558, 40_000),
     "scale": Measure(scale, 3, 100_000, 10_000, is_long=True),
-    "creations": Measure(creations, 5, 5, 2),
+    "creations": Measure(creations, 5, 4, 2),
     "decisions": Measure(decisions, 7, 5000, 500),
     "sweep": Measure(sweep, 3, 40, 8, is_long=True),
     "eight_hours": Measure(eight_hours, 1, ALL_MINUTES, 30, is_long=True),
     "validation": Measure(validation, 2, 180, 15, is_long=True),
     "wasm_calls": Measure(wasm_calls, 5, 300, 60),
     "wasm_start": Measure(wasm_start, 5, 50, 20),
-    "container": Measure(container, 5, 30, 10),
+    "container": Measure(container, 5, 20, 10),
     "microvm": Measure(microvm, 3, 5, 3),
-    "networks": Measure(networks, 5, 30, 10),
+    "networks": Measure(networks, 5, 20, 10),
 }
