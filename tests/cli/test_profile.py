@@ -1,8 +1,10 @@
+import os
+
 """Which process a profile is of, and what is said when there is none."""
 
 import pytest
 
-from attacca.cli.watch.profile import Profiled, one_of, serving, trouble
+from attacca.cli.watch.profile import Profiled, one_of, parent, serving, topmost, trouble
 from attacca.errors import Conflict, NotFound
 from tests.cases import each
 
@@ -67,3 +69,9 @@ def test_one_is_chosen_or_it_is_said_why_none_is() -> None:
 )
 def test_what_goes_wrong_is_said_in_clear_words(said: str, words: str) -> None:
     assert words in str(trouble(7, said))
+
+
+def test_a_child_that_has_not_yet_begun_to_be_something_else_is_its_parent() -> None:
+    parents = {10: 1, 11: 10, 20: 11, 30: 12}
+    assert topmost([10, 11, 30], parents.__getitem__) == [10, 30]
+    assert (parent(os.getpid()), parent(1 << 30)) == (os.getppid(), 0)

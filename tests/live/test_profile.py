@@ -37,6 +37,8 @@ def test_a_plane_that_works_is_drawn_and_one_that_is_not_there_is_said_to_be_non
         drawn = (tmp_path / "profile-worker.svg").read_text()
         assert drawn.startswith("<?xml")
         assert "attacca" in drawn
+        assert f">worker, process {server.pid}: 1 s, 100 looks a second<" in drawn
+        assert str(tmp_path) not in drawn
         assert server.call("echo", 2).value == 2
     finally:
         server.stop()

@@ -1,13 +1,15 @@
 """`attacca profile`: a flame graph of where a plane of this machine spends its time."""
 
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
+from xml.sax.saxutils import escape
 
 import typer
 
@@ -20,6 +22,7 @@ attacca profile worker --seconds 30  # profile-worker.svg, for a browser
 attacca profile control --state-dir ./state --out control.svg
 attacca profile gateway --pid 4711 --rate 250
 """
+TITLE = re.compile(r'(<text id="title"[^>]*>)[^<]*')
 GRACE_S = 60.0  # in which the graph is drawn, beside the seconds that were asked for
 APART = ("--workers", "--gateways")
 STATE = ("--state-dir", "control.state_dir", "--set=control.state_dir")
@@ -50,10 +53,11 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Look at what a plane on this machine does, some hundred times a second, and draw it; nothing in it is changed."""
-    chosen = pid or one_of(list(serving(commands(), plane, state_dir)), plane)
+    chosen = pid or one_of(topmost(serving(commands(), plane, state_dir), parent), plane)
     file = Path(out or f"profile-{plane.value}.svg")
     say(f"Looking at process {chosen} for {seconds} s")
     record(chosen, file, seconds, rate, is_exact=is_exact)
+    entitle(file, f"{plane.value}, process {chosen}: {seconds} s, {rate} looks a second")
     if as_json:
         show_json({"file": str(file), "pid": chosen, "plane": plane.value, "seconds": seconds, "rate": rate})
     else:
@@ -69,6 +73,20 @@ def commands() -> Iterator[tuple[int, list[str]]]:
             except OSError:
                 continue
             yield int(entry.name), [word.decode(errors="replace") for word in words]
+
+
+def parent(pid: int) -> int:
+    """0: it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def topmost(pids: Iterable[int], parent_of: Callable[[int], int]) -> list[int]:
+    """Without those that one of them has begun: until it runs something else, a child has its words."""
+    every = list(pids)
+    return [pid for pid in every if parent_of(pid) not in every]
 
 
 def serving(found: Iterable[tuple[int, list[str]]], plane: Profiled, state_dir: str = "") -> Iterator[int]:
@@ -149,6 +167,12 @@ def record(pid: int, file: Path, seconds: int, rate: int, *, is_exact: bool) -> 
     said = (ran.stdout + ran.stderr).decode(errors="replace")
     if ran.returncode != 0 or not file.exists():
         raise trouble(pid, said)
+
+
+def entitle(file: Path, text: str) -> None:
+    """In place of the command that drew it, which has paths of this machine and is wider than the picture."""
+    drawn = file.read_text(encoding="utf-8")
+    file.write_text(TITLE.sub(lambda found: found[1] + escape(text), drawn, count=1), encoding="utf-8")
 
 
 def trouble(pid: int, said: str) -> AttaccaError:
