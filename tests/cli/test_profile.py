@@ -1,14 +1,16 @@
-import os
-
 """Which process a profile is of, and what is said when there is none."""
+
+import os
+from pathlib import Path
 
 import pytest
 
-from attacca.cli.watch.profile import Profiled, one_of, parent, serving, topmost, trouble
+from attacca.cli.watch.profile import Profiled, Running, one_of, parent, serving, topmost, trouble
 from attacca.errors import Conflict, NotFound
 from tests.cases import each
 
 PYTHON = "/usr/bin/python3"
+HOME = Path("/home")
 MODULE = [PYTHON, "-P", "-m", "attacca.cli.app"]
 SCRIPT = [PYTHON, "/venv/bin/attacca"]
 
@@ -31,20 +33,28 @@ SCRIPT = [PYTHON, "/venv/bin/attacca"]
     ],
 )
 def test_a_process_is_the_planes_that_its_words_name(words: list[str], planes: str) -> None:
-    assert [plane.value for plane in Profiled if list(serving([(7, words)], plane))] == sorted(planes.split())
+    assert [plane.value for plane in Profiled if list(serving([Running(7, words, HOME)], plane))] == sorted(
+        planes.split()
+    )
 
 
 def test_of_several_the_state_directory_chooses() -> None:
     found = [
-        (1, [*MODULE, "worker", "--state-dir", "/a/worker-1"]),
-        (2, [*MODULE, "worker", "--state-dir=/b"]),
-        (3, [*MODULE, "gateway", "--set", "control.state_dir=/a"]),
+        Running(1, [*MODULE, "worker", "--state-dir", "/a/worker-1"], HOME),
+        Running(2, [*MODULE, "worker", "--state-dir=/b"], HOME),
+        Running(3, [*MODULE, "gateway", "--set", "control.state_dir=/a"], HOME),
     ]
     assert list(serving(found, Profiled.WORKER)) == [1, 2]
     assert (
         list(serving(found, Profiled.WORKER, "/a")) == list(serving(found, Profiled.WORKER, "/a/x/../worker-1")) == [1]
     )
     assert list(serving(found, Profiled.GATEWAY, "/a")) == [3]
+
+
+def test_a_relative_directory_is_below_where_that_process_is() -> None:
+    words = [*MODULE, "up", "--state-dir", "./state"]
+    found = [Running(1, words, Path("/a")), Running(2, words, Path("/b"))]
+    assert list(serving(found, Profiled.WORKER, "/b/state")) == [2]
 
 
 def test_one_is_chosen_or_it_is_said_why_none_is() -> None:

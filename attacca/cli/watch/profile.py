@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from xml.sax.saxutils import escape
 
 import typer
@@ -64,15 +64,24 @@ def run(
         print(file)
 
 
-def commands() -> Iterator[tuple[int, list[str]]]:
-    """Of all processes here whose words one may read."""
+class Running(NamedTuple):
+    """A process: its words, and where it is, from which its relative paths lead."""
+
+    pid: int
+    words: list[str]
+    at: Path
+
+
+def commands() -> Iterator[Running]:
+    """All processes here whose words one may read."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 words = (entry / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+                at = (entry / "cwd").readlink()
             except OSError:
                 continue
-            yield int(entry.name), [word.decode(errors="replace") for word in words]
+            yield Running(int(entry.name), [word.decode(errors="replace") for word in words], at)
 
 
 def parent(pid: int) -> int:
@@ -89,15 +98,15 @@ def topmost(pids: Iterable[int], parent_of: Callable[[int], int]) -> list[int]:
     return [pid for pid in every if parent_of(pid) not in every]
 
 
-def serving(found: Iterable[tuple[int, list[str]]], plane: Profiled, state_dir: str = "") -> Iterator[int]:
+def serving(found: Iterable[Running], plane: Profiled, state_dir: str = "") -> Iterator[int]:
     """Those that are that plane, and use that directory or one below it, where it is not empty."""
-    for pid, words in found:
+    for pid, words, at in found:
         verb, options = _verb(words)
         is_whole = verb == "up" and not any(word.split("=")[0] in APART for word in options)
         is_pair = (
             plane is Profiled.GATEWAY and verb == "worker" and any(word.startswith("--gateway") for word in options)
         )
-        if (verb == plane or is_whole or is_pair) and (not state_dir or _uses(options, Path(state_dir))):
+        if (verb == plane or is_whole or is_pair) and (not state_dir or _uses(options, at, Path(state_dir))):
             yield pid
 
 
@@ -113,11 +122,11 @@ def _verb(words: list[str]) -> tuple[str, list[str]]:
     return "", []
 
 
-def _uses(options: list[str], directory: Path) -> bool:
+def _uses(options: list[str], at: Path, directory: Path) -> bool:
     wanted = directory.expanduser().resolve()
     said = [word.partition("=")[2] for word in options if word.startswith(tuple(f"{name}=" for name in STATE))]
     said += [value for name, value in pairwise(options) if name == "--state-dir"]
-    return any(wanted in (path, *path.parents) for path in (Path(one).resolve() for one in said))
+    return any(wanted in (path, *path.parents) for path in ((at / one).resolve() for one in said))
 
 
 def one_of(pids: list[int], plane: Profiled) -> int:
