@@ -11,7 +11,7 @@ import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -84,7 +84,7 @@ class Places(msgspec.Struct, frozen=True):
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
-    """One runtime, and for containers one engine."""
+    """One runtime, and of containers one engine, of micro-VMs one monitor."""
 
     name: str  # of its function
     runtime: str
@@ -194,8 +194,8 @@ def _no_engine(name: str) -> Callable[[Places], str]:
     return missing
 
 
-def _no_microvm(_: Places) -> str:
-    return lacking(MicroVmOptions())
+def _no_machine(monitor: Literal["qemu", "firecracker"]) -> Callable[[Places], str]:
+    return lambda _: lacking(MicroVmOptions(monitor=monitor))
 
 
 def _no_cluster(places: Places) -> str:
@@ -210,6 +210,13 @@ def _container(engine: str, needs: str, isolation: str = "namespaces, an image's
         name=f"by-{engine}", runtime=f"container, {engine}", engine=engine,
         isolation=isolation, needs=needs,
         write=_image, missing=_no_engine(engine),
+    )  # fmt: skip
+
+
+def _machine(name: str, monitor: Literal["qemu", "firecracker"], isolation: str, needs: str) -> Kind:
+    return Kind(
+        name=name, runtime=f"microvm, {monitor}", engine=monitor, isolation=isolation, needs=needs,
+        write=_python, missing=_no_machine(monitor),
     )  # fmt: skip
 
 
@@ -235,10 +242,8 @@ KINDS: Final = (
     _container("runsc", "root; `apt-get install runsc`", "gVisor's kernel, namespaces, an image's own files, cgroup"),
     _container("containerd", "root; the daemon, `pip install 'attacca[containerd]'`"),
     _container("docker", "root; the daemon"),
-    Kind(
-        name="microvm", runtime="microvm", isolation="a kernel of its own, QEMU, seccomp, cgroup",
-        needs=f"`{HINT}`", write=_python, missing=_no_microvm,
-    ),
+    _machine("microvm", "qemu", "a kernel of its own, QEMU, seccomp, cgroup", f"`{HINT}`"),
+    _machine("firecracker", "firecracker", "a kernel of its own, Firecracker, seccomp, cgroup", "the same, it, and KVM"),
     Kind(
         name="kubernetes", runtime="kubernetes", engine="kubernetes", isolation="a pod, as the cluster's nodes make it",
         needs="a cluster whose pods the worker reaches; `pip install 'attacca[kubernetes]'`",

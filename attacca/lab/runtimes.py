@@ -115,6 +115,8 @@ def _options(engine: str, places: Places) -> str:
     container = places.container
     if not engine:
         return ""
+    if engine in ("qemu", "firecracker"):
+        return f"--set microvm.monitor={engine}"
     if engine == "kubernetes":
         return f"--set kubernetes.kubeconfig={places.kubeconfig}"
     where = {"containerd": container.containerd, "docker": container.docker}.get(engine)
