@@ -243,7 +243,7 @@ KINDS: Final = (
     _container("containerd", "root; the daemon, `pip install 'attacca[containerd]'`"),
     _container("docker", "root; the daemon"),
     _machine("microvm", "qemu", "a kernel of its own, QEMU, seccomp, cgroup", f"`{HINT}`"),
-    _machine("firecracker", "firecracker", "a kernel of its own, Firecracker, seccomp, cgroup", "the same, it, and KVM"),
+    _machine("firecracker", "firecracker", "a kernel of its own, Firecracker, seccomp, cgroup", "the same, it, KVM"),
     Kind(
         name="kubernetes", runtime="kubernetes", engine="kubernetes", isolation="a pod, as the cluster's nodes make it",
         needs="a cluster whose pods the worker reaches; `pip install 'attacca[kubernetes]'`",

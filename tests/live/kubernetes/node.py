@@ -19,7 +19,8 @@ NAME = "node"
 async def joined(server: ApiServer, starter: Starter, directory: Path) -> AsyncIterator[Kubelet]:
     api = Api(server.access(ADMIN))
     kubelet = Kubelet(api, NAMESPACE, starter, NAME)
-    listening = await asyncio.start_server(Logs(kubelet).meet, own_address(), 0, ssl=shown(directory))
+    logs = Logs(kubelet)
+    listening = await asyncio.start_server(logs.meet, own_address(), 0, ssl=shown(directory))
     port = listening.sockets[0].getsockname()[1]
     await api.ask("POST", "/api/v1/nodes", {"apiVersion": "v1", "kind": "Node", "metadata": {"name": NAME}})
     addresses = [{"type": "InternalIP", "address": own_address()}]
@@ -34,6 +35,7 @@ async def joined(server: ApiServer, starter: Starter, directory: Path) -> AsyncI
         with contextlib.suppress(OSError):
             await api.ask("DELETE", f"/api/v1/nodes/{NAME}")
         listening.close()
+        await logs.close()
         await api.close()
 
 
@@ -52,8 +54,19 @@ class Logs:
 
     def __init__(self, kubelet: Kubelet) -> None:
         self._kubelet = kubelet
+        self._met: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        for task in self._met:
+            task.cancel()
+        await asyncio.gather(*self._met, return_exceptions=True)
+        await asyncio.sleep(0)  # their sockets are closed in the next turn
 
     async def meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._met.add(task)
+        task.add_done_callback(self._met.discard)
         try:
             with contextlib.suppress(OSError, EOFError):
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -63,5 +76,7 @@ class Logs:
                 async for piece in self._kubelet.log(pod, "follow=true" in parts.query):
                     writer.write(piece)
                     await writer.drain()
+        except asyncio.CancelledError:
+            writer.transport.abort()
         finally:
             writer.close()

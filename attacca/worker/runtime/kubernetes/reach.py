@@ -21,7 +21,7 @@ Peers = list[dict[str, Any]]
 def policies(owner: Owner, peers: Peers) -> list[dict[str, Any]]:
     """Of a worker whose pods `peers` may ask, and nobody else; where there are none, who may is not said."""
     leaving = [_leaving(owner, network) for network in (Network.NONE, Network.NAT)]
-    return [*leaving, _coming(owner, peers)] if peers else leaving
+    return [*leaving, coming(owner, peers)] if peers else leaving
 
 
 def _leaving(owner: Owner, network: Network) -> dict[str, Any]:
@@ -39,11 +39,12 @@ def _leaving(owner: Owner, network: Network) -> dict[str, Any]:
     return _policy(_meta(owner, network.value), spec)
 
 
-def _coming(owner: Owner, peers: Peers) -> dict[str, Any]:
+def coming(owner: Owner, peers: Peers, number: int = 0) -> dict[str, Any]:
+    """`number`: policies add up, and another lets in who was not known before."""
     let_in = [{"from": peers, "ports": [{"protocol": "TCP", "port": PORT}]}]
     chosen = {**MANAGED, WORKER: owner.identity}
     return _policy(
-        _meta(owner, "callers"),
+        _meta(owner, f"callers-{number}" if number else "callers"),
         {"podSelector": {"matchLabels": chosen}, "policyTypes": ["Ingress"], "ingress": let_in},
     )
 

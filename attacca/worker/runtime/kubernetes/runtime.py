@@ -23,7 +23,7 @@ from attacca.worker.runtime.kubernetes.api import Declined, Server, pause_s
 from attacca.worker.runtime.kubernetes.facts import Pod
 from attacca.worker.runtime.kubernetes.manifests import PORT, RUN, WORKER, Owner, selector
 from attacca.worker.runtime.kubernetes.options import KubernetesOptions
-from attacca.worker.runtime.kubernetes.sandbox import SERVE, PodSandbox
+from attacca.worker.runtime.kubernetes.sandbox import SERVE, PodSandbox, source_of
 from attacca.worker.runtime.kubernetes.standing import Standing, start_failed
 from attacca.worker.runtime.kubernetes.watch import Pods
 from attacca.worker.runtime.process.description import Secret, no_secret, variables
@@ -95,6 +95,7 @@ class KubernetesRuntime:
             self._over(sandbox)
         with contextlib.suppress(TimeoutError, Declined):
             async with asyncio.timeout(CLOSE_S):
+                await self._standing.quiet()
                 if self._standing.owner is not None:
                     await self._standing.end()
         await self._server.close()
@@ -148,7 +149,8 @@ class KubernetesRuntime:
         sandbox = self._pods.get(pod.metadata.name)
         if sandbox is None or sandbox.is_buried:
             return
-        sandbox.hear(pod)
+        if sandbox.hear(pod):
+            self._standing.asks_from(source_of(sandbox.address))
         hopeless = facts.hopeless(pod)
         if sandbox.is_doomed:
             return

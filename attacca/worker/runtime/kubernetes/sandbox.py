@@ -66,11 +66,14 @@ class PodSandbox:
 
     # its start
 
-    def hear(self, pod: Pod) -> None:
+    def hear(self, pod: Pod) -> bool:
+        """Whether its address was heard now."""
         self.fact = pod
-        if pod.status.pod_ip and not self.address:
-            self.address, self.placed_at = pod.status.pod_ip, self._clock.now()
-            self.placed.set()
+        if not pod.status.pod_ip or self.address:
+            return False
+        self.address, self.placed_at = pod.status.pod_ip, self._clock.now()
+        self.placed.set()
+        return True
 
     async def until_served(self) -> None:
         """The connection is kept for the first who comes."""
@@ -175,3 +178,13 @@ class PodSandbox:
         if self.is_template:
             return TemplateFailed(self.name, code, message, traceback)
         return SandboxFailed(self.name, code, message, traceback)
+
+
+def source_of(address: str) -> str:
+    """The address of this machine from which packets go there; empty: none do. Nothing is sent."""
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.connect((address, PORT))
+        except OSError:
+            return ""
+        return str(sock.getsockname()[0])

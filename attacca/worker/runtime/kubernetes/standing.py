@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
 
 import msgspec
 
@@ -30,6 +31,7 @@ RIGHTS = "what its account may do is in deploy/kubernetes/role.yaml"
 LET_IN = "see the token or the certificate that kubernetes.kubeconfig names"
 WAIT = "see that the API server is up; attacca doctor says whether it can be reached"
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT = 401, 403, 404, 409
+MOST_CALLERS = 16  # addresses of one machine
 Nap = Callable[[float], Awaitable[None]]
 
 
@@ -55,6 +57,9 @@ class Standing:
     ) -> None:
         """`callers`: who may ask its pods, of the address from which the API server is asked."""
         self._callers = callers
+        self._peers: Peers = []
+        self._let_in = 0  # policies for those that were not known at first
+        self._telling: set[asyncio.Task[None]] = set()
         self._server, self._identity, self._run, self._nap = server, identity, run, nap
         self._core = f"/api/v1/namespaces/{namespace}"
         self.policies = f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies"
@@ -179,14 +184,47 @@ class Standing:
         raw = await self._server.ask("POST", self.place("configmaps"), standing(self._identity, self._run))
         uid = msgspec.json.decode(raw, type=Thing).metadata.uid
         owner = Owner(owner_name(self._identity), uid, self._identity, self._run)
-        peers = self._callers(self._server.address)
-        if not peers:
-            LOG.warning("who may ask pods is not restricted: set kubernetes.callers to the networks of the workers")
-        for told in reach.policies(owner, peers):
-            with _absent_is_fine():  # one of another start, which cannot be owned by this
-                await self._server.ask("DELETE", f"{self.policies}/{told['metadata']['name']}")
-            await self._server.ask("POST", self.policies, told)
+        self._peers, self._let_in = self._callers(self._server.address), 0
+        for told in reach.policies(owner, self._peers):
+            await self._put(told)
         return owner
+
+    async def _put(self, policy: dict[str, Any]) -> None:
+        with _absent_is_fine():  # one of another start, which cannot be owned by this
+            await self._server.ask("DELETE", f"{self.policies}/{policy['metadata']['name']}")
+        await self._server.ask("POST", self.policies, policy)
+
+    def asks_from(self, address: str) -> None:
+        """A pod is asked from there, which may be another address than that which the API server sees."""
+        owner, new = self.owner, [peer for peer in self._callers(address) if peer not in self._peers]
+        if owner is None or not new or self._let_in == MOST_CALLERS:
+            return
+        self._let_in += 1
+        self._peers += new
+        policy = reach.coming(owner, new, self._let_in)
+        task = asyncio.get_running_loop().create_task(self._tell(policy))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    async def _tell(self, policy: dict[str, Any]) -> None:
+        tries = 0
+        while True:
+            try:
+                await self._put(policy)
+            except Declined as error:
+                tries += 1
+                if not error.may_mend(tries):
+                    LOG.warning("pods may not be reached from another address of this machine: %s", error.message)
+                    return
+                await self._nap(pause_s(tries, error.retry_after_s))
+            else:
+                return
+
+    async def quiet(self) -> None:
+        """Nothing is told any more."""
+        for task in self._telling:
+            task.cancel()
+        await asyncio.gather(*self._telling, return_exceptions=True)
 
     def _news(self) -> None:
         self._changed.set()

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -6,7 +7,7 @@ import pytest
 
 from attacca.errors import StartFailed
 from attacca.worker.runtime.kubernetes import reach
-from attacca.worker.runtime.kubernetes.standing import RIGHTS, Standing
+from attacca.worker.runtime.kubernetes.standing import MOST_CALLERS, RIGHTS, Standing
 from tests.logged import Logged
 from tests.worker.runtime.kubernetes.twin import Cluster, Desk, failure
 
@@ -52,6 +53,35 @@ def test_what_stands_for_a_worker_is_made_and_goes_with_it() -> None:
         assert cluster.things == {}
 
     asyncio.run(main())
+
+
+def test_another_address_from_which_pods_are_asked_is_let_in_once() -> None:
+    async def main() -> None:
+        cluster, naps = Cluster(), Naps()
+        one = standing(cluster, naps=naps)
+        one.asks_from("10.7.0.1")  # too early: it stands for nobody
+        await one.begin()
+        refusals = [failure(503, "ServiceUnavailable", "etcd is away")]
+        cluster.admit = lambda *_: refusals.pop() if refusals else None
+        for address in ("10.1.0.9", "127.0.0.1", "", "10.7.0.1", "10.7.0.1"):
+            one.asks_from(address)
+        await until(lambda: cluster.names("networkpolicies")[1:2] == ["attacca-w-callers-1"])
+        (let_in,) = cluster.things["networkpolicies", "attacca-w-callers-1"]["spec"]["ingress"]
+        assert let_in["from"] == [{"ipBlock": {"cidr": "10.7.0.1/32"}}]
+        for number in range(40):
+            one.asks_from(f"10.8.0.{number}")
+        await until(lambda: len(cluster.names("networkpolicies")) == 3 + MOST_CALLERS)
+        await one.quiet()
+        await one.end()
+        assert cluster.things == {}
+
+    asyncio.run(main())
+
+
+async def until(is_it: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not is_it():  # noqa: ASYNC110 - of many things one
+            await asyncio.sleep(0)
 
 
 def test_what_a_predecessor_left_goes_and_nothing_of_others() -> None:
