@@ -84,8 +84,8 @@ registry: $(VENV)/.dev ## Hold the registry of images to the OCI's own suite, wh
 	@scripts/registry.sh $(abspath $(BIN)/python)
 
 engines: $(VENV)/.dev ## Hold containers by gVisor, containerd and docker to what every runtime does, and to what must survive, for root
-	@scripts/debian.sh crun runc runsc containerd docker.io nftables
-	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -rfEs tests/live/engines/gvisor.py tests/live/engines/conformance.py tests/live/engines/ways_out.py tests/live/engines/survival.py tests/live/engines/enemies.py tests/live/engines/devices.py --durations=5
+	@scripts/debian.sh crun runc runsc containerd docker.io skopeo nftables
+	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -rfEs tests/live/engines/gvisor.py tests/live/engines/conformance.py tests/live/engines/ways_out.py tests/live/engines/survival.py tests/live/engines/enemies.py tests/live/engines/pushes.py tests/live/engines/devices.py --durations=5
 
 microvms: $(VENV)/.dev ## Hold micro-VMs by QEMU and Firecracker to what every runtime does, and to what must survive
 	@scripts/debian.sh qemu-system-x86 linux-image-cloud-amd64 busybox-static e2fsprogs lz4

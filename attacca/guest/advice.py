@@ -73,7 +73,7 @@ LIBRARIES = {
     "libGL.so": "opencv-python-headless instead of opencv-python",
     "libpq.so": "psycopg2-binary instead of psycopg2",
 }
-SKIPPED = frozenset({"__pycache__", "node_modules", "tests"})
+SKIPPED = frozenset({"__pycache__", "node_modules", "tests", "lost+found"})  # that last is of a micro-VM's disk
 LOOKED_AT = 2_000  # files and directories of the function
 NAMES = ("Name or service not known", "Temporary failure in name resolution", "No address associated with hostname")
 NO_NETWORK = 'network = "host"'

@@ -23,7 +23,8 @@ ATTRIBUTES = ("handler", "lambda_handler", "main", "handle", "app", "application
 NOT_CODE = frozenset({"setup", "conftest", "noxfile", "manage", "tasks", "fabfile", "locustfile", "gunicorn_conf"})
 NOT_FUNCTIONS = frozenset(
     {"tests", "test", "docs", "doc", "examples", "scripts", "migrations", "node_modules", "venv", "env", "build",
-     "dist", "templates", "static", "data", "infra", "cdk", "deploy", "terraform", "site-packages", "__pycache__"}
+     "dist", "templates", "static", "data", "infra", "cdk", "deploy", "terraform", "site-packages", "__pycache__",
+     "lost+found"}  # of a micro-VM's disk
 )  # fmt: skip
 LOOKED_AT = 300  # directories
 SHOWN = 12  # candidates that are named

@@ -7,8 +7,8 @@ import msgspec
 
 MOST = 16  # entries of one function
 LEAST = 1024  # ports below are the machine's own
-SHAPE = "PORT_OF_THE_MACHINE:PORT each, such as 5432:5432"
-Publish = Annotated[tuple[str, ...], msgspec.Meta(description=SHAPE)]
+SHAPE = "PORT_OF_THE_MACHINE:PORT, such as 5432:5432"
+Publish = Annotated[tuple[str, ...], msgspec.Meta(description=f"{SHAPE}, each; of TCP")]
 _ENTRY = re.compile(r"^([0-9]{1,5}):([0-9]{1,5})(?!\n)$")
 
 
@@ -22,9 +22,11 @@ def parse(entry: str) -> Published:
     Raises:
         ValueError: what is wrong with it.
     """
-    found = _ENTRY.match(entry)
+    if entry.endswith("/udp"):
+        raise ValueError(f'publish: {entry[:40]!r} is UDP, and TCP alone is published: network = "host" gives both')
+    found = _ENTRY.match(entry.removesuffix("/tcp"))
     if found is None:
-        raise ValueError(f"publish: {entry[:40]!r} is not {SHAPE}")
+        raise ValueError(f"publish: {entry[:40]!r} is no {SHAPE}")
     one = Published(int(found[1]), int(found[2]))
     if not LEAST <= one.at <= 65_535:
         raise ValueError(f"publish: {one.at} is not a port from {LEAST} to 65535 of the machine")

@@ -210,6 +210,8 @@ def test_deployed(capsys: pytest.CaptureFixture[str]) -> None:
     }  # fmt: skip
     deploy.show(done, width=100)
     same("deployed", capsys.readouterr().out)
+    deploy.show({**done, "handler": "server", "signature": "wsgi", "imports_ms": 0.0}, width=100)
+    assert "  handler  server · wsgi\n" in capsys.readouterr().out
 
 
 def test_secrets(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,15 +6,16 @@ from tests.cases import each
 
 
 def test_an_entry_names_two_ports() -> None:
-    assert parse("15432:5432") == Published(15432, 5432)
+    assert parse("15432:5432") == parse("15432:5432/tcp") == Published(15432, 5432)
 
 
 @each(
     "publish, why",
     [
-        (("5432",), "'5432' is not PORT_OF_THE_MACHINE:PORT"),
-        (("0.0.0.0:5432:5432",), "is not PORT_OF_THE_MACHINE:PORT"),
-        (("5432:5432\n",), "is not PORT_OF_THE_MACHINE:PORT"),
+        (("5432",), "'5432' is no PORT_OF_THE_MACHINE:PORT"),
+        (("0.0.0.0:5432:5432",), "is no PORT_OF_THE_MACHINE:PORT"),
+        (("5432:5432\n",), "is no PORT_OF_THE_MACHINE:PORT"),
+        (("5353:53/udp",), "is UDP, and TCP alone is published"),
         (("80:80",), "80 is not a port from 1024 to 65535"),
         (("70000:80",), "70000 is not a port from 1024"),
         (("8080:0",), "0 is not a port"),

@@ -222,9 +222,10 @@ def show(done: dict[str, Any], width: int | None = None) -> None:
     before = [done["replaced"]] if done["replaced"] else []
     what += " [dim](replaces {})[/]" * len(before)
     screen.print(marked(what, done["function"], done["revision"], *before))
-    imports = milliseconds(done["imports_ms"])
+    imports = [milliseconds(done["imports_ms"])] if done["imports_ms"] else []  # programs of their own import nothing
+    handler = "{} [dim]· {}" + " · imported in {} ms" * len(imports) + "[/]"
     rows = {
-        "handler": marked("{} [dim]· {} · imported in {} ms[/]", done["handler"], wants(done), imports),
+        "handler": marked(handler, done["handler"], wants(done), *imports),
         "url": marked("{}", done["url"]),
         "invoke": marked("[bold]{}[/]", example(done)),
     }

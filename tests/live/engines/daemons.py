@@ -29,8 +29,9 @@ address = "{0}/containerd.sock"
 class Daemon:
     """`kind` is containerd or docker, which has a containerd of its own beside it."""
 
-    def __init__(self, kind: str, directory: Path) -> None:
-        self.kind, self.directory = kind, directory
+    def __init__(self, kind: str, directory: Path, *, is_here: bool = False) -> None:
+        """`is_here`: in our network, and not in one of its own."""
+        self.kind, self.directory, self._is_here = kind, directory, is_here
         self.below = Daemon("containerd", directory / "below") if kind == "docker" else None
         self.socket = str(directory / f"{kind}.sock")
         self._process: subprocess.Popen[bytes] | None = None
@@ -58,9 +59,10 @@ class Daemon:
         needed.expect("containerd" if self.below is None else "dockerd")
         if self.below is not None and self.below._process is None:
             self.below.start()
+        apart = [] if self._is_here else ["unshare", "--net"]
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                ["unshare", "--net", *self._command()], stdout=log, stderr=log, stdin=subprocess.DEVNULL
+                [*apart, *self._command()], stdout=log, stderr=log, stdin=subprocess.DEVNULL
             )
         until = time.monotonic() + PATIENCE_S
         while not self._answers():
@@ -98,10 +100,10 @@ class Daemon:
 
 
 @contextlib.contextmanager
-def running(kind: str, directory: Path) -> Iterator[Daemon]:
+def running(kind: str, directory: Path, *, is_here: bool = False) -> Iterator[Daemon]:
     """Nothing of it is there afterwards."""
     before = set(children(os.getpid()))
-    daemon = Daemon(kind, directory)
+    daemon = Daemon(kind, directory, is_here=is_here)
     try:
         daemon.start()
         yield daemon
