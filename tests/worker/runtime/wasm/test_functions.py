@@ -198,3 +198,26 @@ def test_what_is_no_machine_code_is_not_kept(tmp_path: Path) -> None:
 
     play(tmp_path, b"?", story)
     assert not (tmp_path / "made").exists()
+
+
+def test_what_another_wasmtime_has_made_is_not_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "code" / "a").mkdir(parents=True)
+    (tmp_path / "code" / "a" / "x.wasm").write_bytes(b"hcode")
+    asked = []
+
+    async def noting(source: bytes, is_pure: bool) -> bytes:  # noqa: FBT001 - machine_code.Compile
+        asked.append((source, is_pure))
+        return source
+
+    def made() -> MachineCode:
+        return MachineCode(tmp_path / "code", tmp_path / "made", noting)
+
+    async def story() -> None:
+        now = await made().bring("a")
+        monkeypatch.setattr(machine_code, "maker", lambda: "another")
+        other = await made().bring("a")
+        assert {path.name for path in (tmp_path / "made").iterdir()} == {now.name, other.name}
+        assert other.name == "a-another"
+
+    asyncio.run(story())
+    assert len(asked) == 2

@@ -181,10 +181,12 @@ class Runner:
         kind, names = environ.get("CONTENT_TYPE", ""), self._inputs
         given = [body] if len(names) < 2 else inputs(names, kind, body)
         instance = self._instance(store)
-        if self._kind == PURE:
-            return _computed(store, instance.exports(store), body)
-        if self._kind == COMMAND:
-            self._command(store, instance.exports(store), heard)
+        if self._kind in (COMMAND, PURE):
+            exports = instance.exports(store)
+            with self._within_memory(store, exports, heard):
+                if self._kind == PURE:
+                    return _computed(store, exports, body)
+                exports[START](store)
             return heard.answer()
         run = instance.get_func(store, self._export)
         if self._kind in (HANDLE, PURE_HANDLE):
@@ -197,13 +199,14 @@ class Runner:
             raise ExitStatus(f"it ended with an error{heard.last_words()}")
         return heard.answer()
 
-    def _command(self, store: wasmtime.Store, exports: Any, heard: "Heard") -> None:
+    @contextmanager
+    def _within_memory(self, store: wasmtime.Store, exports: Any, heard: "Heard") -> Iterator[None]:
         """
         Raises:
             Told: a MemoryError by its name: it failed when there was no more memory for it.
         """
         try:
-            exports[START](store)
+            yield
         except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
             is_well = isinstance(error, wasmtime.ExitTrap) and not error.code
             memory = exports.get("memory")

@@ -174,6 +174,14 @@ def test_a_pure_module_computes_its_answer_from_its_input(tmp_path: Path) -> Non
         told_by(upper, b"")
     with pytest.raises(Trapped, match="it has no room for 70000 bytes at 65530"):
         told_by(upper, b"x" * 70_000)
+    grows = UPPER.replace("IMPORTS", "").replace(
+        "(local $i i32)",
+        "(local $i i32) (loop $more (br_if $more (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))",
+    )
+    (tmp_path / "grows").mkdir()
+    with pytest.raises(Told, match="it had 4 MB of memory, and failed") as told:
+        told_by(made(tmp_path / "grows", bytes(wasmtime.wat2wasm(grows.replace("(i64.const -1)", "(unreachable)")))), b"")
+    assert type(told.value).__name__ == "MemoryError"
     assert compiled(pure(), is_pure=True) == compiled(pure())
     (tmp_path / "q").mkdir()
     component = made(tmp_path / "q", handling())
