@@ -16,6 +16,7 @@ from attacca.worker.core.reports import SandboxFailed, SandboxReady
 from attacca.worker.runtime.bench import Bench
 from attacca.worker.runtime.conformance import NEEDS, Doing, check_runtime
 from attacca.worker.runtime.kubernetes.api import Api, Declined
+from attacca.worker.runtime.kubernetes.sandbox import source_of
 from tests.live.kubernetes.aside import aside
 from tests.live.kubernetes.kubelet import Kubelet
 from tests.live.kubernetes.processes import Processes
@@ -175,6 +176,11 @@ def test_a_token_that_was_put_in_anothers_place_is_read_when_that_is_refused(tmp
             await api.close()
 
     asyncio.run(main())
+
+
+def test_from_which_address_a_pod_is_asked() -> None:
+    told = [source_of(address) for address in ("127.9.9.9", "localhost", "", "300.0.0.1")]
+    assert told == ["127.0.0.1", "", "", ""]
 
 
 def test_an_agent_of_iluvatar_is_asked_at_its_path(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ ordered ──▶ the API server has taken it ──▶ it has an address ──
 import asyncio
 import socket
 from collections.abc import Callable
+from ipaddress import ip_address
 
 from attacca.kernel.clock import Clock
 from attacca.model.function import Revision
@@ -181,10 +182,11 @@ class PodSandbox:
 
 
 def source_of(address: str) -> str:
-    """The address of this machine from which packets go there; empty: none do. Nothing is sent."""
-    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        try:
+    """The address of this machine from which packets go there; empty: none do. Nothing is sent, and nobody asked."""
+    try:
+        family = socket.AF_INET if ip_address(address).version == 4 else socket.AF_INET6
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
             sock.connect((address, PORT))
-        except OSError:
-            return ""
-        return str(sock.getsockname()[0])
+            return str(sock.getsockname()[0])
+    except (OSError, ValueError):
+        return ""

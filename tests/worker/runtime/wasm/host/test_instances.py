@@ -180,7 +180,9 @@ def test_a_pure_module_computes_its_answer_from_its_input(tmp_path: Path) -> Non
     )
     (tmp_path / "grows").mkdir()
     with pytest.raises(Told, match="it had 4 MB of memory, and failed") as told:
-        told_by(made(tmp_path / "grows", bytes(wasmtime.wat2wasm(grows.replace("(i64.const -1)", "(unreachable)")))), b"")
+        told_by(
+            made(tmp_path / "grows", bytes(wasmtime.wat2wasm(grows.replace("(i64.const -1)", "(unreachable)")))), b""
+        )
     assert type(told.value).__name__ == "MemoryError"
     assert compiled(pure(), is_pure=True) == compiled(pure())
     (tmp_path / "q").mkdir()
