@@ -15,7 +15,7 @@ from attacca.worker.core.phases import Phase, TemplatePhase
 from attacca.worker.core.state import Function
 from attacca.worker.core.worker import WorkerCore
 
-TURN: Final = 50  # functions that are reckoned before others have a turn
+TURN: Final = 20  # functions that are reckoned before others have a turn
 
 
 def of(worker: WorkerCore, now: float) -> WorkerView:
