@@ -6,11 +6,15 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
+from attacca.io.posting import Silent
 from attacca.io.timeseries.conformance import CHECKS, check_timeseries
 from attacca.io.timeseries.influx import Influx1
+from attacca.io.timeseries.opening import SeriesConfig, open_series
+from tests.live.collector import Taker
 from tests.live.stores import free_port
 from tests.live.whole import Whole, naps, until
 
@@ -78,6 +82,29 @@ def test_version_1_is_held_to_the_suite(database: Database) -> None:
     series = Influx1(database.url, 'odd "name"')
     series.prepare()
     assert len(check_timeseries(series)) == len(CHECKS)
+
+
+LIES = (
+    b"",
+    b"HTTP/1.1 200 OK\r\n\r\n" + b" " * 200_000,
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\n\r\n<html>log in first</html>",
+    b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 100_000,
+    b'HTTP/1.1 200 OK\r\n\r\n{"results":[{"series":[{"name":"x","tags":{"name":5},"columns":["x"],"values":[[1]]}]}]}',
+    b"HTTP/1.1 200 OK\r\n\r\n,result,_value,_field,name\r\n,,inf,cpu_loadavg,w1\r\n,,1\r\n",
+    b"HTTP/1.1 307 Temporary\r\nlocation: /\r\ncontent-length: 0\r\n\r\n",
+)
+
+
+@pytest.mark.parametrize("kind", ["influx1", "influx2"])
+def test_what_lies_says_nothing_about_workers(kind: Literal["influx1", "influx2"]) -> None:
+    taker = Taker()
+    series = open_series(SeriesConfig(url=taker.url, kind=kind, timeout_s=5.0))
+    try:
+        for taker.lies in LIES:
+            with contextlib.suppress(Silent):
+                assert series.last("worker_load", "name", 60.0, 1e9) == {}
+    finally:
+        taker.stop()
 
 
 def test_a_server_tells_how_busy_it_is_and_goes_on_without_a_database(database: Database, tmp_path: Path) -> None:

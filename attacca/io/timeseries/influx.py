@@ -3,6 +3,7 @@
 import csv
 import io
 from base64 import b64encode
+from math import isfinite
 from urllib.parse import urlencode
 
 import msgspec
@@ -63,8 +64,9 @@ class Influx1:
             for row in series.values if value else []:
                 fields = found.setdefault(value, {})
                 for name, cell in zip(series.columns, row, strict=False):
-                    if name.startswith("last_") and isinstance(cell, float | int):
-                        fields[name.removeprefix("last_")] = float(cell)
+                    number = _number(str(cell)) if isinstance(cell, float | int) else None
+                    if name.startswith("last_") and number is not None:
+                        fields[name.removeprefix("last_")] = number
         return found
 
     def _ask(self, query: str) -> list[_Series]:
@@ -108,11 +110,18 @@ class Influx2:
         posted = post(f"{self._url}/api/v2/query?{query}", flux.encode(), fields, self._timeout_s, ANSWER_MOST)
         if posted.status != 200:
             raise Silent(self._url, f"status {posted.status}: {posted.body[:200].decode('utf-8', 'replace')}")
-        return last_of(posted.body.decode("utf-8", "replace"), tag)
+        try:
+            return last_of(posted.body.decode("utf-8", "replace"), tag)
+        except csv.Error:
+            raise Silent(self._url, "what it answered is no table of Flux") from None
 
 
 def last_of(text: str, tag: str) -> dict[str, dict[str, float]]:
-    """Of Flux's annotated CSV: tables with a head each, apart by an empty line."""
+    """Of Flux's annotated CSV: tables with a head each, apart by an empty line.
+
+    Raises:
+        csv.Error: it is nothing of the kind.
+    """
     found: dict[str, dict[str, float]] = {}
     columns: list[str] = []
     for row in csv.reader(io.StringIO(text)):
@@ -122,13 +131,20 @@ def last_of(text: str, tag: str) -> dict[str, dict[str, float]]:
             columns = row
         elif columns:
             told = dict(zip(columns, row, strict=False))
-            try:
-                number = float(told.get("_value", ""))
-            except ValueError:
-                continue
-            if value := told.get(tag, ""):
-                found.setdefault(value, {})[told["_field"]] = number
+            value, field = told.get(tag, ""), told.get("_field", "")
+            number = _number(told.get("_value", ""))
+            if value and field and number is not None:
+                found.setdefault(value, {})[field] = number
     return found
+
+
+def _number(text: str) -> float | None:
+    """One that can be compared with others."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if isfinite(number) else None
 
 
 def _quoted(text: str) -> str:

@@ -9,6 +9,7 @@ from attacca.kernel.clock import ManualClock
 from attacca.model.resources import Resources
 from attacca.model.sandbox import MachineLoad, WorkerView
 from attacca.worker.points import points
+from tests.logged import Logged
 
 CONFIG = SeriesConfig(url="http://a:1", kind="influx2", every_s=1.0)
 LOAD = MachineLoad(cpu_share=0.5, load_1m=3.0, memory_free_mb=1, disk_free_mb=1, received_mb_s=0, sent_mb_s=0)
@@ -42,6 +43,21 @@ def test_one_that_is_gone_is_asked_less_often_and_costs_nothing() -> None:
     reading._series = MemorySeries()
     reading.read()
     assert repr(reading) == "<Reading <MemorySeries 0 points>, in 1 s again>"
+
+
+class Confused(MemorySeries):
+    """What it says ends in a mistake of ours."""
+
+    def last(self, measurement: str, tag: str, since_s: float, now: float) -> dict[str, dict[str, float]]:
+        raise KeyError(measurement)
+
+
+def test_a_mistake_in_reading_costs_one_look(logged: Logged) -> None:
+    reading = Reading(CONFIG, ManualClock(), lambda _: None)
+    reading._series = Confused()
+    assert reading.read_whatever() == Charted({})
+    assert repr(reading) == "<Reading <MemorySeries 0 points>, in 30 s again>"
+    assert logged.messages == ["what <MemorySeries 0 points> says could not be read"]
 
 
 def test_points_wait_in_a_buffer() -> None:

@@ -1,3 +1,5 @@
+import csv
+
 import pytest
 
 from attacca.io.timeseries.influx import Influx1, Influx2, last_of
@@ -12,6 +14,13 @@ CSV = (
 def test_the_tables_of_flux_are_read() -> None:
     assert last_of(CSV, "name") == {"w1": {"cpu_loadavg": 0.5}, "w2": {"cpu_loadavg": 7.0}}
     assert last_of("", "name") == last_of("error,reference\r\nno,1", "name") == {}
+
+
+def test_what_is_no_number_and_rows_that_end_early_say_nothing() -> None:
+    rows = (",,inf,cpu_loadavg,w1", ",,nan,cpu_loadavg,w1", ",,1e999,cpu_loadavg,w1", ",,1", ",,2,cpu_loadavg,w2")
+    assert last_of(",result,_value,_field,name\r\n" + "\r\n".join(rows), "name") == {"w2": {"cpu_loadavg": 2.0}}
+    with pytest.raises(csv.Error):
+        last_of(" " * 200_000, "name")
 
 
 def test_no_password_and_no_token_is_shown() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import threading
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -21,6 +22,7 @@ from attacca.kernel.clock import Clock
 from attacca.model.sandbox import WorkerView
 from attacca.worker.points import MEASUREMENT, TAG, points
 
+LOG = logging.getLogger("attacca.series")
 SINCE_S = 60.0  # what is older says nothing
 PAUSE_MOST_S = 30.0
 LOADS = ("cpu_loadavg", "gpu_loadavg")
@@ -127,9 +129,18 @@ class Reading:
         self._pause_s = self._every_s
         return Charted({name: sum(fields.get(one, 0.0) for one in LOADS) for name, fields in found.items()})
 
+    def read_whatever(self) -> Charted:
+        """What it says, and be it a mistake of ours to read it, is no reason to ask no more."""
+        try:
+            return self.read()
+        except Exception:
+            LOG.exception("what %s says could not be read", self._series)
+            self._pause_s = PAUSE_MOST_S
+            return Charted({})
+
     def _read_on(self, loop: asyncio.AbstractEventLoop) -> None:
         while not self._over.is_set():
-            charted = self.read()
+            charted = self.read_whatever()
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 loop.call_soon_threadsafe(self._tell, charted)
             self._over.wait(self._pause_s)
