@@ -16,7 +16,6 @@ from tests.live.microvms.subject import BOOT_S
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
 DESCRIPTION = CACHE / "attacca-firecracker" / "swagger.yaml"  # as scripts/firecracker.sh leaves it
 REAL = shutil.which("firecracker")
-FAKE_KVM = Path("/dev/null")
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +37,16 @@ def usual(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Mi
             pytest.skip("no firecracker on PATH, or no KVM")
         own = MicroVmOptions(monitor="firecracker", boot_timeout_s=BOOT_S)
     else:
-        monkeypatch.setattr(needs, "has_kvm", lambda: True)
-        monkeypatch.setattr(needs, "KVM", FAKE_KVM)
+        pretend(monkeypatch)
         program = str(request.getfixturevalue("fake"))
         own = MicroVmOptions(
             monitor="firecracker", firecracker=program, boot_timeout_s=BOOT_S, monitor_timeout_s=BOOT_S
         )
     assert lacking(own) == "", "make microvms"
     return own
+
+
+def pretend(patch: pytest.MonkeyPatch) -> None:
+    """That there is KVM, which the fake does without."""
+    patch.setattr(needs, "has_kvm", lambda: True)
+    patch.setattr(needs, "KVM", Path("/dev/null"))

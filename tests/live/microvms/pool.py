@@ -10,10 +10,11 @@ import pytest
 
 from attacca.worker.runtime.microvm.housed import Housed
 from attacca.worker.runtime.microvm.options import MicroVmOptions
+from tests.live.microvms.monitors import fake, usual
 from tests.live.microvms.subject import BOOT_S, MicroVmSubject
 from tests.live.microvms.survival import OWN, answer, opened, state, written
 
-__all__ = ["state"]  # pytest's fixture
+__all__ = ["fake", "state", "usual"]  # pytest's fixtures
 
 
 def waiting(subject: MicroVmSubject) -> list[Housed]:
@@ -27,9 +28,9 @@ async def until_waiting(subject: MicroVmSubject, count: int) -> list[Housed]:
     return waiting(subject)
 
 
-def test_one_that_waits_is_handed_out_first_and_another_is_restored(state: Path) -> None:
+def test_one_that_waits_is_handed_out_first_and_another_is_restored(state: Path, usual: MicroVmOptions) -> None:
     async def main() -> None:
-        async with opened(state, MicroVmOptions(pool=2, boot_timeout_s=BOOT_S)) as (subject, seen):
+        async with opened(state, msgspec.structs.replace(usual, pool=2)) as (subject, seen):
             own = written(subject, "own", OWN)
             template = await seen.template(own)
             first, second = await until_waiting(subject, 2)
@@ -60,9 +61,9 @@ def test_one_that_waits_is_handed_out_first_and_another_is_restored(state: Path)
 
 
 @pytest.mark.parametrize("room_mb", [0, 140])
-def test_no_more_wait_than_there_is_memory_for(state: Path, room_mb: int) -> None:
+def test_no_more_wait_than_there_is_memory_for(state: Path, usual: MicroVmOptions, room_mb: int) -> None:
     async def main() -> None:
-        own = MicroVmOptions(pool=3, pool_mb=room_mb, boot_timeout_s=BOOT_S)
+        own = msgspec.structs.replace(usual, pool=3, pool_mb=room_mb)
         async with opened(state, own) as (subject, seen):
             of = written(subject, "own", OWN)
             template = await seen.template(of)

@@ -20,10 +20,13 @@ from attacca.worker.core.reports import SandboxFailed, SandboxGone
 from attacca.worker.runtime import bench
 from attacca.worker.runtime.bench import Bench
 from attacca.worker.runtime.conformance import Doing
-from attacca.worker.runtime.microvm.needs import lacking
+from attacca.worker.runtime.microvm.disks import Disks
 from attacca.worker.runtime.microvm.options import MicroVmOptions
 from tests.live import patience
-from tests.live.microvms.subject import BOOT_S, USUAL, MicroVmSubject
+from tests.live.microvms.monitors import fake, usual
+from tests.live.microvms.subject import BOOT_S, MicroVmSubject
+
+__all__ = ["fake", "usual"]  # pytest's fixtures
 
 OWN = """
 import os, random, time, ssl, uuid
@@ -44,13 +47,16 @@ def handler(event, context):
     return TOLD.get()
 """
 NARROW = """
-import os, threading
+import os, socket, threading
 def tried(what):
     try:
         what()
     except OSError as error:
         return type(error).__name__
     return "done"
+def listen():
+    with socket.socket(socket.AF_VSOCK) as own:
+        own.bind((socket.VMADDR_CID_ANY, 11))
 def threads():
     threading.stack_size(65536)
     gate, count = threading.Event(), 0
@@ -64,16 +70,21 @@ def threads():
         gate.set()
 def handler(event, context):
     return {"code": tried(lambda: open("/function/x", "w")), "root": tried(lambda: open("/etc/x", "w")),
-            "control": tried(lambda: os.open("/dev/vport0p1", os.O_RDWR)),
+            "control": tried(lambda: os.open("/dev/vport0p1", os.O_RDWR)), "port": tried(listen),
             "disk": tried(lambda: open("/dev/vda", "rb")), "user": tried(lambda: os.setuid(0)),
             "clock": tried(lambda: __import__("time").clock_settime(0, 0.0)),
             "threads": threads()}
 """
 LIES = """
 import os, struct
+def leads(one):
+    try:
+        return os.readlink("/proc/self/fd/" + one)
+    except OSError:  # of the list itself
+        return ""
 def handler(event, context):
     number = next(int(one) for one in os.listdir("/proc/self/fd")
-                  if int(one) > 2 and os.readlink("/proc/self/fd/" + one).startswith("/dev/vport"))
+                  if int(one) > 2 and leads(one).startswith(("/dev/vport", "socket:")))
     os.write(number, struct.pack("<IBI", %d, %d, 77) + b"nonsense")
     import time
     time.sleep(600)
@@ -82,14 +93,11 @@ def handler(event, context):
 
 @pytest.fixture(scope="module")
 def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    assert lacking(MicroVmOptions()) == "", "make microvms"
     return tmp_path_factory.mktemp("state")
 
 
 @contextlib.asynccontextmanager
-async def opened(
-    state: Path, own: MicroVmOptions = USUAL, **options: float
-) -> AsyncIterator[tuple[MicroVmSubject, Bench]]:
+async def opened(state: Path, own: MicroVmOptions, **options: float) -> AsyncIterator[tuple[MicroVmSubject, Bench]]:
     bench.PATIENCE_S = BOOT_S
     await asyncio.to_thread(os.getpid)
     subject = MicroVmSubject(state, own, **options)
@@ -120,9 +128,9 @@ async def answer(seen: Bench, sandbox: str, of: Revision, body: bytes = b"{}") -
     return msgspec.json.decode(outcome.body)
 
 
-def test_each_is_restored_with_a_time_and_random_numbers_of_its_own(state: Path) -> None:
+def test_each_is_restored_with_a_time_and_random_numbers_of_its_own(state: Path, usual: MicroVmOptions) -> None:
     async def main() -> None:
-        async with opened(state) as (subject, seen):
+        async with opened(state, usual) as (subject, seen):
             own = written(subject, "own", OWN)
             template = await seen.template(own)
             told = [await answer(seen, await seen.sandbox(own, template), own) for _ in range(3)]
@@ -136,14 +144,15 @@ def test_each_is_restored_with_a_time_and_random_numbers_of_its_own(state: Path)
             assert "<MicroVmRuntime 3 machines, 1 templates" in repr(subject.runtime)
             one = next(iter(subject.runtime._housed.values()))
             assert repr(one).startswith("<Housed sandbox s2 ready, <Vm s2 <ChildProcess")
-            assert repr(one.vm.monitor).startswith("<QemuMonitor <QmpSocket open, ")
+            monitor = {"qemu": "<QemuMonitor <QmpSocket open, ", "firecracker": "<FirecrackerMonitor <MachineRoom "}
+            assert repr(one.vm.monitor).startswith(monitor[usual.monitor])
 
     asyncio.run(main())
 
 
-def test_one_that_was_stopped_goes_on_and_knows_what_time_it_is(state: Path) -> None:
+def test_one_that_was_stopped_goes_on_and_knows_what_time_it_is(state: Path, usual: MicroVmOptions) -> None:
     async def main() -> None:
-        async with opened(state, MicroVmOptions(pause_after_s=0.0, boot_timeout_s=BOOT_S)) as (subject, seen):
+        async with opened(state, msgspec.structs.replace(usual, pause_after_s=0.0)) as (subject, seen):
             own = written(subject, "own", OWN)
             sandbox = await seen.sandbox(own)
             one = subject.runtime._housed[sandbox]
@@ -162,9 +171,9 @@ def test_one_that_was_stopped_goes_on_and_knows_what_time_it_is(state: Path) -> 
     asyncio.run(main())
 
 
-def test_threads_that_an_import_has_started_go_on_in_each(state: Path) -> None:
+def test_threads_that_an_import_has_started_go_on_in_each(state: Path, usual: MicroVmOptions) -> None:
     async def main() -> None:
-        async with opened(state) as (subject, seen):
+        async with opened(state, usual) as (subject, seen):
             threads = written(subject, "threads", THREADS)
             template = await seen.template(threads)
             for number in (1, 2):
@@ -174,14 +183,16 @@ def test_threads_that_an_import_has_started_go_on_in_each(state: Path) -> None:
     asyncio.run(main())
 
 
-def test_a_function_is_nobody_in_its_machine(state: Path) -> None:
+def test_a_function_is_nobody_in_its_machine(state: Path, usual: MicroVmOptions) -> None:
     async def main() -> None:
-        async with opened(state) as (subject, seen):
+        async with opened(state, usual) as (subject, seen):
             narrow = written(subject, "narrow", NARROW)
             found = await answer(seen, await seen.sandbox(narrow), narrow)
             assert isinstance(found, dict)
             assert 0 < found.pop("threads") < 128
             assert found.pop("code") == "OSError"
+            assert found.pop("control") in ("PermissionError", "FileNotFoundError")
+            assert found.pop("port") == {"qemu": "OSError", "firecracker": "PermissionError"}[usual.monitor]
             assert found.pop("root") == "OSError"
             assert set(found.values()) == {"PermissionError"}, found
 
@@ -189,9 +200,11 @@ def test_a_function_is_nobody_in_its_machine(state: Path) -> None:
 
 
 @pytest.mark.parametrize("lie", [(8, 200), (1 << 30, wire.RESULT), (8, wire.READY)], ids=str)
-def test_who_says_nonsense_is_ended_and_others_live_on(state: Path, lie: tuple[int, int]) -> None:
+def test_who_says_nonsense_is_ended_and_others_live_on(
+    state: Path, usual: MicroVmOptions, lie: tuple[int, int]
+) -> None:
     async def main() -> None:
-        async with opened(state) as (subject, seen):
+        async with opened(state, usual) as (subject, seen):
             liar, echo = written(subject, "lies-{}-{}".format(*lie), LIES % lie), subject.function(Doing.ECHO)
             honest, sandbox = await seen.sandbox(echo), await seen.sandbox(liar)
             seen.run(sandbox, liar)
@@ -203,9 +216,9 @@ def test_who_says_nonsense_is_ended_and_others_live_on(state: Path, lie: tuple[i
     asyncio.run(main())
 
 
-def test_an_import_that_hangs_is_ended_in_time(state: Path) -> None:
+def test_an_import_that_hangs_is_ended_in_time(state: Path, usual: MicroVmOptions) -> None:
     async def main() -> None:
-        async with opened(state, start_timeout_s=1.0) as (subject, seen):
+        async with opened(state, usual, start_timeout_s=1.0) as (subject, seen):
             hangs = written(subject, "hangs", "import time\ntime.sleep(600)\ndef handler(event, context): pass\n")
             report = await seen.born(seen.make(hangs))
             assert isinstance(report, SandboxFailed)
@@ -217,13 +230,18 @@ def test_an_import_that_hangs_is_ended_in_time(state: Path) -> None:
 KILLED = """
 import asyncio, sys
 from pathlib import Path
+import msgspec, pytest
 from attacca.worker.runtime import bench
 from attacca.worker.runtime.bench import Bench
 from attacca.worker.runtime.conformance import Doing
+from attacca.worker.runtime.microvm.options import MicroVmOptions
+from tests.live.microvms.monitors import pretend
 from tests.live.microvms.subject import MicroVmSubject
+if sys.argv[4]:
+    pretend(pytest.MonkeyPatch())
 bench.PATIENCE_S = float(sys.argv[2])
 async def main():
-    subject = MicroVmSubject(Path(sys.argv[1]))
+    subject = MicroVmSubject(Path(sys.argv[1]), msgspec.json.decode(sys.argv[3], type=MicroVmOptions))
     seen = Bench(subject.runtime)
     await subject.runtime.open(seen.witness.hear)
     echo = subject.function(Doing.ECHO)
@@ -236,10 +254,14 @@ asyncio.run(main())
 """
 
 
-def test_none_outlives_a_worker_that_is_killed(state: Path) -> None:
+def test_none_outlives_a_worker_that_is_killed(state: Path, usual: MicroVmOptions) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(state), str(BOOT_S)], stdout=subprocess.PIPE, text=True
-    ) as worker:
+        [
+            sys.executable, "-c", KILLED, str(state), str(BOOT_S), msgspec.json.encode(usual).decode(),
+            usual.firecracker if usual.firecracker != "firecracker" else "",
+        ],
+        stdout=subprocess.PIPE, text=True,
+    ) as worker:  # fmt: skip
         assert worker.stdout is not None
         pids = [int(word) for word in worker.stdout.readline().split()]
         ends = [os.pidfd_open(pid) for pid in pids]
@@ -249,5 +271,6 @@ def test_none_outlives_a_worker_that_is_killed(state: Path) -> None:
     for end in ends:
         assert select.select([end], [], [], patience.PATIENCE_S)[0], "it lives on"
         os.close(end)
+    Disks(state / "microvms", state, state).sweep_machines()  # as the next worker does
     left = [path.name for path in (state / "microvms").iterdir() if path.name.startswith(".")]
     assert left == []

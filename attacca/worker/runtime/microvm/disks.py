@@ -49,13 +49,16 @@ class Disks:
         return f"<Disks {self.place}>"
 
     def open(self) -> None:
-        """What was begun and not finished goes, and what is left of machines whose worker is gone. Blocking."""
+        """What was begun and not finished goes. Blocking."""
         self.place.mkdir(mode=0o755, parents=True, exist_ok=True)
         for left in self.place.glob(f"{UNFINISHED}*"):
             if left.is_dir():
                 shutil.rmtree(left, ignore_errors=True)
             else:
                 left.unlink(missing_ok=True)
+
+    def sweep_machines(self) -> None:
+        """What is left of machines whose worker is gone goes. Blocking."""
         for left in self.place.glob(f"{MACHINE}*"):
             if not Path("/proc", left.name.split("-")[1]).exists():
                 shutil.rmtree(left, ignore_errors=True)

@@ -40,6 +40,10 @@ class Machines:
         state = "nothing made" if self._making is None else "made" if self._making.done() else "being made"
         return f"<Machines {state}, {self._disks}>"
 
+    async def open(self) -> None:
+        """What is left of machines whose server is gone goes."""
+        await asyncio.to_thread(self._disks.sweep_machines)
+
     async def common(self) -> Ingredients:
         """
         Raises:

@@ -106,6 +106,7 @@ class MicroVmRuntime:
     async def open(self, sink: Sink) -> None:
         """What machines are made from is made when the first is wanted."""
         self._loop, self._sink = asyncio.get_running_loop(), sink
+        await self._machines.open()
         self.common.open()
 
     async def close(self) -> None:

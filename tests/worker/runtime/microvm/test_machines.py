@@ -49,6 +49,7 @@ def test_disks_of_what_is_deployed_no_longer_go(tmp_path: Path) -> None:
     (disks.place / ".unfinished-y").touch()
     (disks.place / ".machine-999999999-x").mkdir()
     mine = directory(disks.place)
+    disks.sweep_machines()
     disks.open()
     assert sorted(path.name for path in disks.place.iterdir()) == [mine.name, "code-a", "root-d"]
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
-from attacca.errors import AttaccaError
+from attacca.errors import AttaccaError, StartFailed
 from attacca.worker.runtime.microvm.disks import directory
 from attacca.worker.runtime.microvm.firecracker import requests
 from attacca.worker.runtime.microvm.firecracker.api import FirecrackerApi
@@ -118,9 +118,17 @@ class FirecrackerMonitor:
                 await self._tell(request)
             await self._attach(self._options.boot_timeout_s, CONTROL)
         else:
-            await self._tell(requests.restore())
+            await self._restored(self._start.saved)
             await self._attach(self._options.monitor_timeout_s, CONTROL, AGENT, OUTPUT)
         self._vm.resumed()
+
+    async def _restored(self, saved: SavedMachine) -> None:
+        try:
+            await self._tell(requests.restore())
+        except StartFailed:
+            if self._start.is_base:  # the next machine boots anew, which is slow and may do
+                await asyncio.to_thread(saved.state.unlink, missing_ok=True)
+            raise
 
     async def _attach(self, timeout_s: float, *names: str) -> None:
         room, streams = self._room, list[socket.socket]()
