@@ -43,9 +43,10 @@ async def cluster(directory: Path, program: str = PROGRAM) -> AsyncIterator[tupl
         yield served, kubelet
     finally:
         following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
+        (told,) = await asyncio.gather(following, return_exceptions=True)
         await api.close()
         await served.close()
+    assert isinstance(told, asyncio.CancelledError), f"the node's own fault: {told!r}"
 
 
 def test_it_passes_all_checks_that_apply(tmp_path: Path) -> None:

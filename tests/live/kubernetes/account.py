@@ -97,7 +97,7 @@ def test_a_worker_in_a_pod_goes_by_its_account_whose_token_is_rotated(server: Ap
 
 async def refused(old: Api) -> None:
     """A server believes a token for some seconds after what it is bound to has gone."""
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(3 * PATIENCE_S):
         while True:
             try:
                 await old.ask("GET", f"{CORE}/pods")

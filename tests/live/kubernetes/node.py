@@ -31,12 +31,13 @@ async def joined(server: ApiServer, starter: Starter, directory: Path) -> AsyncI
         yield kubelet
     finally:
         following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
+        (told,) = await asyncio.gather(following, return_exceptions=True)
         with contextlib.suppress(OSError):
             await api.ask("DELETE", f"/api/v1/nodes/{NAME}")
         listening.close()
         await logs.close()
         await api.close()
+    assert isinstance(told, asyncio.CancelledError), f"the node's own fault: {told!r}"
 
 
 def shown(directory: Path) -> ssl.SSLContext:

@@ -72,7 +72,7 @@ class Standing:
         return f"<Standing of {self._identity}, {'up' if self.owner is not None else self._why or 'not yet'}>"
 
     async def begin(self, *, is_first: bool = True) -> None:
-        """Until it stands. What is there already goes, where it `is_first`."""
+        """Until it stands. What is there already goes, where it `is_first`, and what an attempt has left."""
         tries = 0
         while True:
             try:
@@ -85,6 +85,7 @@ class Standing:
                     LOG.warning("no pod can be made just now: %s", error.message)
                 self._why = error
                 self._is_refused = not error.may_mend(tries + 1)
+                is_first = True
             except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                 self._why = Declined(f"the API server answers with what is no object: {str(error)[:100]}")
             self._news()

@@ -163,8 +163,13 @@ def test_what_somebody_has_deleted_is_missed() -> None:
         cluster.admit = lambda *_: None
         cluster.answer("DELETE", f"{CORE}/configmaps/attacca-w", {}, None)
         assert not await one.still()
+        refusals = [failure(409, "Conflict", "it is being deleted")]
+        cluster.admit = lambda method, path, _: (
+            refusals.pop() if refusals and method == "POST" and path.endswith("policies") else None
+        )
         one.doubt()  # of what is made just now, by who has heard late
-        await one.begin()
+        await one.begin(is_first=False)
+        assert cluster.names("configmaps") == ["attacca-w"]
         await one.ready()
         assert await one.still()
 
