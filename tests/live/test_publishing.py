@@ -1,5 +1,6 @@
 """A port of the machine's leads to containers of the function that publishes it, and is gone with the last of them."""
 
+import contextlib
 import os
 import socket
 from collections.abc import Iterator
@@ -24,6 +25,17 @@ def serve():
             client.sendall(b"hello " + asked.readline() + asked.read())
 threading.Thread(target=serve, daemon=True).start()
 said = "serves"
+"""
+ECHOES = f"""
+import os, socket, threading
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("", {PORT}))
+def serve():
+    while True:
+        data, client = server.recvfrom(65535)
+        server.sendto(b"hello " + data, client)
+threading.Thread(target=serve, daemon=True).start()
+said = "echoes"
 """
 
 
@@ -59,6 +71,15 @@ def is_free(port: int) -> bool:
     return True
 
 
+def is_free_of_datagrams(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
 def greeted(port: int) -> bytes:
     """Empty: nobody is there."""
     with socket.socket() as sock:
@@ -88,6 +109,26 @@ def test_a_published_port_leads_to_its_containers_and_to_no_others(server: Whole
         assert f"port {taken} of 127.0.0.1 is taken" in deploy(server, layout, "other", publish=[f"{taken}:80"])
     assert server.ask("DELETE", "/api/functions/db").status == 204
     until(lambda: is_free(port))
+
+
+def test_datagrams_come_to_a_container_and_its_answers_back(server: Whole, layout: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as theirs:
+        theirs.bind(("127.0.0.1", 0))
+        port = theirs.getsockname()[1]
+        assert f"port {port} of 127.0.0.1 is taken (UDP)" in deploy(server, layout, "dns", publish=[f"{port}:53/udp"])
+    said = deploy(server, layout, "dns", publish=[f"{port}:{PORT}/udp", f"{port}:80"], min_sandboxes=1, max_sandboxes=1)
+    assert '"error"' not in said, said
+    assert server.ask("POST", "/function/dns", ECHOES.encode()).body == b"'echoes'"
+    with contextlib.ExitStack() as ends:
+        for number in range(3):
+            guest = ends.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            guest.settimeout(10)
+            guest.connect(("127.0.0.1", port))
+            for size in (1, 30_000):
+                guest.send(b"%d" % number * size)
+                assert guest.recv(65_535) == b"hello " + b"%d" % number * size
+        assert server.ask("DELETE", "/api/functions/dns").status == 204
+        until(lambda: is_free_of_datagrams(port))
 
 
 def test_what_is_no_container_publishes_nothing(server: Whole, tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from tests.cases import each
 
 def test_an_entry_names_two_ports() -> None:
     assert parse("15432:5432") == parse("15432:5432/tcp") == Published(15432, 5432)
+    assert Settings(name="f", publish=("5353:53", "5353:53/udp")).publish == ("5353:53", "5353:53/udp")
+    assert parse("5353:53/udp") == Published(5353, 53, is_udp=True)
 
 
 @each(
@@ -15,7 +17,8 @@ def test_an_entry_names_two_ports() -> None:
         (("5432",), "'5432' is no PORT_OF_THE_MACHINE:PORT"),
         (("0.0.0.0:5432:5432",), "is no PORT_OF_THE_MACHINE:PORT"),
         (("5432:5432\n",), "is no PORT_OF_THE_MACHINE:PORT"),
-        (("5353:53/udp",), "is UDP, and TCP alone is published"),
+        (("5353:53/sctp",), "is no PORT_OF_THE_MACHINE:PORT"),
+        (("5353:53/udp", "5353:54/udp"), "port 5353 of the machine is there twice"),
         (("80:80",), "80 is not a port from 1024 to 65535"),
         (("70000:80",), "70000 is not a port from 1024"),
         (("8080:0",), "0 is not a port"),

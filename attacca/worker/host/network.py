@@ -76,16 +76,16 @@ class Namespace:
     def __repr__(self) -> str:
         return f"<Namespace {self.descriptor}>"
 
-    def socket(self) -> socket.socket:
-        """For TCP, within it.
+    def socket(self, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
+        """For TCP, or another kind, within it.
 
         Raises:
             OSError: it cannot be entered, or there are too many descriptors.
         """
         if self.descriptor < 0:
-            return socket.socket()
+            return socket.socket(socket.AF_INET, kind)
         with enter(self.descriptor, self._home):
-            return socket.socket()
+            return socket.socket(socket.AF_INET, kind)
 
     def close(self) -> None:
         if self.descriptor >= 0:

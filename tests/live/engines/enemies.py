@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from tests.live.engines import daemons
 from tests.live.engines.daemons import Daemon
 from tests.live.test_container_conformance import is_frozen
 from tests.live.test_containers import left, processes, run
-from tests.live.test_publishing import PORT, SERVES, free, greeted, is_free
+from tests.live.test_publishing import ECHOES, PORT, SERVES, free, greeted, is_free
 from tests.live.whole import Whole, deployment, running, until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="containers are made by root")
@@ -111,12 +112,18 @@ def test_who_fills_what_there_is_and_forks_without_end_harms_itself_alone(stage:
 
 def test_a_published_port_leads_to_one_that_rests_too(stage: Stage) -> None:
     port = free()
-    said = stage.deploy("db", publish=[f"{port}:{PORT}"], min_sandboxes=1, max_sandboxes=1)
+    both = [f"{port}:{PORT}", f"{port}:{PORT}/udp"]
+    said = stage.deploy("db", publish=both, min_sandboxes=1, max_sandboxes=1)
     assert '"error"' not in said, said
-    assert stage.server.ask("POST", "/function/db", SERVES.encode()).body == b"'serves'"
+    for source in (SERVES, ECHOES):
+        assert stage.server.ask("POST", "/function/db", source.encode()).status == 200
     for _ in range(2):
         assert greeted(port) == b"hello you\nand all of yours"
         until(lambda: is_frozen(stage.server.pid), "it rests")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as guest:
+        guest.settimeout(10)
+        guest.sendto(b"you", ("127.0.0.1", port))
+        assert guest.recv(100) == b"hello you"
     stage.server.delete("db")
     until(lambda: is_free(port))
 

@@ -5,28 +5,15 @@ import asyncio
 import contextlib
 import errno
 import socket
-from typing import Protocol
 
 from attacca.errors import BadFunction, StartFailed
 from attacca.model.function import Network, Settings
 from attacca.model.publishing import Published, parse
+from attacca.worker.runtime.container.datagrams import Datagrams, Served
 
 AT_ONCE = 1024  # connections of one port
 READ = 64 * 1024
 TAKEN = "let it publish another port, or end what listens there: ss -ltnp"
-
-
-class Served(Protocol):
-    """A container."""
-
-    def visit(self) -> socket.socket:
-        """For a connection to a port of its own, until `left`.
-
-        Raises:
-            OSError: it is gone.
-        """
-
-    def left(self) -> None: ...
 
 
 class Listener:
@@ -133,7 +120,7 @@ class Publishing:
 
     def __init__(self, address: str) -> None:
         self._address = address
-        self._listeners: dict[int, Listener] = {}
+        self._listeners: dict[tuple[int, bool], Listener | Datagrams] = {}  # by port, and whether it is UDP's
 
     def __repr__(self) -> str:
         return f"<Publishing {len(self._listeners)} ports of {self._address}>"
@@ -147,28 +134,29 @@ class Publishing:
         """
         wanted = published(settings)
         for one in wanted:
-            listener = self._listeners.get(one.at)
+            listener = self._listeners.get((one.at, one.is_udp))
             if listener is not None and listener.function != function:
                 raise StartFailed(
                     f"port {one.at} of {self._address} is that of the function {listener.function}", TAKEN
                 )
             if listener is None:
-                listener = self._listeners[one.at] = Listener(function)
+                listener = (Datagrams if one.is_udp else Listener)(function)
+                self._listeners[one.at, one.is_udp] = listener
             listener.holders.add(name)
             await listener.open(self._address, one.at)
         return wanted
 
     def ready(self, name: str, wanted: list[Published], served: Served) -> None:
         for one in wanted:
-            if (listener := self._listeners.get(one.at)) is not None and name in listener.holders:
+            if (listener := self._listeners.get((one.at, one.is_udp))) is not None and name in listener.holders:
                 listener.ready(name, served, one.port)
 
     def gone(self, name: str) -> None:
         """The last one of a function takes its ports away."""
-        for at, listener in list(self._listeners.items()):
+        for key, listener in list(self._listeners.items()):
             listener.gone(name)
             if not listener.holders:
-                del self._listeners[at]
+                del self._listeners[key]
                 listener.close()
 
 

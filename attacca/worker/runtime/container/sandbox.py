@@ -312,15 +312,15 @@ class Container:
             self._is_paused = False
             self._say("resume", self.name)
 
-    def visit(self) -> socket.socket:
-        """For a connection past invocations, until `left`.
+    def visit(self, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
+        """For a connection past invocations, or another kind of socket, until `left`.
 
         Raises:
             OSError: it is gone.
         """
         if self.network is None or self.network.descriptor < 0:
             raise OSError(errno.ENETUNREACH, "it is gone")
-        sock = self.network.socket()
+        sock = self.network.socket(kind)
         self._visits += 1
         self._wake()
         return sock

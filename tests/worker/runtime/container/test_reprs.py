@@ -1,9 +1,11 @@
 import asyncio
 import os
+import socket
 
 from attacca.kernel.clock import ManualClock
 from attacca.model.function import Image, Revision, Settings, Signature
 from attacca.worker.host.network import Networks
+from attacca.worker.runtime.container.datagrams import Datagrams, Sender
 from attacca.worker.runtime.container.keeping import Keeping
 from attacca.worker.runtime.container.output import PER_S, Output
 from attacca.worker.runtime.container.publishing import Listener, Publishing
@@ -40,6 +42,10 @@ def test_what_there_is_of_what_minds_them() -> None:
     assert repr(keeping).endswith(" by crun, closed>")
     assert repr(Publishing("127.0.0.1")) == "<Publishing 0 ports of 127.0.0.1>"
     assert repr(Listener("db")) == "<Listener of db: 0 of 0 ready, 0 visits>"
+    assert repr(Datagrams("dns")) == "<Datagrams of dns: 0 of 0 ready, 0 senders>"
+    with socket.socket() as sock:
+        sender = Sender(("192.0.2.1", 5353), "s1", Container.__new__(Container), sock, 0.0)
+        assert repr(sender) == "<Sender 192.0.2.1:5353 of s1>"
     networks = Networks(4)
     assert repr(networks) == "<Networks 0 ready, 0 being made>"
     assert repr(networks.machine()) == "<Namespace -1>"
