@@ -141,10 +141,8 @@ class ControlCore:
                     if type(command.message) is Deployed:
                         self.stocks.deployed(command.message.revision, self.workers.heard(), out)
         self.cluster.publisher.flush(out)
-        self.alarm.at = min(
-            *(self.workers.silent_at, self.garbage.again_at, self.spread.next_at, self.stocks.settles_at),
-            self.cluster.timers.at,
-        )
+        settling = min(self.stocks.settles_at, self.spread.next_at)
+        self.alarm.at = min(self.workers.silent_at, self.garbage.again_at, settling, self.cluster.timers.at)
         return out
 
     def _rest(self, now: float, event: Event, out: list[Command]) -> None:
