@@ -69,14 +69,15 @@ class Floor:
         await asyncio.sleep(PAUSE_S)
         self._count += 1
         name = f"bench-{self._count}-{time.monotonic_ns()}"
-        spaces = [one for one in self._spec["linux"]["namespaces"] if one["type"] != "network"]
-        spaces.append({"type": "network", "path": f"/proc/{os.getpid()}/fd/{network.descriptor}"})
-        (self._place / "config.json").write_text(
-            json.dumps(self._spec | {"linux": self._spec["linux"] | {"namespaces": spaces}})
-        )
+        (self._place / "config.json").write_text(json.dumps(self.spec(network)))
         took = await asyncio.to_thread(self._run, name, network)
         network.close()
         return took
+
+    def spec(self, network: Namespace) -> dict[str, Any]:
+        spaces = [one for one in self._spec["linux"]["namespaces"] if one["type"] != "network"]
+        spaces.append({"type": "network", "path": f"/proc/{os.getpid()}/fd/{network.descriptor}"})
+        return self._spec | {"linux": self._spec["linux"] | {"namespaces": spaces}}
 
     def _run(self, name: str, network: Namespace) -> float:
         began = time.perf_counter()
@@ -96,12 +97,12 @@ class Floor:
 class Ours:
     """The runtime of a worker, which hears what it reports."""
 
-    def __init__(self, images: ImageStore, digest: str, engine: Literal["crun", "runc"]) -> None:
+    def __init__(self, images: ImageStore, digest: str, options: ContainerOptions) -> None:
         self._revision = Revision(
             function="box", number=1, settings=Settings(name="box"), handler="", signature=Signature.WSGI,
             artefact=Image(digest),
         )  # fmt: skip
-        self._runtime = ContainerRuntime(images, ContainerOptions(engine=engine), ProcessOptions(), SystemClock())
+        self._runtime = ContainerRuntime(images, options, ProcessOptions(), SystemClock())
         self._news: asyncio.Queue[Report] = asyncio.Queue()
         self._count = 0
 
@@ -124,6 +125,24 @@ class Ours:
         assert isinstance(await self._news.get(), SandboxGone)
         return took
 
+    async def start_all(self, count: int) -> float:
+        """Seconds until so many are ready that are wanted at once."""
+        await asyncio.sleep(1.0)
+        names = [f"s{self._count + number}" for number in range(1, count + 1)]
+        self._count += count
+        began = time.perf_counter()
+        for name in names:
+            self._runtime.make_sandbox(name, self._revision, None)
+        for _ in names:
+            report = await self._news.get()
+            assert isinstance(report, SandboxReady), report
+        took = time.perf_counter() - began
+        for name in names:
+            self._runtime.kill(name)
+        for _ in names:
+            assert isinstance(await self._news.get(), SandboxGone)
+        return took
+
 
 def measured(engine: Literal["crun", "runc"], rounds: int, size: int) -> list[Round]:
     """Medians, in milliseconds."""
@@ -133,7 +152,7 @@ def measured(engine: Literal["crun", "runc"], rounds: int, size: int) -> list[Ro
         images.open()
         digest, _ = build(PROGRAM, python(images, place, lambda _: None), Plan(), images)
         digest = digest.removeprefix("sha256:")
-        ours, floor = Ours(images, digest, engine), Floor(place, await images.rootfs(digest))
+        ours, floor = Ours(images, digest, ContainerOptions(engine=engine)), Floor(place, await images.rootfs(digest))
         floor.open()
         await ours.open()
         try:

@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from bench.applications import application, applications
+from bench.boxes import boxes
 from bench.busy import busy, busy_application
 from bench.containers import container
 from bench.creations import creations
+from bench.daemons import at_once, by_daemons
 from bench.decisions import decisions
 from bench.floods import floods
 from bench.holding import crowd, memory
@@ -74,6 +76,9 @@ MEASURES = {
     "validation": Measure(validation, 2, 180, 15, is_long=True),
     "wasm_calls": Measure(wasm_calls, 5, 300, 60),
     "wasm_start": Measure(wasm_start, 5, 50, 20),
+    "boxes": Measure(boxes, 5, 2000, 400),
+    "by_daemons": Measure(by_daemons, 3, 12, 4),
+    "at_once": Measure(at_once, 5, 0, 0),
     "container": Measure(container, 5, 20, 10),
     "microvm": Measure(microvm, 3, 5, 3),
     "networks": Measure(networks, 5, 20, 10),

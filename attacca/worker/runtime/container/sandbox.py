@@ -5,7 +5,6 @@ ordered ──▶ its image and its network are there ──▶ started ──�
 """
 
 import asyncio
-import contextlib
 import errno
 import os
 import socket
@@ -33,7 +32,7 @@ from attacca.worker.runtime.container.output import Output
 from attacca.worker.runtime.container.translation import event_of, outcome_of, refused, unwrapped
 from attacca.worker.runtime.container.upstream import Upstream, begun, connect, get, is_open
 
-FIRST_S, MOST_S, SHARE = 0.001, 0.05, 32  # between two looks for somebody who listens: a part of what has passed
+FIRST_S, MOST_S, SHARE = 0.001, 0.05, 16  # between two looks for somebody who listens: a part of what has passed
 OK = 200
 BAD_INPUT = "send what the message asks for, as JSON: attacca invoke NAME -d '{...}'"
 ALONE = "leave concurrency out, or let it serve HTTP on $PORT"
@@ -109,19 +108,21 @@ class Container:
         Raises:
             BadFunction: it says that it cannot.
         """
-        if self.network is None or self.network.descriptor < 0:
-            await self.started  # in the machine's network somebody else could listen there
+        await self.started  # before, nobody of it can listen, and who looks is in the engine's way
         if self.network is None:  # it had none any more: its end is told next
             await self._loop.create_future()
         if self.contract in AGENTS:
             await self._until_agent()
             return
+        if self.contract is Contract.LAMBDA:
+            assert self.api is not None
+            await self.api.asked.wait()
         began = self._clock.now()
         while self.api is None or not self.api.asked.is_set():
-            if self.contract is not Contract.LAMBDA and await self._is_served():
+            if await self._is_served():
                 self._mute()
                 return
-            await self._nap(pause_s(self._clock.now() - began))
+            await asyncio.sleep(pause_s(self._clock.now() - began))
         if (error := self.api.init_error) is not None:
             notes = "\n".join(getattr(error, "__notes__", ()))
             raise BadFunction(
@@ -211,14 +212,6 @@ class Container:
         if self._door is not None:
             self._door.close()
             self._door = None
-
-    async def _nap(self, seconds: float) -> None:
-        if self.api is None:
-            await asyncio.sleep(seconds)
-            return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self.api.asked.wait()
 
     def _mute(self) -> None:
         if self.api is not None:
