@@ -8,12 +8,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.ui import enemies, forms, login, pages, quick
+from tests.ui import enemies, forms, login, moves, pages, quick
 from tests.ui.browser import browser
 
 PARTS = {
     "pages": pages.look,
     "forms": forms.fill,
+    "moves": moves.move,
     "enemies": enemies.try_all,
     "login": login.come_in,
     "quick": quick.measure,
