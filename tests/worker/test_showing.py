@@ -12,7 +12,7 @@ from attacca.worker.measuring import Measuring
 from attacca.worker.showing import Showing, Told
 from tests.worker.stage import Stage
 
-TURNS = 3
+TURNS = 2
 
 
 def test_others_have_their_turns_while_all_functions_are_told() -> None:
