@@ -36,7 +36,7 @@ def run(plane: Plane, greet: Callable[[], None], *, has_lifeline: bool = False) 
 
 
 def take_open_files() -> None:
-    """As many descriptors as we may have: each connection needs one, each sandbox three."""
+    """As many descriptors as we may have: each connection needs one, each sandbox four."""
     import resource
 
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

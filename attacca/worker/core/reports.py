@@ -160,6 +160,8 @@ def advice(code: str) -> str:
             return "raise memory_mb of the function, or make it need less"
         case "sandbox_lost":
             return "its process ended under the invocation; `attacca logs` shows what it wrote last"
+        case "no_capacity":
+            return "raise the worker's limit of open files (ulimit -n, LimitNOFILE=), or add a worker"
         case "timeout":
             return "make the module import faster, or raise the limit"
         case _:

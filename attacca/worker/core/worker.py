@@ -329,13 +329,14 @@ class WorkerCore:
         self._ordered_ended(now, sandbox, Failed(event.code, event.message, advice(event.code), event.traceback), out)
         if not was_wanted:
             return
-        state.failures += 1
-        self.templates.fork_failed(now, sandbox, out)
+        if is_blamed := event.code != "no_capacity":  # which is the machine's affair
+            state.failures += 1
+            self.templates.fork_failed(now, sandbox, out)
         if sandbox.is_ordered:
             return
         failed = None
         was_lost = event.code == "sandbox_lost" or (sandbox.template is not None and not event.traceback)
-        if state.failures >= LOST_STARTS or not was_lost:
+        if state.failures >= LOST_STARTS or not was_lost or not is_blamed:
             failed = Failed(event.code, event.message, advice(event.code), event.traceback)
         self.lines.start_failed(now, state, failed, out)
         self.catalogue.start_failed(now, state)

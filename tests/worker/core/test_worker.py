@@ -4,11 +4,11 @@ import pytest
 
 from attacca.errors import IllegalTransition
 from attacca.model.invocation import Failed, Invocation, Making, Ok, Request, Start
-from attacca.model.messages import Dispatch, Ended, Resting, Send, Started, WatchIdle
+from attacca.model.messages import Dispatch, Ended, Evict, Resting, Send, Started, WatchIdle
 from attacca.policy.keepalive.hybrid_histogram import HybridHistogram
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import invariants, view
-from attacca.worker.core.events import Drain, Kill, MakeSandbox, PeerLost, Received, Run, Stop
+from attacca.worker.core.events import Drain, DropTemplate, Kill, MakeSandbox, PeerLost, Received, Run, Stop
 from attacca.worker.core.reports import RunEnded, SandboxGone, SandboxReady, TemplateGone
 from attacca.worker.runtime.scripted import Fault, Times
 from tests.worker.stage import Stage, revision
@@ -82,6 +82,23 @@ def test_a_start_that_was_merely_lost_is_tried_again_but_not_for_ever() -> None:
     stage.play(5)
     assert len(stage.all(MakeSandbox)) == 3
     assert stage.failure(name).code == "sandbox_lost"
+
+
+def test_a_start_for_which_the_machine_has_no_room_is_told_at_once_and_held_against_nobody() -> None:
+    stage = Stage()
+    echo = stage.deploy("echo")
+    first = stage.send(echo)
+    stage.play(1)
+    stage.tell(Evict("echo"))
+    stage.machine.break_starts("echo", Fault(code="no_capacity", traceback="", times=5))
+    names = [stage.send(echo) for _ in range(5)]
+    stage.play(2)
+    assert [stage.failure(name).code for name in names] == ["no_capacity"] * 5
+    assert "ulimit -n" in stage.failure(names[0]).hint
+    assert not stage.all(DropTemplate)
+    last = stage.send(echo)
+    stage.play(1)
+    assert (stage.start(first), stage.start(last)) == (Start.COLD, Start.TEMPLATE)
 
 
 @pytest.mark.parametrize("code", ["sandbox_lost", "out_of_memory"])

@@ -148,10 +148,3 @@ class ForkClient:
         if self.is_open:
             self.close()
             self._gone(why)
-
-
-def pipes() -> tuple[tuple[int, int], tuple[int, int]]:
-    """Two of them: the reader and the writer that are ours, and those of the other side."""
-    our_reader, their_writer = os.pipe2(os.O_CLOEXEC)
-    their_reader, our_writer = os.pipe2(os.O_CLOEXEC)
-    return (our_reader, our_writer), (their_reader, their_writer)

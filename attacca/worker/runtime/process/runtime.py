@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Callable
 
-from attacca.errors import AttaccaError
+from attacca.errors import AttaccaError, NoCapacity
 from attacca.guest import channel as wire
 from attacca.kernel.budget import Budget
 from attacca.kernel.clock import Clock
@@ -21,8 +21,9 @@ from attacca.worker.runtime.code_store import CodeStore
 from attacca.worker.runtime.process.child_process import ChildProcess
 from attacca.worker.runtime.process.common import Common
 from attacca.worker.runtime.process.description import Secret, describe, no_secret
+from attacca.worker.runtime.process.ends import ends
 from attacca.worker.runtime.process.family import Limits
-from attacca.worker.runtime.process.fork_client import ForkClient, pipes
+from attacca.worker.runtime.process.fork_client import ForkClient
 from attacca.worker.runtime.process.leftovers import Leftovers
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.room import Share
@@ -124,15 +125,18 @@ class ProcessRuntime:
         await self._zygotes.ready.wait()
 
     def make_template(self, template: str, revision: Revision) -> None:
+        if isinstance(got := ends(), NoCapacity):
+            self._loop.call_soon(self._sink, TemplateFailed(template, got.code, got.message, hint=got.hint))
+            return
         orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours, inner = pipes()
         made = TemplateProcess(
-            template, revision, self._limits(revision), self._loop, orders, ours, self._leftovers.add, self._sink,
+            template, revision, self._limits(revision), self._loop, orders, got.ours, self._leftovers.add, self._sink,
             self._hear, self._lost, Share(self._frames, revision.function), isolate=self._isolate,
             has_groups=self.common.groups is not None,
         )  # fmt: skip
         self._templates[template] = made
-        begin = self._order(made, (*inner, theirs.detach()), lambda why: self._template_ended(made, why))
+        inner = (*got.inner, theirs.detach())
+        begin = self._order(made, got.output, inner, lambda why: self._template_ended(made, why))
         self._beget(made, begin)
 
     def drop_template(self, template: str) -> None:
@@ -140,13 +144,15 @@ class ProcessRuntime:
             made.process.kill("it was dropped")
 
     def make_sandbox(self, sandbox: str, revision: Revision, template: str | None) -> None:
-        ours, inner = pipes()
+        if isinstance(got := ends(), NoCapacity):
+            self._loop.call_soon(self._sink, SandboxFailed(sandbox, got.code, got.message))
+            return
         room = Share(self._frames, revision.function)
-        made = SandboxProcess(sandbox, revision, self._options, self._loop, ours, self._clock, self._sink, room)
+        made = SandboxProcess(sandbox, revision, self._options, self._loop, got.ours, self._clock, self._sink, room)
         self._sandboxes[sandbox] = made
         self.common.weight.change(self._limits(revision).weight)
         parent = self._templates.get(template) if template is not None else None
-        begin = self._order(made, inner, lambda why: self._sandbox_ended(made, parent, why))
+        begin = self._order(made, got.output, got.inner, lambda why: self._sandbox_ended(made, parent, why))
         if template is None:
             self._beget(made, begin)
         elif parent is None:
@@ -197,25 +203,23 @@ class ProcessRuntime:
     # births
 
     def _order(
-        self, made: SandboxProcess | TemplateProcess, inner: tuple[int, ...], ended: Callable[[str], None]
+        self, made: SandboxProcess | TemplateProcess, output: int, inner: tuple[int, ...], ended: Callable[[str], None]
     ) -> Callable[[ForkClient | None], None]:
         """Prepare a birth; what is returned begins it, and is told the parent. `inner` are the child's ends."""
-        reader, writer = os.pipe2(os.O_CLOEXEC)
-        process = made.process = self._processes[made.name] = ChildProcess(self._loop, reader, made.printed, ended)
+        process = made.process = self._processes[made.name] = ChildProcess(self._loop, output, made.printed, ended)
         process.number = next(self._count)
         self._wiring.prepare(made)
         self._births[process.number] = made.name
         user = self.common.users.take(made.revision.function)
         patience_s = self._options.start_timeout_s + self._options.last_words_s
         made.timer = self._loop.call_later(patience_s, self._give_up, made)
-        descriptors = (*inner[:2], writer, *inner[2:])
 
         def begin(parent: ForkClient | None) -> None:
             process.parent = parent
             if parent is None or not parent.is_open:
-                self._refuse(process, descriptors, "the process that would fork it is gone")
+                self._refuse(process, inner, "the process that would fork it is gone")
             else:
-                parent.slot.next(lambda group: self._send(made, parent, user, descriptors, group))
+                parent.slot.next(lambda group: self._send(made, parent, user, inner, group))
 
         return begin
 
