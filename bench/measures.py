@@ -33,7 +33,9 @@ class Measure(NamedTuple):
     rounds: int
     size: int  # calls, seconds or sandboxes in a round
     quick: int
-    is_long: bool = False  # it takes minutes, or is of the simulator alone: measured when asked for
+    is_long: bool = (
+        False  # it takes minutes, or wants much installed, or is of the simulator alone: measured when asked for
+    )
 
 
 MEASURES = {
@@ -77,8 +79,8 @@ MEASURES = {
     "wasm_calls": Measure(wasm_calls, 5, 300, 60),
     "wasm_start": Measure(wasm_start, 5, 50, 20),
     "boxes": Measure(boxes, 5, 2000, 400),
-    "by_daemons": Measure(by_daemons, 3, 12, 4),
-    "at_once": Measure(at_once, 5, 0, 0),
+    "by_daemons": Measure(by_daemons, 3, 12, 4, is_long=True),
+    "at_once": Measure(at_once, 5, 0, 0, is_long=True),
     "container": Measure(container, 5, 20, 10),
     "microvm": Measure(microvm, 3, 5, 3),
     "networks": Measure(networks, 5, 20, 10),
