@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,12 +12,27 @@ import pytest
 
 from attacca.worker.runtime.microvm.firecracker.monitor import Firecracker
 from attacca.worker.runtime.microvm.firecracker.requests import SAVED_MEMORY, SAVED_STATE
+from attacca.worker.runtime.microvm.firecracker.room import clean, strays
 from attacca.worker.runtime.microvm.monitor import DiskPlan, Ingredients, Left, MachineSize, SavedMachine, Start
 from attacca.worker.runtime.microvm.needs import MachineNeeds
 from attacca.worker.runtime.microvm.options import MicroVmOptions
 from attacca.worker.runtime.microvm.vm import Vm
 from tests.live.patience import patiently
 
+JAILER = """
+import os, sys
+words = sys.argv[1:]
+own, rest = words[: words.index("--")], words[words.index("--") + 1 :]
+said = list(zip(own[::2], own[1::2], strict=True))
+assert {name for name, _ in said} <= {"--id", "--exec-file", "--uid", "--gid", "--chroot-base-dir", "--parent-cgroup",
+    "--resource-limit", "--cgroup-version"}, said
+told = dict(said)
+program = told["--exec-file"]
+root = os.path.join(told["--chroot-base-dir"], os.path.basename(program), told["--id"], "root")
+os.closerange(3, 256)
+os.chdir(root)
+os.execv(program, [program, "--id=" + told["--id"], *rest])
+"""
 ENOUGH_S = patiently(30.0)
 SERVES = """
 import json, os, socket, sys, threading, time
@@ -69,15 +86,17 @@ def program(*lines: str) -> str:
 class Story:
     """One machine by a program that says it is a Firecracker."""
 
-    def __init__(self, tmp_path: Path, program: str, timeout_s: float = ENOUGH_S) -> None:
+    def __init__(self, tmp_path: Path, program: str, timeout_s: float = ENOUGH_S, jailer: str = "") -> None:
         self.place = tmp_path / ("a long way to it, " * 8)  # longer than the address of a socket may be
         self.place.mkdir()
         self.file = tmp_path / "file"
         self.file.write_bytes(b"x")
-        path = tmp_path / "firecracker"
-        path.write_text(f"#!{sys.executable}\n{program}")
-        path.chmod(0o755)
-        needs = MachineNeeds(path, self.file, tmp_path, self.file, "firecracker")
+        path, jailing = tmp_path / "firecracker", tmp_path / "jailer"
+        for name, text in ((path, program), (jailing, jailer)):
+            name.write_text(f"#!{sys.executable}\n{text}")
+            name.chmod(0o755)
+        needs = MachineNeeds(path, self.file, tmp_path, self.file, "firecracker", jailing if jailer else None)
+        self._user = os.geteuid() if jailer else None
         self.common = Ingredients(needs, self.file, self.file, self.file, 0, "")
         self._options = MicroVmOptions(monitor_timeout_s=timeout_s, boot_timeout_s=timeout_s)
         self.resumed, self.saved = 0, list[Left]()
@@ -88,7 +107,7 @@ class Story:
     def start(self, saved: SavedMachine | None = None, *, is_base: bool = False) -> Start:
         disks = (DiskPlan("code", self.file), DiskPlan("bundle", self.file))
         return Start(
-            common=self.common, disks=disks, size=MachineSize(64, 1), user=None, saved=saved, is_base=is_base,
+            common=self.common, disks=disks, size=MachineSize(64, 1), user=self._user, saved=saved, is_base=is_base,
             is_kept=True,
         )  # fmt: skip
 
@@ -164,7 +183,8 @@ def test_one_that_dies_between_two_requests_says_how(tmp_path: Path) -> None:
 GUEST = r"if path in ('/actions', '/snapshot/load'): guest(b'OK 1073741824\n')"
 
 
-def test_a_machine_boots_is_saved_and_restored_with_names_that_are_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize("jailer", ["", JAILER], ids=["by itself", "by a jailer"])
+def test_a_machine_boots_is_saved_and_restored_with_names_that_are_the_same(tmp_path: Path, jailer: str) -> None:
     lines = [
         f"names = ('{SAVED_MEMORY}', '{SAVED_STATE}') if path == '/snapshot/create' else ()",
         "for name in names: open(name, 'w').write(path)",
@@ -172,7 +192,7 @@ def test_a_machine_boots_is_saved_and_restored_with_names_that_are_the_same(tmp_
         GUEST,
         "return DONE",
     ]
-    story = Story(tmp_path, program(*lines))
+    story = Story(tmp_path, program(*lines), jailer=jailer)
 
     def save(vm: Vm) -> None:
         def saved(left: Left) -> None:
@@ -209,3 +229,19 @@ def test_one_that_is_killed_while_it_saves_leaves_nothing(tmp_path: Path) -> Non
     story = Story(tmp_path, program(*lines))
     assert story.tell(story.start(), save) == "it was evicted"
     assert story.saved == []
+
+
+def test_one_that_outlived_its_server_is_ended_by_the_next() -> None:
+    gone = 4_194_305  # no process has that number
+    words = [sys.executable, "-c", "import time; time.sleep(600)"]
+    with (
+        subprocess.Popen([*words, f"--id=attacca-{gone}-00"]) as stray,
+        subprocess.Popen([*words, f"--id=attacca-{os.getpid()}-00"]) as ours,
+    ):
+        found = strays()
+        assert stray.pid in found
+        assert ours.pid not in found
+        assert clean() >= 1
+        assert stray.wait(ENOUGH_S) == -signal.SIGKILL
+        assert ours.poll() is None
+        ours.kill()

@@ -204,7 +204,8 @@ def _microvms() -> Check:
     except IsolationMissing as error:
         hint = f'{error.hint}; only functions with runtime = "microvm" need it'
         return Check("micro-VMs", ok=False, detail=error.message, hint=hint)
-    return Check("micro-VMs", ok=True, detail=f"{needs.kind}: {needs.monitor}, {needs.kernel}", hint="")
+    by = f" by {needs.jailer}" if needs.jailer else ""
+    return Check("micro-VMs", ok=True, detail=f"{needs.kind}: {needs.monitor}{by}, {needs.kernel}", hint="")
 
 
 def _containers() -> Check:

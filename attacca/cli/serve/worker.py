@@ -176,17 +176,19 @@ def stats(
 @app.command("clean", cls=VerbCommand, epilog=CLEAN)
 def clean(*, as_json: Json = False) -> None:
     """Remove from this machine what servers and workers left behind that no longer run: cgroups, what containers
-    lay in, and what led out of sandboxes. The next server that starts does so too."""
+    lay in, what led out of sandboxes, and monitors of micro-VMs. The next server that starts does so too."""
     from attacca.worker.host.cgroups import sweep
     from attacca.worker.host.nat.claims import clean as clean_ways_out
     from attacca.worker.runtime.container.keeping import clean as clean_containers
+    from attacca.worker.runtime.microvm.firecracker.room import clean as clean_monitors
 
+    monitors = clean_monitors()
     containers, ways_out, groups = clean_containers(), clean_ways_out(), sweep()
     if as_json:
-        show_json({"containers_of": containers, "ways_out_of": ways_out, "cgroups": groups})
+        show_json({"containers_of": containers, "ways_out_of": ways_out, "monitors": monitors, "cgroups": groups})
     else:
         what = f"the containers of {counted(containers, 'server')}, the ways out of {counted(ways_out, 'server')}"
-        say(f"Removed {what}, and {counted(groups, 'cgroup')}.", "green")
+        say(f"Removed {what}, {counted(monitors, 'monitor')} of micro-VMs, and {counted(groups, 'cgroup')}.", "green")
 
 
 def _cordon(name: str, url: str, token: str, *, is_on: bool) -> None:

@@ -40,7 +40,7 @@ def usual(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Mi
         pretend(monkeypatch)
         program = str(request.getfixturevalue("fake"))
         own = MicroVmOptions(
-            monitor="firecracker", firecracker=program, boot_timeout_s=BOOT_S, monitor_timeout_s=BOOT_S
+            monitor="firecracker", firecracker=program, jailer="", boot_timeout_s=BOOT_S, monitor_timeout_s=BOOT_S
         )
     assert lacking(own) == "", "make microvms"
     return own

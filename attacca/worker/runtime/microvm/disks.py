@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import py_compile
+import secrets
 import shutil
 import subprocess
 import sys
@@ -137,7 +138,9 @@ class Disks:
 
 def directory(place: Path) -> Path:
     """Of a machine of this process. Blocking."""
-    return Path(tempfile.mkdtemp(prefix=f"{MACHINE}{os.getpid()}-", dir=place))
+    made = place / f"{MACHINE}{os.getpid()}-{secrets.token_hex(8)}"
+    made.mkdir(mode=0o700)
+    return made
 
 
 def _paths() -> dict[str, str]:

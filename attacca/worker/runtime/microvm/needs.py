@@ -32,6 +32,7 @@ class MachineNeeds(msgspec.Struct, frozen=True):
     modules: Path  # a directory
     busybox: Path
     kind: Literal["qemu", "firecracker"] = "qemu"
+    jailer: Path | None = None  # who starts a Firecracker
 
 
 def find(options: MicroVmOptions) -> MachineNeeds:
@@ -53,7 +54,8 @@ def find(options: MicroVmOptions) -> MachineNeeds:
         raise IsolationMissing(f"the modules of {kernel} are not at {modules}", HINT)
     if kind == "qemu" and options.accelerator == "kvm" and not os.access(KVM, os.R_OK | os.W_OK):
         raise IsolationMissing(f"{KVM} is not here, or not for this user", 'set microvm.accelerator to "tcg"')
-    return MachineNeeds(monitor, kernel, modules, busybox, kind)
+    jailer = _jailer(options) if kind == "firecracker" else None
+    return MachineNeeds(monitor, kernel, modules, busybox, kind, jailer)
 
 
 def choose(options: MicroVmOptions) -> Literal["qemu", "firecracker"]:
@@ -131,6 +133,14 @@ def _firecracker(options: MicroVmOptions) -> Path:
         asked, has = (".".join(map(str, one)) for one in (least, found))
         raise IsolationMissing(f"Firecracker {asked} is the least{why}, and {path} is {has}", RELEASES)
     return path
+
+
+def _jailer(options: MicroVmOptions) -> Path | None:
+    """Only root's server can have it."""
+    if not options.jailer or os.geteuid() != 0:
+        return None
+    path = shutil.which(options.jailer, path=_paths(options.jailer))
+    return None if path is None else Path(path)
 
 
 def _program(name: str, hint: str = HINT) -> Path:

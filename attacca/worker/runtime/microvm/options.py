@@ -10,6 +10,7 @@ class MicroVmOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     monitor: Literal["auto", "qemu", "firecracker"] = "auto"  # auto: Firecracker where it and KVM are here, else QEMU
     firecracker: str = "firecracker"  # a name on PATH, or a path
+    jailer: str = "jailer"  # the same; starts it in a root of its own, for a server of root's. Empty: never
     qemu: str = "qemu-system-x86_64"  # a name on PATH, or a path
     kernel: str = ""  # of guests: a path with /lib/modules beside it; empty: the newest of Debian's linux-image-cloud
     busybox: str = "busybox"  # linked statically: a name on PATH, or a path

@@ -40,6 +40,7 @@ from attacca.worker.runtime.code_store import CodeStore
 from attacca.worker.runtime.microvm import needs
 from attacca.worker.runtime.microvm.bases import Bases
 from attacca.worker.runtime.microvm.firecracker.monitor import Firecracker
+from attacca.worker.runtime.microvm.firecracker.room import clean
 from attacca.worker.runtime.microvm.housed import Housed, Progress
 from attacca.worker.runtime.microvm.hypervisor import Hypervisor
 from attacca.worker.runtime.microvm.machines import Machines, grouped
@@ -106,6 +107,7 @@ class MicroVmRuntime:
     async def open(self, sink: Sink) -> None:
         """What machines are made from is made when the first is wanted."""
         self._loop, self._sink = asyncio.get_running_loop(), sink
+        await asyncio.to_thread(clean)
         await self._machines.open()
         self.common.open()
 

@@ -23,6 +23,7 @@ from attacca.worker.runtime.microvm.options import MicroVmOptions
 from attacca.worker.runtime.microvm.vm import Vm
 
 APART: Final = ("unshare", "--net", "--ipc", "--")  # it needs no network, and nobody's shared memory
+SLACK_MB: Final = 64  # of the largest file that it writes, over its machine's memory
 
 
 class Firecracker:
@@ -48,6 +49,7 @@ class FirecrackerMonitor:
         self._vm, self._loop, self._options, self._place = vm, loop, options, place
         self._start: Start
         self._room: MachineRoom | None = None
+        self._jailer: Path | None = None
         self._api: FirecrackerApi
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -56,7 +58,10 @@ class FirecrackerMonitor:
 
     async def prepare(self, start: Start) -> None:
         self._start = start
-        room = self._room = MachineRoom(self._place, start.user)  # at once: who owns `saved` may let go of it
+        needs = start.common.needs
+        self._jailer = needs.jailer if start.user is not None else None
+        # At once: who owns `saved` may let go of it.
+        room = self._room = MachineRoom(self._place, start.user, needs.monitor if self._jailer else None)
         room.lead(requests.ROOT, start.common.root)
         for disk in start.disks:
             room.lead(disk.serial, disk.path)
@@ -71,12 +76,16 @@ class FirecrackerMonitor:
     async def begin(self) -> None:
         room, start = self._room, self._start
         assert room is not None, "it was not prepared"
-        words = [str(start.common.needs.monitor), "--api-sock", requests.SOCKET, "--level", "Error"]
-        before = () if start.user is None else APART
+        program, user, place = start.common.needs.monitor, start.user, str(room.path)
+        words = ["--api-sock", requests.SOCKET, "--level", "Error"]
+        if self._jailer is None or user is None:
+            words = [str(program), *words]
+        else:
+            words = [*room.jail(self._jailer, program, user, start.size.memory_mb + SLACK_MB), *words]
+            user, place = None, "/"  # which its jailer changes
+        before = APART if os.geteuid() == 0 and start.user is not None else ()
         with room.opened as opened:
-            self._vm.spawn(
-                words, opened.descriptors, start.user, is_kvm=True, place=str(room.path), before=before
-            )  # fmt: skip
+            self._vm.spawn(words, opened.descriptors, user, is_kvm=True, place=place, before=before)
         if self._vm.group is not None:
             await asyncio.to_thread(self._vm.group.add, self._vm.process.pid)
         self._do(self._begun())
