@@ -22,6 +22,7 @@ LARGEST: Final = 1 << 20  # bytes of a word on the control port
 TURN: Final = 8
 KILL: Final = ("setpriv", "--pdeathsig", "KILL", "--no-new-privs")  # it ends with us, also when we are killed
 SAID_BYTES: Final = 4096
+PARTING: Final = "Firecracker exiting"  # of its last line, which says nothing
 
 
 class FunctionEnd(msgspec.Struct, frozen=True):
@@ -47,6 +48,7 @@ class Vm:
         self.over: Callable[[str], None]
         self.group: Group | None = None
         self.was_oom = False
+        self._failed = ""
         self.agent: socket.socket | None = None
         self._attached: Callable[[socket.socket], None] = lambda _: None
         self._control: Link | None = None
@@ -112,6 +114,11 @@ class Vm:
         assert self._control is not None, "it is not there yet"
         self._control.send(wire.HEAD.pack(len(words), kind, 0) + words)
 
+    def fail(self, why: str) -> None:
+        """Kill one that may be about to end by itself, for the same reason."""
+        self._failed = self._failed or self.process.killed_for or why
+        self.process.kill(why)
+
     def kill(self, why: str) -> None:
         self.process.kill(why)
         if not self.process.is_born:
@@ -121,7 +128,8 @@ class Vm:
         """The last line of the monitor's errors."""
         with contextlib.suppress(OSError):
             lines = os.pread(self._errors, SAID_BYTES, 0).decode("utf-8", "replace").strip().splitlines()
-            return lines[-1][-300:] if lines else ""
+            telling = [line for line in lines if PARTING not in line]
+            return (telling or [""])[-1][-300:]
         return ""
 
     def close(self) -> None:
@@ -148,7 +156,7 @@ class Vm:
             self.process.told(-code if code < 0 else code << 8)
 
     def _over(self, why: str) -> None:
-        self.over(why)
+        self.over(self._failed or why)
 
     def _take(self, kind: int, _number: int, payload: bytes) -> None:
         """The guest may have been taken over by the function in it, and say whatever it likes."""

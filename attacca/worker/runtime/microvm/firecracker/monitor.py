@@ -116,7 +116,7 @@ class FirecrackerMonitor:
         try:
             await order
         except (AttaccaError, OSError) as error:
-            self._vm.process.kill(error.message if isinstance(error, AttaccaError) else str(error))
+            self._vm.fail(error.message if isinstance(error, AttaccaError) else str(error))
 
     async def _tell(self, request: requests.ApiRequest) -> None:
         await self._api.tell(request, self._options.monitor_timeout_s)
@@ -134,9 +134,9 @@ class FirecrackerMonitor:
     async def _restored(self, saved: SavedMachine) -> None:
         try:
             await self._tell(requests.restore())
-        except StartFailed:
-            if self._start.is_base:  # the next machine boots anew, which is slow and may do
-                await asyncio.to_thread(saved.state.unlink, missing_ok=True)
+        except (StartFailed, asyncio.CancelledError):
+            if self._start.is_base and not self._vm.process.killed_for:
+                saved.state.unlink(missing_ok=True)  # the next machine boots anew, which is slow and may do
             raise
 
     async def _attach(self, timeout_s: float, *names: str) -> None:

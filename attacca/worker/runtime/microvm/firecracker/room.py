@@ -82,10 +82,10 @@ def strays() -> list[int]:
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
-            for word in path.read_bytes().decode(errors="replace").split("\0"):
-                owner = word.removeprefix(f"--id={OWN}-").partition("-")[0]
-                if word.startswith(f"--id={OWN}-") and not Path("/proc", owner).exists():
-                    found.append(int(path.parent.name))
+            told = path.read_bytes().decode(errors="replace").replace("--id=", "--id\0")
+            owner = told.partition(f"--id\0{OWN}-")[2].partition("-")[0]
+            if owner.isdecimal() and not Path("/proc", owner).exists():
+                found.append(int(path.parent.name))
     return found
 
 
