@@ -7,9 +7,10 @@ there.
 """
 
 import asyncio
+import contextlib
 from pathlib import Path
 
-from attacca.worker.host.hierarchy import UNIFIED, Mounted, places, try_to_write
+from attacca.worker.host.hierarchy import UNIFIED, Mounted, places, write
 
 OURSELVES = "0"  # to the kernel: whoever writes it
 
@@ -31,11 +32,12 @@ class Grace:
 
     def wait(self) -> None:
         """The whole of it. Blocking."""
-        said = Path("/proc/self/cgroup").read_text()
-        if said != self._said:
-            self._said, self._file = said, members(places(said, Path("/proc/self/mountinfo").read_text()))
-        if self._file:
-            try_to_write(self._file, OURSELVES)
+        with contextlib.suppress(OSError):  # a kernel without cgroups has no such wait
+            said = Path("/proc/self/cgroup").read_text()
+            if said != self._said:
+                self._said, self._file = said, members(places(said, Path("/proc/self/mountinfo").read_text()))
+            if self._file:
+                write(self._file, OURSELVES)
 
 
 def members(found: dict[str, Mounted]) -> str:
