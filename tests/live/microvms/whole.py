@@ -6,7 +6,7 @@ from pathlib import Path
 from attacca.worker.runtime.microvm.needs import lacking
 from attacca.worker.runtime.microvm.options import MicroVmOptions
 from tests.live.microvms.subject import BOOT_S
-from tests.live.whole import running
+from tests.live.whole import deployment, running
 
 OPTIONS = ("--workers", "1", "--gateways", "1", "--apart", "--memory", "2048")
 PATIENT = ("--set", f"microvm.boot_timeout_s={BOOT_S}", "--set", f"process.start_timeout_s={BOOT_S}")
@@ -26,7 +26,8 @@ def test_a_function_on_a_worker_apart_is_given_its_secrets(tmp_path: Path) -> No
         for name, value in (("word", b"hidden"), ("key", b"more hidden")):
             assert up.ask("PUT", f"/api/secrets/{name}", value).status < 300
         settings = {"runtime": "microvm", "secrets": {"word": "env", "key": "file"}, "memory_mb": 64, "wait_s": BOOT_S}
-        up.function("tells", TELLS, **settings)
+        made = up.ask("POST", "/api/functions", *deployment("tells", TELLS, **settings), wait_s=BOOT_S)
+        assert b'"done"' in made.body.splitlines()[-1], made
         up.port = calls
         for _ in range(3):
             told = up.call("tells", {}, BOOT_S)
