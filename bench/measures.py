@@ -12,6 +12,7 @@ from bench.daemons import at_once, by_daemons
 from bench.decisions import decisions
 from bench.floods import floods
 from bench.holding import crowd, memory
+from bench.image_templates import image_template
 from bench.journal import accepted
 from bench.microvms import microvm
 from bench.modules import wasm_start
@@ -47,6 +48,7 @@ MEASURES = {
     "applications": Measure(applications, 5, 3, 2),
     "template": Measure(template, 5, 100, 30),
     "loaded_template": Measure(loaded_template, 5, 40, 15),
+    "image_template": Measure(image_template, 5, 50, 15),
     "cold": Measure(cold, 5, 100, 30),
     "cold_many": Measure(cold_many, 5, 16, 16),
     "true_cold": Measure(true_cold, 5, 5, 2),

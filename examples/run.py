@@ -27,7 +27,7 @@ from attacca.client.workflow_file import read
 from attacca.client.workflows import started
 from attacca.errors import AttaccaError, BuildFailed
 from attacca.io.archive import pack
-from attacca.model.function import Image, MicroVm, PythonDirectory, WasmFunction
+from attacca.model.function import Image, MicroVm, PythonDirectory, PythonImage, WasmFunction
 
 HERE = Path(__file__).resolve().parent
 URL = os.environ.get("ATTACCA_URL") or "http://127.0.0.1:8080"
@@ -139,6 +139,7 @@ class Other(NamedTuple):
     needs: str
     hint: str
     runtime: str = ""  # where what it is says another
+    handler: str = ""  # in an image
 
 
 def say_custom(body: bytes) -> str:
@@ -147,6 +148,10 @@ def say_custom(body: bytes) -> str:
 
 def say_wasm(body: bytes) -> str:
     return f"a module of WebAssembly gives {len(body):,} bytes back"
+
+
+def say_in_image(body: bytes) -> str:
+    return str(json.loads(body)["greeting"])
 
 
 def say_container(body: bytes) -> str:
@@ -166,6 +171,10 @@ OTHERS = (
     Other(
         Example("container", "container", HERE / "container/input/module.txt", "text/plain", say_container),
         Image.what, HERE / "container", "", "run the server as root, with crun: apt-get install crun",
+    ),
+    Other(
+        Example("in-image", "in-image", HERE / "in-image/input/visitor.json", JSON, say_in_image),
+        PythonImage.what, HERE / "in-image", "", "run the server without --isolation none", handler="main:handler",
     ),
     Other(
         Example("microvm", "microvm", HERE / "compress/input/opticks.txt", BYTES, say_compress),
@@ -213,7 +222,7 @@ def runs(client: Client, other: Other, console: Console) -> bool:
     if other.kind not in kinds or not is_here:
         console.print(f"left out {other.example.name:<10} {other.hint}", markup=False)
         return False
-    if other.kind == Image.what:
+    if other.kind in (Image.what, PythonImage.what):
         push(other, console)
         client.close()  # a server does not wait for ever for who says nothing meanwhile
         return True
@@ -236,6 +245,7 @@ def push(other: Other, console: Console) -> None:
     """
     began = time.perf_counter()
     command = [sys.executable, "-m", "attacca.cli.app", "build", str(other.place), "--tag", other.example.name]
+    command += ["--handler", other.handler] if other.handler else []
     with console.status(f"Building {other.example.name}"):
         done = subprocess.run(
             [*command, "--url", URL, "--json"], capture_output=True, text=True, check=False, env=os.environ

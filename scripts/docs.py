@@ -60,7 +60,8 @@ MEANING = {
     "wait_s": "from the arrival until a sandbox takes it",
     "concurrency": "invocations at once in one sandbox",
     "env": f"environment variables, set before the code is imported; {ENV_KB} KB of them at most",
-    "runtime": "`process`: Python; `custom`: the program `bootstrap`, in [any language](#other-languages); "
+    "runtime": "`process`: Python, the machine's or [an image's](#python-in-an-image); "
+    "`custom`: the program `bootstrap`, in [any language](#other-languages); "
     "`wasm`: a module or component of [WebAssembly](#webassembly); "
     "`container`: an [image](#container-images); `microvm`: Python, in a [virtual machine](#micro-vms); "
     "`kubernetes`: an image in [pods of a cluster](#kubernetes); "

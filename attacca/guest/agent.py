@@ -65,6 +65,11 @@ def live(spec: AgentSpec, link: wire.Channel, find: Callable[[], Loaded], here: 
         Closed: the worker is gone.
     """
     link.read()  # GO
+    go_on(spec, link, find, here, times)
+
+
+def go_on(spec: AgentSpec, link: wire.Channel, find: Callable[[], Loaded], here: str, times: dict[str, float]) -> None:
+    """As `live`, once GO has come."""
     output.capture(output.Ledger(link.write, spec["max_log"]))
     began = perf_counter()
     try:

@@ -25,6 +25,7 @@ from attacca.images.packing import Item, Layer, Tick, file_item, finish, pack, p
 from attacca.images.store import ImageStore, here
 from attacca.io.archive import files_of
 from attacca.model.function import PROGRAM
+from attacca.model.image import CONTRACT, Contract
 
 APP = "app"
 MAIN = "main.py"
@@ -152,7 +153,7 @@ def _runs(base: Base, plan: Plan, files: dict[str, Path]) -> Execution:
     command = plan.command or _found(base, files)
     if command:
         entrypoint, cmd = list(command), []
-    if not entrypoint and not cmd:
+    if not entrypoint and not cmd and plan.labels.get(CONTRACT) != Contract.GUEST:
         what = f"nothing says what is to run: there is no {PROGRAM} and no {MAIN} for a Python in it"
         raise BadConfig(what, "--command 'python3 server.py', or give it a program called bootstrap")
     return msgspec.structs.replace(

@@ -62,7 +62,7 @@ class ImageStore:
     def __init__(self, directory: Path, tmp: Path, limits: ImageLimits | None = None) -> None:
         self.blobs = Blobs(directory / "blobs", tmp)
         self.shelves = Shelves(directory / "repositories", tmp)
-        self._roots, self._tmp = directory / "rootfs", tmp
+        self.roots, self._tmp = directory / "rootfs", tmp
         self._boot = directory / "boot"  # of the machine, since which root file systems are whole
         self._limits = limits or ImageLimits()
         self._unpacking: dict[str, asyncio.Task[None]] = {}  # by digest
@@ -76,9 +76,9 @@ class ImageStore:
         self.blobs.open()
         now, then = BOOT.read_text(), self._boot.read_text() if self._boot.exists() else ""
         if now != then:
-            shutil.rmtree(self._roots, ignore_errors=True)
+            shutil.rmtree(self.roots, ignore_errors=True)
             self._boot.write_text(now)
-        self._roots.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self.roots.mkdir(mode=0o755, parents=True, exist_ok=True)
 
     # What is kept.
 
@@ -134,7 +134,7 @@ class ImageStore:
         """
         chosen, manifest = await asyncio.to_thread(self.manifest, filed(digest))
         name = digits(chosen)
-        root = self._roots / name
+        root = self.roots / name
         if not root.is_dir():
             task = self._unpacking.get(name)
             if task is None:
@@ -181,7 +181,7 @@ class ImageStore:
             if error.errno in UNFIT:
                 raise BadImage(f"the image cannot be unpacked: {error.strerror}", HINT) from None
             if not root.is_dir():  # else somebody else was as quick
-                what = f"the image cannot be unpacked in {self._roots}: {error.strerror or error}"
+                what = f"the image cannot be unpacked in {self.roots}: {error.strerror or error}"
                 raise StateUnavailable(what, "free space there, or check its mode") from None
         finally:
             shutil.rmtree(made, ignore_errors=True)
@@ -199,7 +199,7 @@ class ImageStore:
         for digest in gone:
             for repository in self.shelves.repositories():
                 self.shelves.drop(repository, digest)
-            shutil.rmtree(self._roots / digits(digest), ignore_errors=True)
+            shutil.rmtree(self.roots / digits(digest), ignore_errors=True)
         wanted = {digest for one in kept.values() for digest in one.blobs}
         old = {digest for digest, _, came_at in self.blobs.all() if came_at < now - FRESH_S}
         for digest in old.union(*(one.blobs for one in left)) - wanted:

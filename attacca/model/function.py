@@ -6,12 +6,12 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
-from attacca.kernel import cron
-from attacca.model import accelerators, egress, environment, pods, publishing, purity
+from attacca.model import accelerators, egress, environment, pods, publishing, purity, schedules
 from attacca.model.accelerators import Compute
 from attacca.model.machine import Needs
 from attacca.model.publishing import Publish
 from attacca.model.resources import AROUND, Resources, stated
+from attacca.model.schedules import SCHEDULES_MOST, Cron, TimeZone
 
 NAMES = "a letter, then letters, digits and dashes; at most 63, all lower-case"  # an RFC 1035 label
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?(?!\n)$", description=NAMES)]
@@ -58,7 +58,7 @@ class RuntimeKind(StrEnum):
     """What runs a function."""
 
     AUTO = "auto"  # by what it is: an image, a program called `bootstrap` with no Python beside it, WebAssembly, Python
-    PROCESS = "process"  # Python, imported
+    PROCESS = "process"  # Python, imported: the machine's, or that of an image
     CUSTOM = "custom"  # the program `bootstrap`, in any language
     WASM = "wasm"  # a module or a component of WebAssembly
     CONTAINER = "container"  # an image, whose program serves HTTP on $PORT
@@ -113,13 +113,6 @@ class EventShape(StrEnum):
 ALLOW = f"{egress.SHAPE}, or ADDRESS:PORT/udp each"
 ENV = f'NAME = "text" each; where settings are shown, {MASK} stands for every value'
 SECRETS = 'NAME = "env" or NAME = "file" each; the value is given by: attacca secret set NAME'
-SCHEDULES_MOST = 20  # of one function
-SCHEDULE = "five fields of cron: minute, hour, day of month, month, day of week"
-Cron = Annotated[
-    str, msgspec.Meta(pattern=r"^[0-9A-Za-z*,/#-]+( [0-9A-Za-z*,/#-]+){4}(?!\n)$", max_length=200, description=SCHEDULE)
-]
-TIMEZONE = "a name of the IANA database, such as Europe/Rome"
-TimeZone = Annotated[str, msgspec.Meta(pattern=r"^[A-Z][A-Za-z0-9_+/-]*(?!\n)$", max_length=64, description=TIMEZONE)]
 APPLICATIONS = (Signature.REQUEST, Signature.WSGI, Signature.ASGI)
 STREAMED = (Signature.WSGI, Signature.ASGI)
 
@@ -200,7 +193,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if self.allow or self.bandwidth_mbps is not None or self.publish:
             _expect_networking(self)
         if self.schedule or self.timezone != "UTC":
-            _expect_schedules(self)
+            schedules.expect(self.schedule, self.timezone)
 
     def __repr__(self) -> str:
         """What is logged or asserted may be read by anybody."""
@@ -238,11 +231,6 @@ def _expect_networking(settings: Settings) -> None:
     if settings.allow or settings.bandwidth_mbps is not None:
         egress.expect_way_out(settings.allow, is_nat=settings.network is Network.NAT)
     publishing.expect(settings)
-
-
-def _expect_schedules(settings: Settings) -> None:
-    for expression in settings.schedule or ("0 0 * * *",):
-        cron.expect(expression, settings.timezone)
 
 
 class Scale(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -303,6 +291,12 @@ class Image(msgspec.Struct, frozen=True, tag="image"):
         return (self.digest,)
 
 
+class PythonImage(Image, frozen=True, tag="python-image"):
+    """The same, with Python and a function in it, which runs as a process of that Python's."""
+
+    what: ClassVar[str] = "Python in an image"
+
+
 class PodImage(msgspec.Struct, frozen=True, tag="pod-image"):
     """An image that is nowhere here: the nodes of a Kubernetes cluster pull it, by this reference."""
 
@@ -359,7 +353,9 @@ class ResourceClass(msgspec.Struct, frozen=True, tag="resource"):
         return ()
 
 
-Artefact = PythonDirectory | MicroVm | Image | PodImage | WasmModule | WasmFunction | Executable | ResourceClass
+Artefact = (
+    PythonDirectory | MicroVm | Image | PythonImage | PodImage | WasmModule | WasmFunction | Executable | ResourceClass
+)
 
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True):

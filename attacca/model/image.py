@@ -13,7 +13,8 @@ from attacca.errors import BadFunction
 
 DIGEST = re.compile(r"[0-9a-f]{64}(?!\n)$")  # sha256 of the manifest
 PORT_MOST = 65_535
-CONTRACT = "attacca.contract"  # the label that says how the program wants to be asked
+START = "attacca."  # of a label that is a setting
+CONTRACT = f"{START}contract"  # the label that says how the program wants to be asked
 EVENT_PROGRAMS = ("bootstrap", "lambda-entrypoint.sh", "aws-lambda-ric")  # that ask for their events, by name
 EVENT_MODULES = ("awslambdaric",)  # the same, as words of a command
 WATCHDOGS = ("fwatchdog", "of-watchdog")
@@ -28,6 +29,7 @@ class Contract(StrEnum):
     OPENFAAS = "openfaas"  # as HTTP, once `/_/health` says that it can
     ILUVATAR = "iluvatar"  # POST /invoke with a JSON object, once `GET /` says that it can; or as the next
     ILUVATAR_UNIX = "iluvatar-unix"  # the same, over a Unix socket
+    GUEST = "guest"  # no program of its own: its Python runs a handler, as `runtime = "process"` has it
 
 
 AGENTS = (Contract.ILUVATAR, Contract.ILUVATAR_UNIX)

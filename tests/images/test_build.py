@@ -46,6 +46,8 @@ def test_what_is_to_run_is_said_or_found(tmp_path: Path) -> None:
     images, code = store(tmp_path), program(tmp_path, "other")
     with pytest.raises(BadConfig, match="nothing says what is to run"):
         build(code, scratch(), Plan(), images)
+    _, handled = build(code, scratch(), Plan(labels={"attacca.contract": "guest"}), images)
+    assert images.config(handled).entrypoint is None
     below = Base(configuration=Configuration(config=Execution(cmd=["/bin/run"], env=["A=0", "B=0"])))
     _, manifest = build(code, below, Plan(env=("A=1",)), images)
     found = images.config(manifest)

@@ -32,7 +32,7 @@ def test_it_ends_by_itself_or_by_ctrl_c(tmp_path: Path) -> None:
     assert once.returncode == 0, printed
     for name in NAMES:
         assert re.search(rf"^{name} .* (template|cold|prewarmed) +\d", printed, re.MULTILINE), printed
-    for name in ("custom", "wasm", "container", "microvm"):
+    for name in ("custom", "wasm", "container", "in-image", "microvm"):
         is_run = re.search(rf"^{name} .* (template|cold|prewarmed) +\d", printed, re.MULTILINE)
         assert is_run or re.search(rf"^left out {name} ", printed, re.MULTILINE), printed
     assert re.search(r"^workflow mapreduce .* in 13 pieces, 27,203 words", printed, re.MULTILINE), printed

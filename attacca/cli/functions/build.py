@@ -22,6 +22,7 @@ attacca build ./shop --tag shop
 attacca build ./shop -o shop.tar && docker load -i shop.tar
 attacca build ./server --base scratch --tag server:v2
 attacca build ./site --base python.tar --command "python3 -m http.server 8080" --tag site
+attacca build ./shop --handler main:handler --tag shop
 attacca build ./shop --pad 50MiB --tag shop-large
 """
 SCRATCH, PYTHON = "scratch", "host-python"
@@ -36,6 +37,12 @@ Below = Annotated[
 Output = Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="Write it there, as docker load takes it.")]
 Tag = Annotated[str, typer.Option("--tag", "-t", metavar="NAME[:TAG]", help="Send it to the server's registry.")]
 Command = Annotated[str, typer.Option("--command", metavar="WORDS", help="What runs. Default: bootstrap, or main.py.")]
+Handler = Annotated[
+    str,
+    typer.Option(
+        "--handler", metavar="MODULE:NAME", help="A function for the Python in it, in the place of a program."
+    ),
+]
 Env = Annotated[list[str] | None, typer.Option("--env", "-e", metavar="K=V", help="A variable. Repeatable.")]
 Label = Annotated[list[str] | None, typer.Option("--label", metavar="K=V", help="A label. Repeatable.")]
 Pad = Annotated[str, typer.Option("--pad", metavar="SIZE", help="So much more, for experiments with pulls: 50MiB.")]
@@ -48,6 +55,7 @@ def run(
     output: Output = "",
     tag: Tag = "",
     command: Command = "",
+    handler: Handler = "",
     env: Env = None,
     label: Label = None,
     pad: Pad = "0",
@@ -66,10 +74,13 @@ def run(
     from attacca.cli.screens.progress import counted
     from attacca.cli.screens.terminal import console, marked, megabytes, say, show_json
     from attacca.images.build import Plan, build
+    from attacca.model.image import CONTRACT, START, Contract
 
     if bool(output) == bool(tag):
         raise BadConfig("it is not said where the image is to go", "either -o FILE or --tag NAME")
     labels = {name: value for name, _, value in (one.partition("=") for one in label or ())}
+    if handler:
+        labels |= {CONTRACT: Contract.GUEST.value, f"{START}handler": handler}
     variables = tuple(f"{name}={value}" for name, value in read_env(env or []).items())
     plan = Plan(command=tuple(shlex.split(command)), env=variables, labels=labels, pad_bytes=size(pad, "--pad"))
     images = store()

@@ -49,6 +49,7 @@ from attacca.model.function import (
     Network,
     PodImage,
     PythonDirectory,
+    PythonImage,
     Revision,
     RuntimeKind,
     Settings,
@@ -367,7 +368,7 @@ def artefact(made: Made, settings: Settings) -> Artefact:
     if settings.runtime is RuntimeKind.KUBERNETES:
         return PodImage(settings.image)
     if made.image:
-        return Image(made.image)
+        return PythonImage(made.image) if made.has_handler else Image(made.image)
     if made.is_microvm:
         return MicroVm(made.code, made.bundle)
     return WasmFunction(made.code) if made.is_wasm else PythonDirectory(made.code, made.bundle)

@@ -58,6 +58,7 @@ class Made(msgspec.Struct, frozen=True):
     bundle: str | None
     is_wasm: bool = False  # a function in WebAssembly
     image: str = ""  # which was sent, instead of code
+    has_handler: bool = False  # in the image, for the Python there
     is_microvm: bool = False  # code for one
 
 

@@ -7,9 +7,8 @@ import msgspec
 
 from attacca.errors import BadConfig
 from attacca.model.function import Name, RuntimeKind, Settings
-from attacca.model.image import CONTRACT
+from attacca.model.image import CONTRACT, START, Contract
 
-START = "attacca."
 LABELS_MOST = 200
 HINT = "attacca build --label attacca.memory_mb=256; the settings are those of function.toml"
 
@@ -42,8 +41,9 @@ def settings(name: str, labels: Mapping[str, str]) -> Settings:
             kept[inner] = value
     if "name" in given:
         raise BadConfig(f"the label {START}name is not taken: a function is called as its repository", HINT)
+    kind = RuntimeKind.PROCESS if labels.get(CONTRACT) == Contract.GUEST else RuntimeKind.CONTAINER
     try:
-        return msgspec.convert({"runtime": RuntimeKind.CONTAINER.value, **given, "name": name}, Settings, strict=False)
+        return msgspec.convert({"runtime": kind.value, **given, "name": name}, Settings, strict=False)
     except (msgspec.ValidationError, ValueError) as error:
         raise BadConfig(f"the labels of the image: {error}", HINT) from None
 

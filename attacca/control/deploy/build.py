@@ -15,14 +15,18 @@ from attacca.control.deploy.modules import is_wasm
 from attacca.control.deploy.processes import compile_code
 from attacca.control.deploy.reception import Upload
 from attacca.control.deploy.state import StateDir, place
-from attacca.errors import BadFunction
+from attacca.errors import BadFunction, BadImage
 from attacca.images import layout
 from attacca.images.layout import is_layout
 from attacca.images.store import ImageStore
 from attacca.model.function import RuntimeKind
+from attacca.model.image import CONTRACT, Contract, ImageConfig
 
 REPOSITORY = "deployed"  # of images that were sent whole; the tag of each is what the upload came to
 PYTHON = ".".join(map(str, sys.version_info[:3]))
+
+
+OF_IMAGES = (RuntimeKind.AUTO, RuntimeKind.CONTAINER, RuntimeKind.PROCESS)
 
 
 def is_image(directory: Path, runtime: RuntimeKind) -> bool:
@@ -34,9 +38,22 @@ def is_image(directory: Path, runtime: RuntimeKind) -> bool:
     found, is_wanted = is_layout(directory), runtime is RuntimeKind.CONTAINER
     if is_wanted and not found:
         raise BadFunction('runtime = "container" takes an image, and this is none', "deploy an OCI layout, or its tar")
-    if found and not is_wanted and runtime is not RuntimeKind.AUTO:
-        raise BadFunction(f'an image is no runtime = "{runtime}"', 'leave it out, or write "container"')
+    if found and runtime not in OF_IMAGES:
+        raise BadFunction(f'an image is no runtime = "{runtime}"', 'leave it out, or write "container" or "process"')
     return found
+
+
+def has_handler(config: ImageConfig, runtime: RuntimeKind) -> bool:
+    """Is a function in it run by its Python, and no program of its own?
+
+    Raises:
+        BadFunction: its label says one, and the settings the other.
+    """
+    contract = config.contract
+    if contract is Contract.GUEST and runtime is RuntimeKind.CONTAINER:
+        what = f'the image\'s label {CONTRACT} is "{contract}", which is no contract of runtime = "container"'
+        raise BadFunction(what, 'leave runtime out, or write "process"')
+    return contract is Contract.GUEST or runtime is RuntimeKind.PROCESS
 
 
 class Builder:
@@ -82,9 +99,9 @@ class Builder:
         if runtime is RuntimeKind.KUBERNETES:  # what is run is pulled by others
             return Made(code, None)
         if is_image(self._state.code / code, runtime):
-            image = await asyncio.to_thread(self._load, code)
+            image, config = await asyncio.to_thread(self._load, code)
             say(Step("build", f"image {image[:12]}"))
-            return Made(code, None, image=image)
+            return Made(code, None, image=image, has_handler=has_handler(config, runtime))
         if await asyncio.to_thread(is_wasm, self._state.code / code, runtime):
             await self._share(code, None, say)
             return Made(code, None, is_wasm=True)
@@ -99,12 +116,16 @@ class Builder:
         await self._share(code, bundle, say)
         return Made(code, bundle, is_microvm=runtime is RuntimeKind.MICROVM)
 
-    def _load(self, code: str) -> str:
-        """Which image it is. Blocking."""
+    def _load(self, code: str) -> tuple[str, ImageConfig]:
+        """Which image it is, and what it says of itself. Blocking."""
         images = ImageStore(self._state.images, self._state.tmp)
         images.open()
         loaded = layout.load(self._state.code / code, images, REPOSITORY, code)
-        return loaded.digest.removeprefix("sha256:")
+        try:
+            config = images.config(images.manifest(loaded.digest)[1])
+        except BadImage:  # it may be for workers on other machines than this one
+            config = ImageConfig()
+        return loaded.digest.removeprefix("sha256:"), config
 
     async def _share(self, code: str, bundle: str | None, say: Callable[[Step], None]) -> None:
         """Before anything counts on it: another control may have to give it to workers."""

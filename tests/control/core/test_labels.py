@@ -22,6 +22,8 @@ def test_labels_are_settings() -> None:
         cors=("*", "http://a.b"),
     )
     assert settings("fn", {}) == Settings(name="fn", runtime=RuntimeKind.CONTAINER)
+    guest = {"attacca.contract": "guest", "attacca.handler": "main:handler"}
+    assert settings("fn", guest) == Settings(name="fn", runtime=RuntimeKind.PROCESS, handler="main:handler")
 
 
 @each(

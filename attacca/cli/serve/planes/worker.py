@@ -153,7 +153,9 @@ class WorkerPlane:
         self._supplies = supplies = Supplies(cache, lambda question: peers.send(CONTROL, question))
         supplies.images = ImageSupplies(images, supplies.download, self._clock.wall)
         nat, memory_mb = Nat(config.nat), config.worker.memory_mb
-        self.runtime = ProcessRuntime(cache, config.process, self._clock, memory_mb, supplies.secret, nat=nat)
+        self.runtime = ProcessRuntime(
+            cache, config.process, self._clock, memory_mb, supplies.secret, nat=nat, images=images
+        )
         uploaded = with_modules(self.runtime, config.process, self._clock, memory_mb, cache.code, supplies.secret)
         uploaded[Image] = ContainerRuntime(images, config.container, config.process, self._clock, supplies.secret, nat)
         uploaded |= micro_vms(

@@ -1,15 +1,18 @@
 """What a process that the zygote has forked is told: from a revision, the server's options, and its secrets."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 from attacca.errors import BadFunction, IsolationMissing, SecretMissing
-from attacca.model.function import Network, PythonDirectory, Revision, SecretAs, Signature
+from attacca.model.function import Artefact, Network, PythonDirectory, Revision, SecretAs, Signature
+from attacca.model.image import UnpackedImage
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.zygote.spawn_spec import SpawnSpec
 
 DEVICES = "NVIDIA_VISIBLE_DEVICES"  # as the worker has set it
+PATH = "/usr/local/bin:/usr/bin:/bin"  # of an image that says none
 SIGNALS = 1024  # queued, and timers, in one sandbox
 Secret = Callable[[str], bytes]  # the value of a name; raises an AttaccaError when there is none to be had
 
@@ -23,17 +26,18 @@ def describe(
     options: ProcessOptions,
     secret: Secret,
     places: tuple[Path, Path] | None,
+    image: UnpackedImage | None = None,
     *,
     template: bool,
     has_groups: bool,
 ) -> bytes:
-    """`places` hold code and bundles where there is no isolation. The values of secrets are nowhere kept but in this.
+    """`places` hold code and bundles where there is no isolation; `image` is what its artefact is of. The values of
+    secrets are nowhere kept but in this.
 
     Raises:
         AttaccaError: a secret is not to be had.
     """
     settings, artefact = revision.settings, revision.artefact
-    assert isinstance(artefact, PythonDirectory), f"no process is made of {artefact.what}"
     if settings.publish:
         raise BadFunction("publish is of containers, and this runs as a process", "leave it out, or deploy an image")
     if settings.network is Network.NAT and places is not None:
@@ -41,9 +45,9 @@ def describe(
             'network = "nat" needs isolation: without it, nothing keeps a function to its network',
             'deploy with network = "host", or start the server without --isolation none',
         )
-    code, bundle = artefact.code, artefact.bundle
-    if places is not None:
-        code, bundle = str(places[0] / code), str(places[1] / bundle) if bundle else None
+    if places is not None and image is not None:
+        raise IsolationMissing("Python in an image needs isolation", "start the server without --isolation none")
+    code, bundle = code_of(artefact, places, image)
     limits = {"CORE": 0, "NOFILE": options.open_files, "FSIZE": options.space_mb << 20}
     limits |= {"SIGPENDING": SIGNALS, "MSGQUEUE": 0}  # which all of a user's processes share
     if places is None:  # a user namespace of its own counts its own processes; otherwise it would count the user's
@@ -56,11 +60,12 @@ def describe(
         runtime=str(settings.runtime),
         revision=revision.number,
         code=code,
+        image=Path(image.rootfs).name if image is not None else "",
         bundle=bundle,
         handler=revision.handler,
         signature="" if template and revision.signature is not Signature.EVENTS else str(revision.signature),
         event=str(settings.event or "") if template else str(revision.event),
-        env=settings.env | variables(revision, secret),
+        env=variables_of(image) | settings.env | variables(revision, secret),
         secrets=files(revision, secret, has_files=places is None),
         memory_mb=settings.memory_mb,
         import_s=options.start_timeout_s,
@@ -75,6 +80,24 @@ def describe(
         max_log=options.max_log_kb << 10,
     )
     return json.dumps(spec).encode()
+
+
+def code_of(
+    artefact: Artefact, places: tuple[Path, Path] | None, image: UnpackedImage | None
+) -> tuple[str, str | None]:
+    """Where the code begins, and its bundle."""
+    if image is not None:
+        return os.path.join("/", image.config.working_dir or "/"), None
+    assert isinstance(artefact, PythonDirectory), f"no process is made of {artefact.what}"
+    code, bundle = artefact.code, artefact.bundle
+    if places is None:
+        return code, bundle
+    return str(places[0] / code), str(places[1] / bundle) if bundle else None
+
+
+def variables_of(image: UnpackedImage | None) -> dict[str, str]:
+    """What an image says of its environment, where there is one."""
+    return {} if image is None else {"PATH": PATH} | image.config.variables
 
 
 def variables(revision: Revision, secret: Secret) -> dict[str, str]:

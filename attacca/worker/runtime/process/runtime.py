@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Callable
 
-from attacca.errors import AttaccaError, NoCapacity
+from attacca.errors import NoCapacity
 from attacca.guest import channel as wire
 from attacca.kernel.budget import Budget
 from attacca.kernel.clock import Clock
@@ -20,14 +20,16 @@ from attacca.worker.host.nat.outside import Nat
 from attacca.worker.runtime.code_store import CodeStore
 from attacca.worker.runtime.process.child_process import ChildProcess
 from attacca.worker.runtime.process.common import Common
-from attacca.worker.runtime.process.description import Secret, describe, no_secret
+from attacca.worker.runtime.process.description import Secret, no_secret
 from attacca.worker.runtime.process.ends import ends
 from attacca.worker.runtime.process.family import Limits
 from attacca.worker.runtime.process.fork_client import ForkClient
+from attacca.worker.runtime.process.image_roots import ImageRoots, Roots
 from attacca.worker.runtime.process.leftovers import Leftovers
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.room import Share
 from attacca.worker.runtime.process.sandbox import SLACK, SandboxProcess
+from attacca.worker.runtime.process.telling import Telling
 from attacca.worker.runtime.process.template import TemplateProcess
 from attacca.worker.runtime.process.watchdog import look_at
 from attacca.worker.runtime.process.wiring import Wiring
@@ -42,7 +44,7 @@ SEEK_S, SEEK_TRIES = 0.001, 10  # for a process that was born; a second in all
 class ProcessRuntime:
     """Implements `worker.runtime.types.Runtime`. `store` has code and bundles; `memory_mb` is what
     the worker gives out to all sandboxes and templates together; `secret` gives the value of one when it is wanted.
-    `common` is what it shares with another one beside it, `nat` the way out, which it shares with others."""
+    `common` is what it shares with another one beside it, `nat` the way out and `images` what it shares with others."""
 
     has_events = True
 
@@ -55,6 +57,7 @@ class ProcessRuntime:
         secret: Secret = no_secret,
         common: Common | None = None,
         nat: Nat | None = None,
+        images: Roots | None = None,
     ) -> None:
         self._clock, self._secret = clock, secret
         self.common = common or Common(options, memory_mb, nat)
@@ -68,10 +71,12 @@ class ProcessRuntime:
         largest = (options.max_response_mb << 20) + SLACK
         self._frames = Budget(max(FRAMES_MB << 20, 4 * largest), max(FRAMES_MB << 19, 2 * largest))
         self._leftovers = Leftovers(self._forkers)
+        self._images = ImageRoots(images, clock)
         self._watchdog: asyncio.Task[None] | None = None
         self._idle = asyncio.Event()
         self._sink: Sink
         self._zygotes: ZygoteManager
+        self._telling: Telling
         self._wiring: Wiring  # of those with a way out
 
     def __repr__(self) -> str:
@@ -88,8 +93,14 @@ class ProcessRuntime:
     async def open(self, sink: Sink) -> None:
         self._loop, self._sink = asyncio.get_running_loop(), sink
         self._store.open()
+        await self._images.open()
         self.common.open()
         self._wiring = Wiring(self.common.nat, sink)
+        places, has_groups = (
+            None if self._isolate else (self._store.code, self._store.bundles),
+            self.common.groups is not None,
+        )
+        self._telling = Telling(self._options, self._secret, self._images, places, has_groups=has_groups)
         if self.common.groups is None:
             if self._options.must_enforce:
                 raise no_limits()
@@ -97,7 +108,7 @@ class ProcessRuntime:
         realm = await self.common.nat.realm() if self._isolate else -1
         self._zygotes = ZygoteManager(
             self._store.code, self._store.bundles, self.common.groups, self._leftovers.add, self._hear, self._lost,
-            isolate=self._isolate, seat=self.common.seat, realm=realm,
+            self._images.place, isolate=self._isolate, seat=self.common.seat, realm=realm,
         )  # fmt: skip
         try:
             await self._zygotes.open()
@@ -109,6 +120,7 @@ class ProcessRuntime:
         if self._watchdog is not None:
             self._watchdog.cancel()
         self.common.rise()
+        await self._images.close()
         await self._zygotes.close()
         for process in list(self._processes.values()):
             process.kill("its runtime was closed")  # without isolation it may have missed that its parent died
@@ -225,13 +237,7 @@ class ProcessRuntime:
 
     def _beget(self, made: SandboxProcess | TemplateProcess, begin: Callable[[ForkClient | None], None]) -> None:
         """From the zygote, if it can be told what it is to be."""
-        try:
-            made.describe(self._describe(made))
-        except AttaccaError as error:
-            made.fail("start_failed", f"{error.message} ({error.hint})")
-            begin(None)
-        else:
-            self._zygotes.ask(begin)
+        self._telling.tell(made, lambda is_told: self._zygotes.ask(begin) if is_told else begin(None))
 
     def _send(
         self,
@@ -271,17 +277,6 @@ class ProcessRuntime:
 
     def _limits(self, revision: Revision) -> Limits:
         return Limits(revision.settings.memory_mb, self._options.processes, revision.settings.cpus)
-
-    def _describe(self, made: SandboxProcess | TemplateProcess) -> bytes:
-        places = None if self._isolate else (self._store.code, self._store.bundles)
-        return describe(
-            made.revision,
-            self._options,
-            self._secret,
-            places,
-            template=isinstance(made, TemplateProcess),
-            has_groups=self.common.groups is not None,
-        )
 
     def _hear(self, parent: ForkClient, kind: int, number: int, payload: bytes) -> None:
         """A frame from the zygote or a template about one of its children; of others' it has nothing to say.

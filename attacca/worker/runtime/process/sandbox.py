@@ -62,7 +62,7 @@ class SandboxProcess:
         self.process: ChildProcess
         self.is_ready = self.is_placed = self.is_forked = False
         self.plug: Plug | None = None
-        self._plugged_at = self._plugged_ms = 0.0
+        self._plugged_at = self._plugged_ms = self.image_ms = 0.0
         self.failure: SandboxFailed | None = None
         self.timer: asyncio.TimerHandle | None = None
         self._largest = options.max_response_mb << 20
@@ -246,7 +246,7 @@ class SandboxProcess:
             self.timer.cancel()
         self.is_ready = True
         made = untrusted.making(times, (self._clock.now() - self._ordered) * 1e3)
-        self._sink(SandboxReady(self.name, made.knowing(network=self._plugged_ms)))
+        self._sink(SandboxReady(self.name, made.knowing(network=self._plugged_ms, image=self.image_ms)))
 
     def _on_failed(self, _number: int, payload: bytes) -> None:
         told = untrusted.not_imported(payload)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from attacca.guest import channel as wire
 from attacca.guest.link import Room
 from attacca.model.function import Revision
+from attacca.model.invocation import Making
 from attacca.model.messages import Logged
 from attacca.worker.core.reports import Sink, TemplateFailed, TemplateReady
 from attacca.worker.host.cgroups import Group
@@ -54,6 +55,7 @@ class TemplateProcess:
         self.alive = 0  # sandboxes that are forked from it
         self.is_placed = self.is_ready = False
         self.failure: TemplateFailed | None = None
+        self.image_ms = 0.0
         self.plug: Plug | None = None
         self.timer: asyncio.TimerHandle | None = None
         slot = CgroupSlot(self._make_group if has_groups else None, spent)
@@ -164,7 +166,7 @@ class TemplateProcess:
             signature=told.signature,
             event=told.event,
             memory_mb=told.memory_kb // 1024 + 1,
-            made=untrusted.parts(told),
+            made=untrusted.parts(told).after(Making(image=self.image_ms)),
             logs=told.logs,
             unfit=told.unfit,
             notes=told.notes,

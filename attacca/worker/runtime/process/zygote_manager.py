@@ -34,7 +34,8 @@ START_S, END_S, RESTART_S = 20.0, 10.0, 0.2
 class ZygoteManager:
     """Holds the zygote's socket, its supervisor and the lifeline that ends both with us.
 
-    `seat` is the group that we live in, if it is to be removed after us; `realm` a user namespace of ours, or -1.
+    `images` is where those lie unpacked, if there are any; `seat` is the group that we live in, if it is to be removed
+    after us; `realm` a user namespace of ours, or -1.
     `hear` gets the zygote's frames; `lost` is called with the client of a zygote that died on its own.
     """
 
@@ -46,6 +47,7 @@ class ZygoteManager:
         spent: Callable[[Group], None],
         hear: Births,
         lost: Callable[[ForkClient], None],
+        images: str = "",
         *,
         isolate: bool,
         seat: str = "",
@@ -56,6 +58,7 @@ class ZygoteManager:
             prefix=os.path.realpath(sys.base_prefix),
             code=str(code),
             bundles=str(bundles),
+            images=images,
             isolate=isolate,
             outer_id=OUTER_ID if is_root else os.geteuid(),
             outer_group=OUTER_ID if is_root else os.getegid(),

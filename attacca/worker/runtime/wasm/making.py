@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from attacca.kernel.clock import Clock
-from attacca.model.function import Artefact, PythonDirectory, WasmFunction, WasmModule
+from attacca.model.function import Artefact, PythonDirectory, PythonImage, WasmFunction, WasmModule
 from attacca.worker.runtime.process.description import Secret, no_secret
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.runtime import ProcessRuntime
@@ -60,6 +60,8 @@ def with_modules(
     """The runtimes for what is uploaded, by its kind. `code` has what modules are of; what is made of them lies beside
     it."""
     found: dict[type[Artefact], Runtime] = {PythonDirectory: processes}
+    if options.isolation != "none":
+        found[PythonImage] = processes
     if is_installed():
         packages = place_of_wasmtime()
         of_hosts = msgspec.structs.replace(options, max_response_mb=MACHINE_CODE_MB)  # who compiles answers with it

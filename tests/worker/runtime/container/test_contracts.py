@@ -50,7 +50,7 @@ def test_a_contract_is_seen_by_what_an_image_runs_and_its_label_wins(
 def test_a_label_that_names_none_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(BadFunction, match="'grpc'") as refused:
         _ = ImageConfig(labels={"attacca.contract": "grpc"}).contract
-    assert refused.value.hint == "it may be one of http, lambda, openfaas, iluvatar, iluvatar-unix"
+    assert refused.value.hint == "it may be one of http, lambda, openfaas, iluvatar, iluvatar-unix, guest"
 
 
 def test_its_label_is_no_setting_of_the_function() -> None:

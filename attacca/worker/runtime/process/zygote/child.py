@@ -14,7 +14,7 @@ from typing import NoReturn
 from attacca.guest import agent
 from attacca.guest import channel as wire
 from attacca.guest.load import Loaded, open_paths
-from attacca.worker.runtime.process.zygote import linux, rootfs, script, seccomp
+from attacca.worker.runtime.process.zygote import crossing, linux, rootfs, script, seccomp
 from attacca.worker.runtime.process.zygote.spawn_spec import SpawnSpec
 
 READER, WRITER = 3, 4  # from the worker and to it: the descriptors that a sandbox has besides its input and output
@@ -116,8 +116,13 @@ def settle(spec: SpawnSpec, user: int, *, isolate: bool, began: float) -> tuple[
             linux.unshare(linux.CLONE_NEWNET)
             linux.raise_loopback()
         joined = perf_counter()
-        writable = rootfs.enter_own(
-            spec["code"], spec["bundle"], spec["space_mb"], spec["secrets"], spec["devices"],
+        if spec["image"]:
+            sys.meta_path.clear()  # by who has rights, nothing of an image is imported
+            rootfs.stage_image(spec["image"])
+        else:
+            rootfs.stage_code(spec["code"], spec["bundle"])
+        writable = rootfs.enter_staged(
+            spec["space_mb"], spec["secrets"], spec["devices"],
             template=spec["template"], has_resolver=spec["is_plugged"],
         )  # fmt: skip
         spec["secrets"] = {}
@@ -135,8 +140,19 @@ def live(descriptors: list[int], user: int, *, isolate: bool, began: float) -> N
         spec: SpawnSpec = json.loads(link.read()[2])
         times, _ = settle(spec, user, isolate=isolate, began=began)
         lock_down(spec, ISOLATED if isolate else BARE, template=False)
-        script.set_environment(spec)
         if spec["is_plugged"]:
             link.write(wire.PLACED, 0)
+        if spec["image"]:
+            link.read()  # GO
+            crossing.cross(spec, times, (READER, WRITER))
+        script.set_environment(spec)
         agent.live(spec, link, lambda: import_code(spec), script.here_of(spec), times)
+    os._exit(0)
+
+
+def go_on(spec: SpawnSpec, times: dict[str, float]) -> NoReturn:
+    """After GO, in an image's own interpreter."""
+    link = wire.Channel(READER, WRITER)
+    with contextlib.suppress(wire.Closed, ConnectionError):
+        agent.go_on(spec, link, lambda: import_code(spec), script.here_of(spec), times)
     os._exit(0)

@@ -48,6 +48,7 @@ AT_RECURSIVE = 0x8000
 PR_SET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_DUMPABLE, PR_SET_SECCOMP = 1, 3, 4, 22
 PR_CAPBSET_READ, PR_CAPBSET_DROP = 23, 24
 PR_SET_NO_NEW_PRIVS, PR_GET_TID_ADDRESS, PR_CAP_AMBIENT = 38, 40, 47
+PR_CAP_AMBIENT_RAISE = 2
 SECCOMP_MODE_FILTER = 2
 CAP_SYS_CHROOT, CAP_SYS_ADMIN = 18, 21
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1
@@ -188,14 +189,25 @@ def take(steps: Iterable[Step]) -> None:
 def dropping_capabilities(keep: tuple[int, ...] = ()) -> list[Step]:
     """Give up every capability but `keep`, now and for all that is ever executed."""
     known = takewhile(lambda one: _prctl(PR_CAPBSET_READ, one, 0, 0, 0) != -1, range(LAST_CAP + 1))
-    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3
-    kept = sum(1 << capability for capability in keep)  # all in the first of the two words
-    sets = (ctypes.c_uint32 * 6)(kept, kept, 0, 0, 0, 0)  # effective, permitted, inheritable
     return [
         *((_prctl, (PR_CAPBSET_DROP, one, 0, 0, 0)) for one in known if one not in keep),
-        (_syscall, (ctypes.c_long(SYS_CAPSET), ctypes.byref(header), ctypes.byref(sets))),
+        having_capabilities(keep),
         (_prctl, (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)),
     ]
+
+
+def having_capabilities(which: tuple[int, ...], handed: tuple[int, ...] = ()) -> Step:
+    """No others from now on. Those of `handed` may be handed on to what is executed; it takes `handing_on` besides."""
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3
+    kept, inherited = (sum(1 << capability for capability in one) for one in (which, handed))  # all in the first word
+    sets = (ctypes.c_uint32 * 6)(kept, kept, inherited, 0, 0, 0)  # effective, permitted, inheritable
+    return _syscall, (ctypes.c_long(SYS_CAPSET), ctypes.byref(header), ctypes.byref(sets))
+
+
+def handing_on(which: tuple[int, ...]) -> list[Step]:
+    """What is executed has these capabilities too, of which nothing is told by who it runs as."""
+    raised = [(_prctl, (PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, one, 0, 0)) for one in which]
+    return [having_capabilities(which, which), *raised]
 
 
 class PollEvent(ctypes.Structure):

@@ -50,6 +50,7 @@ def rehearse_whole() -> None:
         runtime="process",
         revision=1,
         code=os.path.join(os.path.dirname(__file__), "stand_in"),
+        image="",
         bundle=None,
         handler="main:handler",
         signature="event_context",

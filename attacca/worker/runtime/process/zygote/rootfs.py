@@ -9,12 +9,16 @@ The zygote lives in a hall that holds everything any sandbox may be given:
     /nothing   an empty directory
     /devices   accelerators, which only those that ask for one are given
     /resolv.conf   of sandboxes that have a resolver of their own
+    /images    the root file systems of images, by name
+    /around    what lies over each of those: places for what differs, and our own part of what runs in it
 
-A sandbox made by the zygote binds /base to /stage, its code and bundle into it, and makes that its root. The place of
-one that is forked from a template has that root already and only needs its own /proc, /tmp and /dev/shm.
+A sandbox made by the zygote binds /base to /stage, its code and bundle into it, and makes that its root; in an image it
+is that, below /around. The place of one that is forked from a template has that root already and only needs its own
+/proc, /tmp and /dev/shm.
 """
 
 import os
+import shutil
 import stat
 import sys
 from typing import TypedDict
@@ -50,6 +54,11 @@ SECRETS_THERE = "/var/openfaas/secrets"  # where functions of OpenFaaS look for 
 HERE = "/function"
 BUNDLE = "/bundle"
 PROGRAMS = "/run/python"  # where `python` and `python3` are what runs the function, whatever the system calls so
+KIT = "/run/attacca"  # in an image, where the machine's Python is not: what its own imports of ours
+PARTS = ("guest", "worker/runtime/process/zygote")
+PACKAGE = os.path.abspath(f"{__file__}/../../../../..")
+PLACES = ("proc", "tmp", "dev", "etc", "run", "run/secrets", "var", "var/openfaas")  # over an image
+OF_MACHINE = ("hosts", "resolv.conf")  # of /etc, also in an image
 ACCELERATORS = "/devices"
 RESOLV_CONF = "/resolv.conf"
 RESOLVER = "nameserver 127.0.0.53\n"  # in the sandbox itself: `worker.host.nat.resolver` has the same
@@ -62,6 +71,7 @@ class Sources(TypedDict):
     prefix: str  # of the Python installation
     code: str
     bundles: str
+    images: str  # or empty
 
 
 def build_hall(sources: Sources) -> None:
@@ -70,7 +80,7 @@ def build_hall(sources: Sources) -> None:
     linux.mount("hall", "/tmp", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=755,size=1m")
     os.mkdir("/tmp/outside")
     linux.pivot_root("/tmp", "outside")
-    for name in ("base", "code", "bundles", "stage", "nothing", "devices", "proc"):
+    for name in ("base", "code", "bundles", "stage", "nothing", "devices", "proc", "images", "around"):
         os.mkdir(f"/{name}")
     # The kernel allows a new /proc only where one is already seen whole, so before the old root goes.
     linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
@@ -85,7 +95,42 @@ def build_hall(sources: Sources) -> None:
     for name, source in (("/code", sources["code"]), ("/bundles", sources["bundles"])):
         linux.bind("/outside" + os.path.realpath(source), name)
         linux.make_read_only(name)
+    if sources["images"]:
+        linux.bind("/outside" + os.path.realpath(sources["images"]), "/images")
+        linux.make_read_only("/images")
+        linux.mount("around", "/around", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=755,size=8m")
+        _surround("/around", "/outside")
+        linux.make_read_only("/around")
     linux.detach("/outside")
+
+
+def _surround(around: str, outside: str) -> None:
+    """Nothing of an image can be in the place of what is mounted: a link that it has there is covered."""
+    for name in PLACES:
+        os.mkdir(f"{around}/{name}")
+    os.symlink(SECRETS, around + SECRETS_THERE)
+    for name in OF_MACHINE:
+        shutil.copyfile(f"/base/etc/{name}", f"{around}/etc/{name}") if os.path.exists(f"/base/etc/{name}") else open(
+            f"{around}/etc/{name}", "w"
+        ).close()
+    for part in PARTS:
+        target = f"{around}{KIT}/attacca/{part}"
+        os.makedirs(f"{target}/__pycache__")
+        for name in os.listdir(f"{outside}{PACKAGE}/{part}"):
+            if name.endswith(".py"):
+                _copy_module(f"{outside}{PACKAGE}/{part}", name, target)
+    for name in ("", "/worker", "/worker/runtime", "/worker/runtime/process"):
+        open(f"{around}{KIT}/attacca{name}/__init__.py", "w").close()
+
+
+def _copy_module(source: str, name: str, target: str) -> None:
+    """With what is compiled of it, which an interpreter of the same version takes where times agree."""
+    compiled = f"__pycache__/{name.removesuffix('.py')}.{sys.implementation.cache_tag}.pyc"
+    for file in (name, compiled):
+        if os.path.isfile(f"{source}/{file}"):
+            shutil.copyfile(f"{source}/{file}", f"{target}/{file}")
+            times = os.stat(f"{source}/{file}")
+            os.utime(f"{target}/{file}", ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def _furnish(base: str, outside: str, prefix: str) -> None:
@@ -163,18 +208,32 @@ def _copy_setting(source: str, target: str, outside: str) -> None:
             copy.write(file.read())
 
 
-def enter_own(
-    code: str, bundle: str | None, space_mb: int, secrets: dict[str, str], devices: list[str], *, template: bool,
-    has_resolver: bool,
-) -> int:  # fmt: skip
-    """From the hall into a root of our own, with this function's code in it. Returns for a template what
-    `hide_processes` does, and -1 for a sandbox."""
+def stage_code(code: str, bundle: str | None) -> None:
+    """The machine's own system, with this function's code in it."""
     linux.bind("/base", "/stage")
-    if has_resolver:
-        linux.bind(RESOLV_CONF, "/stage/etc" + RESOLV_CONF)
     _show(f"/code/{code}", "/stage" + HERE)
     if bundle:
         _show(f"/bundles/{bundle}", "/stage" + BUNDLE)
+
+
+def stage_image(image: str) -> None:
+    """An image's files and nothing of the machine's.
+
+    Raises:
+        OSError: this kernel does not put one over the other there.
+    """
+    flags = linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV
+    linux.mount("image", "/stage", "overlay", flags, f"lowerdir=/around:/images/{image}")
+    linux.bind("/base/dev", "/stage/dev")
+
+
+def enter_staged(
+    space_mb: int, secrets: dict[str, str], devices: list[str], *, template: bool, has_resolver: bool
+) -> int:
+    """From the hall into what is on the stage, as our own root. Returns for a template what `hide_processes` does, and
+    -1 for a sandbox."""
+    if has_resolver:
+        linux.bind(RESOLV_CONF, "/stage/etc" + RESOLV_CONF)
     if devices:
         give_accelerators(devices)
     if secrets:

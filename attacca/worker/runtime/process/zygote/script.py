@@ -5,6 +5,7 @@ of the server's. Children that the function starts are ordinary ones; the standa
 what it finds here.
 """
 
+import _locale
 import ctypes
 import os
 import site
@@ -26,6 +27,7 @@ SETTINGS = {  # numeric libraries start a thread per core when imported, and thr
     "LANG": "C.UTF-8",
     "PYTHONDONTWRITEBYTECODE": "1",
 }
+EAGER = {"LD_BIND_NOW": "1"}  # functions of libraries are looked up before the first fork, and not in each child
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 REGION = "us-east-1"  # boto3 makes no client without one
 ALWAYS = {
@@ -54,13 +56,14 @@ ORDINARY = {  # of sys.flags, where a bare interpreter's differ
 }
 
 
-def be_ordinary() -> None:
-    """Once, in the supervisor: let what is read from `sys` and `builtins` be an ordinary interpreter's."""
+def be_ordinary(**other: int) -> None:
+    """Once, in the supervisor: let what is read from `sys` and `builtins` be an ordinary interpreter's. `other` are
+    flags that it would have too."""
     site.setquit()  # its flag has kept `site` from looking for packages when it was imported
     site.setcopyright()
     site.sethelper()
     put, keep = ctypes.pythonapi.PyStructSequence_SetItem, ctypes.pythonapi.Py_IncRef
-    for name, value in ORDINARY.items():
+    for name, value in {**ORDINARY, **other}.items():
         keep(ctypes.py_object(value))
         place = ctypes.c_ssize_t(sys.flags.__match_args__.index(name))
         put(ctypes.py_object(sys.flags), place, ctypes.py_object(value))
@@ -74,6 +77,18 @@ def clear_environment() -> None:
     os.environ.clear()
     os.environ.update(ALWAYS)
     time.tzset()
+
+
+def settle_in(spec: SpawnSpec) -> None:
+    """Once, in an image's interpreter, which has its variables since it began."""
+    has_utf8 = _locale.nl_langinfo(_locale.CODESET).upper() == "UTF-8"  # without C.UTF-8 in it Python takes the mode
+    be_ordinary(utf8_mode=0 if has_utf8 else 1)
+    pose(here_of(spec))
+    for name in EAGER:
+        os.environ.pop(name, None)
+    for name, value in ALWAYS.items():
+        if name not in spec["env"]:
+            os.environ[name] = value
 
 
 def here_of(spec: SpawnSpec) -> str:

@@ -17,7 +17,8 @@ class SpawnSpec(AgentSpec):
     """Be one sandbox, or, when `template`, one that can be forked from."""
 
     template: bool
-    code: str  # digest; with isolation off, a path
+    code: str  # digest; with isolation off, a path; in an image where it begins
+    image: str  # what the directory of its root is called among those of images; empty: it is in none
     bundle: str | None
     env: dict[str, str]
     secrets: dict[str, str]  # files below rootfs.SECRETS: names, and bytes as latin-1 has them
@@ -34,6 +35,7 @@ class ZygoteSetting(TypedDict):
     prefix: str
     code: str
     bundles: str
+    images: str  # their roots; empty: there are none
     isolate: bool
     outer_id: int  # the first of the host's users that sandboxes are; our own when we cannot choose
     outer_group: int

@@ -52,7 +52,7 @@ def main() -> None:
             os.close(setting["realm"])
         if setting["isolate"] and setting["privileged"]:
             linux.unshare(linux.CLONE_NEWNS)
-            rootfs.build_hall({"prefix": setting["prefix"], "code": setting["code"], "bundles": setting["bundles"]})
+            rootfs.build_hall(setting)
         pid = linux.clone(linux.OWN_ALL if setting["isolate"] else 0)
         if pid == 0:
             for descriptor in (lifeline, go_ahead, processes, *(parent for parent, _ in groups), *(seat or ())[:1]):

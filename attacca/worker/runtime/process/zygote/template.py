@@ -17,6 +17,7 @@ from attacca.guest import channel as wire
 from attacca.guest.load import EVENTS, Loaded
 from attacca.worker.runtime.process.zygote import (
     child,
+    crossing,
     heritage,
     linux,
     minder,
@@ -26,7 +27,7 @@ from attacca.worker.runtime.process.zygote import (
     script,
     seccomp,
 )
-from attacca.worker.runtime.process.zygote.forkserver import Forker, ForkServer, last_words
+from attacca.worker.runtime.process.zygote.forkserver import Forker, ForkServer, last_words, ready
 from attacca.worker.runtime.process.zygote.spawn_spec import BIRTH, SpawnSpec
 
 LATER = "to start in milliseconds, make what it starts in after_fork, or on first use"
@@ -70,10 +71,33 @@ def _live(spec: SpawnSpec, hands: socket.socket | None, times: dict[str, float])
     began = perf_counter()
     code = seccomp.Code(seccomp.FOR_TEMPLATES)
     child.lock_down(spec, child.rights(code, TO_ENTER_PLACES) if isolate else child.BARE, template=True)
-    script.set_environment(spec)
     times["sandbox_ms"] += (perf_counter() - began) * 1e3
+    wire.Channel(-1, child.WRITER).write(wire.PLACED, 0)
+    if spec["image"]:
+        ready([child.READER])  # GO, which is read over there
+        crossing.cross(spec, times, (child.READER, child.WRITER), hands_at, TO_ENTER_PLACES)
+    script.set_environment(spec)
+    _go_on(spec, hands_at, times, isolate=isolate)
+
+
+def arrive(spec: SpawnSpec, times: dict[str, float], crossed_at: float, hands_at: int) -> NoReturn:
+    """What goes on in an image's own interpreter, of a template or of a sandbox made from nothing."""
+    script.settle_in(spec)
+    times["sandbox_ms"] += (perf_counter() - crossed_at) * 1e3
+    for descriptor in (child.READER, child.WRITER):
+        os.set_inheritable(descriptor, False)  # noqa: FBT003 - takes no name
+    if not spec["template"]:
+        child.go_on(spec, times)
+    os.set_inheritable(hands_at, False)  # noqa: FBT003 - takes no name
+    linux.take([linux.having_capabilities(TO_ENTER_PLACES)])
+    prepared.hold_loop()
+    with last_words():
+        _go_on(spec, hands_at, times, isolate=True)
+
+
+def _go_on(spec: SpawnSpec, hands_at: int, times: dict[str, float], *, isolate: bool) -> NoReturn:
+    """From GO on, in the interpreter that imports the code."""
     orders, report = socket.socket(fileno=child.READER), wire.Channel(-1, child.WRITER).write
-    report(wire.PLACED, 0)
     if orders.recv(BIRTH.size) != BIRTH.pack(0, 0):  # go
         os._exit(0)
     found, loaded, inherited = _import(spec, report, times, isolate=isolate)

@@ -106,4 +106,4 @@ def _settle(setting: ZygoteSetting) -> None:
         linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
     else:
         rootfs.map_self(0, setting["outer_id"], setting["outer_group"])
-        rootfs.build_hall({"prefix": setting["prefix"], "code": setting["code"], "bundles": setting["bundles"]})
+        rootfs.build_hall(setting)
