@@ -2,9 +2,12 @@
 
 import atexit
 import functools
+import io
+import json
 import os
 import shutil
 import subprocess
+import tarfile
 import tempfile
 import textwrap
 from collections.abc import Mapping
@@ -13,7 +16,9 @@ from typing import Any
 
 import attacca
 from attacca.images import host_python
+from attacca.images.core.manifests import OCI_MANIFEST
 from attacca.model.image import ImageConfig, UnpackedImage
+from tests.images.stage import parts, sha
 
 APPS = "apps"
 PACKAGES = str(Path(attacca.__file__).parents[1])
@@ -57,6 +62,22 @@ class Images:
 
     async def rootfs(self, digest: str) -> UnpackedImage:
         return UnpackedImage(digest, str(self.root), self._configs[digest])
+
+
+def laid_out(directory: Path, images: Images, name: str, labels: Mapping[str, str]) -> Path:
+    """One of them, as the OCI lays an image out, in an empty directory."""
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w") as archive:
+        archive.add(images.root, arcname=".")
+    runs: dict[str, object] = {"Env": ["PATH=/usr/bin"], "WorkingDir": f"/{APPS}/{name}", "Labels": dict(labels)}
+    blobs, manifest = parts(layer.getvalue(), runs=runs, level=1)
+    (directory / "blobs" / "sha256").mkdir(parents=True)
+    for blob in (*blobs, manifest):
+        (directory / "blobs" / "sha256" / sha(blob).removeprefix("sha256:")).write_bytes(blob)
+    one = {"mediaType": OCI_MANIFEST, "digest": sha(manifest), "size": len(manifest)}
+    (directory / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [one]}))
+    (directory / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+    return directory
 
 
 @functools.cache
