@@ -88,16 +88,16 @@ class FirecrackerMonitor:
             self._vm.spawn(words, opened.descriptors, user, is_kvm=True, place=place, before=before)
         if self._vm.group is not None:
             await asyncio.to_thread(self._vm.group.add, self._vm.process.pid)
-        self._do(self._begun())
+        self._do(self._begun)
 
     def save(self) -> None:
-        self._do(self._saved())
+        self._do(self._saved)
 
     def stop(self) -> None:
-        self._do(self._tell(requests.stop()))
+        self._do(self._stopped)
 
     def go_on(self) -> None:
-        self._do(self._gone_on())
+        self._do(self._gone_on)
 
     def close(self) -> None:
         for task in self._tasks:
@@ -106,15 +106,15 @@ class FirecrackerMonitor:
             self._api.close()
             self._room.close()
 
-    def _do(self, order: Awaitable[None]) -> None:
+    def _do(self, order: Callable[[], Awaitable[None]]) -> None:
         """One order is waited for by the next, as the API has one place at a time, and each comes in its turn."""
         task = self._loop.create_task(self._done(order))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _done(self, order: Awaitable[None]) -> None:
+    async def _done(self, order: Callable[[], Awaitable[None]]) -> None:
         try:
-            await order
+            await order()
         except (AttaccaError, OSError) as error:
             self._vm.fail(error.message if isinstance(error, AttaccaError) else str(error))
 
@@ -151,12 +151,15 @@ class FirecrackerMonitor:
             raise
         self._vm.attach(*streams)
 
+    async def _stopped(self) -> None:
+        await self._tell(requests.stop())
+
     async def _gone_on(self) -> None:
         await self._tell(requests.go_on())
         self._vm.resumed()
 
     async def _saved(self) -> None:
-        await self._tell(requests.stop())
+        await self._stopped()
         await self._tell(requests.save())
         taking = asyncio.ensure_future(asyncio.to_thread(self._left))
         try:

@@ -27,6 +27,19 @@ def test_a_machine_that_never_began_leaves_nothing(tmp_path: Path) -> None:
     assert over == ["it was evicted"]
 
 
+def test_an_order_that_came_too_late_to_be_begun_is_forgotten(tmp_path: Path) -> None:
+    loop = asyncio.new_event_loop()
+    vm = Firecracker(MicroVmOptions(), tmp_path).vm("m", loop, lambda _: None)
+    vm.over = lambda _: None
+    vm.monitor.stop()
+    assert repr(vm.monitor) == "<FirecrackerMonitor None, 1 orders>"
+    vm.kill("it was evicted")
+    vm.close()
+    loop.run_until_complete(asyncio.sleep(0))
+    assert repr(vm.monitor) == "<FirecrackerMonitor None, 0 orders>"
+    loop.close()
+
+
 def test_what_a_machine_has_left_goes_when_nobody_needs_it_or_is_kept(tmp_path: Path) -> None:
     place = tmp_path / "left"
     for kept in (False, True):
