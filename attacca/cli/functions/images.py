@@ -88,4 +88,6 @@ def as_labels(flags: Mapping[str, object], env: Mapping[str, str], secrets: Mapp
     }
     given |= {f"env.{key}": value for key, value in env.items()}
     given |= {f"secrets.{key}": value for key, value in secrets.items()}
+    if flags.get("runtime") == "process":  # `attacca.model.image.Contract.GUEST`
+        given["contract"] = "guest"
     return {f"attacca.{key}": value for key, value in given.items()}

@@ -25,6 +25,7 @@ def test_what_is_there_is_a_path(tmp_path: Path) -> None:
 
 def test_options_are_labels() -> None:
     flags = {"name": "fn", "runtime": "container", "memory_mb": 64, "idempotent": True, "cpus": None}
+    assert as_labels({"runtime": "process"}, {}, {}) == {"attacca.contract": "guest"}
     assert as_labels(flags, {"A": "1"}, {"KEY": "file"}) == {
         "attacca.memory_mb": "64", "attacca.idempotent": "true", "attacca.env.A": "1", "attacca.secrets.KEY": "file",
     }  # fmt: skip
