@@ -174,7 +174,7 @@ OTHERS = (
     ),
     Other(
         Example("in-image", "in-image", HERE / "in-image/input/visitor.json", JSON, say_in_image),
-        PythonImage.what, HERE / "in-image", "", "run the server without --isolation none", handler="main:handler",
+        PythonImage.what, HERE / "in-image", "", "run the server without --isolation none", handler="visitors:handler",
     ),
     Other(
         Example("microvm", "microvm", HERE / "compress/input/opticks.txt", BYTES, say_compress),

@@ -8,7 +8,7 @@ PLACE = Path(run.__file__).parent / "in-image"
 
 
 def test_it_greets_and_is_told_apart_from_a_container() -> None:
-    spec = importlib.util.spec_from_file_location("in_image", PLACE / "main.py")
+    spec = importlib.util.spec_from_file_location("in_image", PLACE / "visitors.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -110,9 +110,9 @@ def _surround(around: str, outside: str) -> None:
         os.mkdir(f"{around}/{name}")
     os.symlink(SECRETS, around + SECRETS_THERE)
     for name in OF_MACHINE:
-        shutil.copyfile(f"/base/etc/{name}", f"{around}/etc/{name}") if os.path.exists(f"/base/etc/{name}") else open(
-            f"{around}/etc/{name}", "w"
-        ).close()
+        open(f"{around}/etc/{name}", "w").close()
+        if os.path.exists(f"/base/etc/{name}"):
+            shutil.copyfile(f"/base/etc/{name}", f"{around}/etc/{name}")
     for part in PARTS:
         target = f"{around}{KIT}/attacca/{part}"
         os.makedirs(f"{target}/__pycache__")
