@@ -248,6 +248,8 @@ def test_what_cannot_be_run_is_refused_and_says_why(server: Whole, layout: Path)
     assert "nothing_of_this_name" in last
     assert "exited with status 1" in last
     *_, last = deploy(server, layout, "bad", runtime="process")
+    assert "the image has no python3" in last
+    *_, last = deploy(server, layout, "bad", runtime="wasm")
     assert "an image is no runtime" in last
     assert "takes an image" in str(server.deploy("bad", "def bad(): pass", runtime="container"))
 

@@ -31,9 +31,11 @@ from attacca.worker.core.reports import (
 )
 from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.process.cgroup_slot import CgroupSlot
+from attacca.worker.runtime.process.description import no_secret
 from attacca.worker.runtime.process.fork_client import LARGEST, TURN, ForkClient
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.runtime import ProcessRuntime
+from attacca.worker.runtime.process.telling import Telling
 from attacca.worker.runtime.process.wiring import Wiring
 from attacca.worker.runtime.process.zygote.spawn_spec import BIRTH
 from tests.fuzz.door import Door
@@ -174,6 +176,7 @@ class Story:
         self.runtime.by_turn = Counter()
         self.runtime._loop, self.runtime._sink = loop, self.reports.append
         self.runtime._wiring = Wiring(self.runtime.common.nat, self.reports.append)
+        self.runtime._telling = Telling(OPTIONS, no_secret, self.runtime._images, None, has_groups=False)
         self.zygote = Zygote(loop, self.runtime._hear, self.runtime._lost)
         self.runtime._zygotes = cast(Any, self.zygote)
         fork = " ".join(["sleep 600 &"] * GRANDCHILDREN)
