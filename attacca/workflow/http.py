@@ -11,7 +11,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.response import Stream
 
 from attacca.control.http.api import CordonRequest
-from attacca.control.http.document import refusals
+from attacca.control.http.document import SecondsBack, refusals
 from attacca.errors import NotFound
 from attacca.model.log import LogLine
 from attacca.model.workflow import NodeView, WorkflowSpec, WorkflowView
@@ -21,7 +21,6 @@ TheWorkflows = NamedDependency[Workflows]
 Logs = Callable[[str, float | None, bool], AsyncIterator[LogLine]]  # of a function, since then, and whether to go on
 TheLogs = NamedDependency[Logs]
 NDJSON = "application/x-ndjson"
-AGES_S = 315_360_000  # ten years back
 
 
 @get("/api/workflows", responses=refusals(), sync_to_thread=False)
@@ -69,15 +68,7 @@ async def read_workflow_logs(
     workflows: TheWorkflows,
     logs: TheLogs,
     component: FromQuery[str | None] = None,
-    since: Annotated[
-        float | None,
-        QueryParameter(
-            ge=0,
-            le=AGES_S,
-            description="how many seconds back; all that is kept when unset",
-            schema_extra={"minimum": 0},  # Litestar leaves out bounds of 0
-        ),
-    ] = None,
+    since: SecondsBack = None,
     follow: Annotated[bool, QueryParameter(description="go on with what is written from now on")] = False,  # noqa: FBT002 - named in a query
 ) -> Stream:
     """One JSON object per line: what its event functions wrote, and what its resources could not do."""

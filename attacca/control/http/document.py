@@ -1,7 +1,7 @@
 """The OpenAPI document, where Litestar does not know enough: how the admin API refuses, and which bodies are closed."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Request
@@ -18,6 +18,7 @@ from litestar.openapi.spec import (
     RequestBody,
     Schema,
 )
+from litestar.params import QueryParameter
 
 from attacca.control.http.api import (
     CordonRequest,
@@ -29,6 +30,16 @@ from attacca.control.http.api import (
 )
 from attacca.model.function import LABEL_MOST, OPTION, SECRET_KB, SECRET_NAME, Scale
 
+AGES_S = 315_360_000  # ten years back
+SecondsBack = Annotated[
+    float | None,
+    QueryParameter(
+        ge=0,
+        le=AGES_S,
+        description="how many seconds back; all that is kept when unset",
+        schema_extra={"minimum": 0},  # Litestar leaves out bounds of 0
+    ),
+]
 PATH = "/api/schema"
 PAGES = ("/", "/openapi.json")  # below it
 ALWAYS = (400, 401, 403, 500, 503)

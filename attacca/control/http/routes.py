@@ -40,7 +40,15 @@ from attacca.control.http.api import (
 )
 from attacca.control.http.authorization import Observe, refuse_scope
 from attacca.control.http.context import ApiContext, TheContext, giving
-from attacca.control.http.document import PATH, DeployOperation, Document, SecretOperation, expect_page, refusals
+from attacca.control.http.document import (
+    PATH,
+    DeployOperation,
+    Document,
+    SecondsBack,
+    SecretOperation,
+    expect_page,
+    refusals,
+)
 from attacca.control.http.rows import cluster_row, detail, progress_line, row, scale_now, worker_row
 from attacca.control.secrets import Secret
 from attacca.errors import (
@@ -64,7 +72,6 @@ LOG = logging.getLogger("attacca.control")
 UPLOAD_MB = 256
 NDJSON = "application/x-ndjson"
 JSON_KB = 1024  # of every body that is no archive
-AGES_S = 315_360_000  # ten years back
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -151,15 +158,7 @@ async def evict_function(name: FromPath[str], data: JSONBody[EvictRequest], cont
 def read_logs(
     name: FromPath[str],
     context: TheContext,
-    since: Annotated[
-        float | None,
-        QueryParameter(
-            ge=0,
-            le=AGES_S,
-            description="how many seconds back; all that is kept when unset",
-            schema_extra={"minimum": 0},  # Litestar leaves out bounds of 0
-        ),
-    ] = None,
+    since: SecondsBack = None,
     follow: Annotated[bool, QueryParameter(description="go on with what is written from now on")] = False,  # noqa: FBT002
 ) -> Stream:
     context.control.function(name)

@@ -75,7 +75,7 @@ class Machine:
     def do_putMachineConfiguration(self, told: dict[str, Any]) -> None:  # noqa: N802 - the description's names
         self._config["machine"] = told
 
-    def do_putGuestBootSource(self, told: dict[str, Any]) -> None:  # noqa: N802
+    def do_putGuestBootSource(self, told: dict[str, Any]) -> None:  # noqa: N802 - as above
         for name in ("kernel_image_path", "initrd_path"):
             self._found(told.get(name))
         with open(told["kernel_image_path"], "rb") as file:
@@ -83,20 +83,20 @@ class Machine:
                 raise Refused("Kernel Loader: failed to load ELF kernel image")
         self._config["boot"] = told
 
-    def do_putGuestDriveByID(self, told: dict[str, Any]) -> None:  # noqa: N802
+    def do_putGuestDriveByID(self, told: dict[str, Any]) -> None:  # noqa: N802 - as above
         self._found(told.get("path_on_host"))
         roots = [one for one in self._config["drives"].values() if one["is_root_device"]]
         if told["is_root_device"] and roots and roots[0]["drive_id"] != told["drive_id"]:
             raise Refused("A root block device already exists!")
         self._config["drives"][told["drive_id"]] = told
 
-    def do_putGuestVsock(self, told: dict[str, Any]) -> None:  # noqa: N802
+    def do_putGuestVsock(self, told: dict[str, Any]) -> None:  # noqa: N802 - as above
         self._config["vsock"] = told
 
-    def do_putEntropyDevice(self, told: dict[str, Any]) -> None:  # noqa: N802
+    def do_putEntropyDevice(self, told: dict[str, Any]) -> None:  # noqa: N802 - as above
         self._config["entropy"] = told
 
-    def do_createSyncAction(self, told: dict[str, Any]) -> None:  # noqa: N802
+    def do_createSyncAction(self, told: dict[str, Any]) -> None:  # noqa: N802 - as above
         if told["action_type"] != "InstanceStart":
             raise Refused("it is not done here")
         if self._state != "Not started":
@@ -109,13 +109,13 @@ class Machine:
         self._qemu.tell("cont")
         self._state = "Running"
 
-    def do_patchVm(self, told: dict[str, Any]) -> None:  # noqa: N802
+    def do_patchVm(self, told: dict[str, Any]) -> None:  # noqa: N802 - as above
         if self._qemu is None:
             raise Refused("The requested operation is not supported before starting the microVM.")
         self._qemu.tell("stop" if told["state"] == "Paused" else "cont")
         self._state = {"Paused": "Paused", "Resumed": "Running"}[told["state"]]
 
-    def do_createSnapshot(self, told: dict[str, Any]) -> None:  # noqa: N802
+    def do_createSnapshot(self, told: dict[str, Any]) -> None:  # noqa: N802 - as above
         if self._state != "Paused" or self._qemu is None:
             raise Refused("Create snapshot error: Cannot save the microVM state: the VM is not paused")
         with open(told["snapshot_path"], "wb", buffering=0) as state:
@@ -123,7 +123,7 @@ class Machine:
             self._qemu.save(state.fileno())
         copy_sparsely(MEMORY, told["mem_file_path"])
 
-    def do_loadSnapshot(self, told: dict[str, Any]) -> None:  # noqa: N802
+    def do_loadSnapshot(self, told: dict[str, Any]) -> None:  # noqa: N802 - as above
         """One that cannot be loaded is the end of it, as there."""
         try:
             self._load(told)
