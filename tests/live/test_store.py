@@ -14,6 +14,7 @@ import pytest
 
 from attacca.errors import StateCorrupt, StateUnavailable
 from attacca.io.store.conformance import check_shared, check_store
+from attacca.io.store.schema import complaint
 from attacca.io.store.sqlite import SqliteStore
 from attacca.io.store.types import ABSENT, Store
 from attacca.kernel.clock import ManualClock, SystemClock
@@ -23,6 +24,7 @@ CLOCK = SystemClock()
 WRITER = """
 import asyncio, sys
 from pathlib import Path
+from attacca.io.store.schema import complaint
 from attacca.io.store.sqlite import SqliteStore
 from attacca.kernel.clock import SystemClock
 
@@ -59,6 +61,27 @@ def test_two_openings_of_one_file_see_each_other(tmp_path: Path) -> None:
         await second.close()
 
     asyncio.run(main())
+
+
+def test_it_is_looked_at_as_it_was_at_one_moment_whatever_others_write_meanwhile(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    lines: list[str] = []
+
+    def write(line: str) -> None:
+        lines.append(line)
+        other.executescript(
+            "BEGIN IMMEDIATE; UPDATE counter SET count = count + 1;"
+            "INSERT OR REPLACE INTO entries SELECT 'a', x'31', count FROM counter; COMMIT"
+        )
+
+    async def main() -> None:
+        await (await SqliteStore.open(path, CLOCK)).close()
+
+    asyncio.run(main())
+    with contextlib.closing(sqlite3.connect(path)) as db, contextlib.closing(sqlite3.connect(path)) as other:
+        db.set_trace_callback(write)
+        assert complaint(db) == ""
+    assert sum("FROM counter" in line or "FROM entries" in line for line in lines) > 1
 
 
 def test_only_the_owner_can_read_the_file(tmp_path: Path) -> None:

@@ -27,7 +27,11 @@ def is_empty(db: sqlite3.Connection) -> bool:
 
 
 def complaint(db: sqlite3.Connection) -> str:
-    """Why this is not a state database of this version that can be worked with; empty: it is one."""
+    """Why this is not a state database of this version that can be worked with; empty: it is one.
+
+    Leaves a transaction open: what is compared must be of one moment, whatever others write meanwhile.
+    """
+    db.execute("BEGIN")
     if _number(db, "PRAGMA application_id") != APPLICATION_ID:
         return "it is a database of another program"
     version = _number(db, "PRAGMA user_version")
