@@ -18,7 +18,6 @@ from attacca.model.invocation import Call, Request, Start, Timing, Traced
 from attacca.model.messages import AskCalls
 from attacca.model.trace import (
     FIELD,
-    OWN,
     RUN,
     SAMPLED,
     Exemplar,
@@ -143,11 +142,13 @@ class Sampling:
         elif number_of(invocation) < self._bound:
             _keep(self._chosen, invocation, None)
             told = str(TraceParent(trace_of(invocation), span_of(invocation, RUN), SAMPLED))
-        elif not request.headers:  # who is not told of its headers names it where that is asked for
-            return replace(request, trace=OWN)
+        elif (
+            not request.headers and not request.client
+        ):  # who is not told of the whole names it where that is asked for
+            return request if not request.trace else replace(request, trace="")
         else:
-            told = goes_on(invocation, OWN)
-        if not request.headers:
+            told = goes_on(invocation)
+        if not request.headers and not request.client:
             return replace(request, trace=told)
         return replace(request, trace=told, headers=(*headers, (FIELD, told.encode())))
 

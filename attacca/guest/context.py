@@ -3,14 +3,14 @@
 import os
 import time
 
-OWN = "-"  # told instead of a trace: its invocation's name says which
-
 
 class Function:
     """What does not change between invocations."""
 
-    def __init__(self, name: str, revision: int, memory_mb: int, timeout_s: float) -> None:
+    def __init__(self, name: str, revision: int, memory_mb: int, timeout_s: float, *, is_traced: bool = False) -> None:
+        """`is_traced`: somebody traces some of its invocations, and may look for what it says of others."""
         self.name, self.revision, self.memory_mb, self.timeout_s = name, revision, memory_mb, timeout_s
+        self.is_traced = is_traced
         self.arn = f"arn:attacca:lambda:local:000000000000:function:{name}:{revision}"
 
 
@@ -29,7 +29,9 @@ class Context:
     @property
     def traceparent(self) -> str:
         """W3C's, of the span that runs it; empty: nobody traces it."""
-        return own(self.aws_request_id) if self._traceparent == OWN else self._traceparent
+        if self._traceparent or not self._function.is_traced:
+            return self._traceparent
+        return own(self.aws_request_id)
 
     @property
     def function_name(self) -> str:

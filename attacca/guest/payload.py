@@ -27,7 +27,7 @@ class Asked(NamedTuple):
     content_type: bytes
     query: bytes
     body: bytes
-    traceparent: str = ""  # or `context.OWN`
+    traceparent: str = ""
 
 
 class Requested(NamedTuple):

@@ -68,7 +68,9 @@ class Server:
     def __init__(self, write: wire.Write, spec: AgentSpec, loaded: Loaded) -> None:
         self.write, self.loaded = write, loaded
         self.call, self.is_async = loaded.call, loaded.is_async
-        self.function = Function(spec["function"], spec["revision"], spec["memory_mb"], spec["timeout_s"])
+        self.function = Function(
+            spec["function"], spec["revision"], spec["memory_mb"], spec["timeout_s"], is_traced=spec["is_traced"]
+        )
         self.max_body = spec["max_body"]
         self.is_shared = spec["concurrency"] > 1
         self.ledger = output.Ledger(write, spec["max_log"])

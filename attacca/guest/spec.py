@@ -18,3 +18,4 @@ class AgentSpec(TypedDict):
     concurrency: int
     max_body: int  # bytes of an answer
     max_log: int  # bytes of output kept per invocation
+    is_traced: bool  # somebody traces invocations, by rate

@@ -27,8 +27,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     client: str = ""  # its address, told like `headers` only to who is told of the whole request
     port: int = 0
     scheme: str = "http"
-    trace: str = ""  # W3C's traceparent: the client's, and on its way to a sandbox what the function may go on with, or
-    # `trace.OWN`
+    trace: str = ""  # W3C's traceparent: the client's, and on its way to a sandbox what the function may go on with
 
 
 class Invocation(msgspec.Struct, frozen=True, gc=False):

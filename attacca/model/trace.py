@@ -15,7 +15,6 @@ PARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(
 MOST = 256  # characters of a field that is looked at
 SAMPLED = 1
 RUN = "run"  # the span that a function goes on with
-OWN = "-"  # instead of what a function goes on with: it is named after its invocation, and nobody has chosen it
 NUMBERS = 1 << 32
 NAMING = hashlib.blake2b(digest_size=20, person=b"attacca trace")
 
@@ -69,10 +68,8 @@ def trace_of(invocation: str) -> str:
     return named(invocation)[:32]
 
 
-def goes_on(invocation: str, told: str) -> str:
-    """What its function goes on with, as a field; empty: it is not traced."""
-    if told != OWN:
-        return told
+def goes_on(invocation: str) -> str:
+    """What the function of one that nobody has chosen goes on with, as a field."""
     names = named(invocation)
     return f"00-{names[:32]}-{names[32:]}-00"
 

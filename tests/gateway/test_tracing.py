@@ -7,7 +7,7 @@ from attacca.gateway.http.request import Head
 from attacca.gateway.tracing import TRACED, NoTracing, Sampling, Slowest, ended, phases
 from attacca.model.invocation import Request, Start, Timing, Traced
 from attacca.model.messages import AskCalls
-from attacca.model.trace import FIELD, OWN, RUN, Span, TraceParent, is_chosen, parsed, span_of, trace_of
+from attacca.model.trace import FIELD, RUN, Span, TraceParent, is_chosen, parsed, span_of, trace_of
 from tests.worker.stage import revision
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -61,9 +61,11 @@ def test_a_trace_of_its_own_goes_on_to_the_function() -> None:
 
 def test_one_that_nobody_has_chosen_is_named_by_who_asks_for_its_trace() -> None:
     desk = Desk()
-    assert desk.run("9f-1").trace == OWN
+    assert desk.run("9f-1").trace == ""
+    assert desk.run("9f-1", Request(trace="00-x")).trace == ""
     told = desk.run("9f-1", Request(headers=((b"host", b"h"),)))
     assert told.headers == ((b"host", b"h"), (FIELD, told.trace.encode()))
+    assert desk.run("9f-1", Request(client="10.0.0.1")).headers == (told.headers[1],), "its client said nothing else"
     assert parsed(told.trace) == TraceParent(trace_of("9f-1"), span_of("9f-1", RUN), 0)
 
 
@@ -99,7 +101,6 @@ def test_a_client_that_does_not_trace_is_not_traced_unless_it_goes_wrong() -> No
 def test_what_is_no_trace_begins_a_new_one() -> None:
     desk = Desk()
     seen = desk.run("9f-1", Request(headers=((FIELD, b"00-x"),), trace="00-x"))
-    assert desk.run("9f-2", Request(trace=OWN)).trace == OWN, "it is not what the client says that makes it so"
     assert parsed(seen.trace) == TraceParent(trace_of("9f-1"), span_of("9f-1", RUN), 0)
     assert seen.headers == ((FIELD, seen.trace.encode()),)
     fields = [(FIELD, b"")]

@@ -88,7 +88,7 @@ def serving(
 ) -> Iterator[Outside]:
     loaded = Loaded(call, "main:f", signature, event, is_async, ModuleType("main"), None)
     order = {"function": "shop", "revision": 1, "memory_mb": 128, "timeout_s": 30.0, "max_body": MOST}
-    order |= {"max_log": 1 << 20, "concurrency": concurrency}
+    order |= {"max_log": 1 << 20, "is_traced": False, "concurrency": concurrency}
     inner, outer = os.pipe(), os.pipe()
     link = wire.Channel(outer[0], inner[1])
     server = Server(link.write, cast(AgentSpec, order), loaded)

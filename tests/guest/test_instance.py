@@ -57,7 +57,7 @@ class Outside:
 @contextmanager
 def serving(made: Callable[[], object]) -> Iterator[Outside]:
     order = {"function": "shop", "revision": 1, "memory_mb": 128, "timeout_s": 30.0, "max_body": 10_000}
-    order |= {"max_log": 1 << 20, "concurrency": 1}
+    order |= {"max_log": 1 << 20, "is_traced": False, "concurrency": 1}
     inner, outer = os.pipe(), os.pipe()
     link = wire.Channel(outer[0], inner[1])
     loaded = Loaded(made, "main:Made", "events", "plain", False, ModuleType("main"), None)  # noqa: FBT003

@@ -86,7 +86,13 @@ def test_a_desk_and_what_its_loop_waits_with() -> None:
     loop, (reader, writer) = asyncio.SelectorEventLoop(selector), os.pipe()
     order: Any = {"function": "shop", "revision": 1, "memory_mb": 128, "timeout_s": 30.0, "max_body": 100}
     loaded = Loaded(lambda: None, "main:f", "asgi", "plain", is_async, ModuleType("main"), None)
-    desk = Desk(wire.Channel(reader, writer), order | {"max_log": 100, "concurrency": 1}, loaded, selector, loop)
+    desk = Desk(
+        wire.Channel(reader, writer),
+        order | {"max_log": 100, "is_traced": False, "concurrency": 1},
+        loaded,
+        selector,
+        loop,
+    )
     assert repr(desk).startswith("<Desk 0 tasks, 0 exchanges, <Link ")
     assert repr(selector).endswith(f" registered, channel {reader}>")
     loop.close()

@@ -17,7 +17,7 @@ from tests.guest.pipes import Outside
 AGENT = Path(__file__).parents[2] / "attacca" / "guest"
 SPEC = {
     "function": "f", "runtime": "auto", "revision": 1, "handler": "", "signature": "", "event": "", "import_s": 10.0,
-    "memory_mb": 64, "timeout_s": 5.0, "concurrency": 1, "max_body": 100_000, "max_log": 10_000,
+    "memory_mb": 64, "timeout_s": 5.0, "concurrency": 1, "max_body": 100_000, "max_log": 10_000, "is_traced": False,
 }  # fmt: skip
 ECHO = """
 import sys

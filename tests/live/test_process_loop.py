@@ -23,7 +23,7 @@ class Outside:
     def __init__(self, application: Application, selector: ChannelSelector | None) -> None:
         inner, outer = os.pipe(), os.pipe()
         self._write, self._read = inner[1], outer[0]
-        spec = cast(AgentSpec, {**SPEC, "max_log": 1 << 20, "concurrency": 64})
+        spec = cast(AgentSpec, {**SPEC, "max_log": 1 << 20, "is_traced": False, "concurrency": 64})
         loaded = Loaded(application, "main:app", "asgi", "plain", True, ModuleType("main"), None)  # noqa: FBT003
         self.desk = Desk(wire.Channel(inner[0], outer[1]), spec, loaded, selector)
 

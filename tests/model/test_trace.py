@@ -1,8 +1,8 @@
 from itertools import pairwise
 from statistics import mean, pstdev
 
-from attacca.guest.context import own
-from attacca.model.trace import NUMBERS, OWN, TraceParent, goes_on, is_chosen, number_of, parsed, span_of, trace_of
+from attacca.guest.context import Context, Function, own
+from attacca.model.trace import NUMBERS, TraceParent, goes_on, is_chosen, number_of, parsed, span_of, trace_of
 from tests.cases import each
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -47,8 +47,12 @@ def test_the_name_of_an_invocation_says_which_trace_it_begins() -> None:
 
 def test_what_a_function_goes_on_with_is_named_after_its_invocation_where_nobody_chose_it() -> None:
     told = f"00-{trace_of('9f-1')}-{span_of('9f-1', 'run')}-00"
-    assert (goes_on("9f-1", OWN), goes_on("9f-1", "00-1-2-01"), goes_on("9f-1", "")) == (told, "00-1-2-01", "")
+    assert goes_on("9f-1") == told
     assert own("9f-1") == told, "the sandbox says the same"
+    told_of, alone = (Function("f", 1, 128, 1.0, is_traced=is_traced) for is_traced in (True, False))
+    assert Context(told_of, "9f-1").traceparent == told
+    assert Context(told_of, "9f-1", "00-1-2-01").traceparent == Context(alone, "9f-1", "00-1-2-01").traceparent
+    assert Context(alone, "9f-1").traceparent == "", "nobody traces it"
     assert own("\udcff").startswith(f"00-{trace_of(chr(0xDCFF))}-")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from attacca.cli.serve.cluster import (
     CONTROL_HTTP_PORT,
@@ -107,6 +108,13 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     series: SeriesConfig = SeriesConfig()
     energy: EnergyConfig = EnergyConfig()
     log: Literal["text", "json"] = "text"  # what the planes say on stderr; json: a line is an object
+
+    @property
+    def of_sandboxes(self) -> ProcessOptions:
+        """`process`, and what the rest says of it."""
+        if self.process.is_traced is not None:
+            return self.process
+        return replace(self.process, is_traced=bool(self.otlp.url) and "traces" in self.otlp.signals)
 
 
 def load(

@@ -137,3 +137,12 @@ def test_balancing_is_chosen_at_the_gateway() -> None:
 def test_a_name_without_end_is_refused() -> None:
     with pytest.raises(BadConfig, match="nested too deeply"):
         load({}, assignments=["worker.keepalive." + "x." * 2000 + "x=1"])
+
+
+def test_sandboxes_name_traces_where_somebody_is_told_of_them() -> None:
+    def of(*given: str) -> bool | None:
+        return load(HOME, assignments=given).value.of_sandboxes.is_traced
+
+    url = "otlp.url=http://127.0.0.1:4318"
+    assert (of(), of(url), of(url, 'otlp.signals=["metrics"]')) == (False, True, False)
+    assert (of("process.is_traced=true"), of(url, "process.is_traced=false")) == (True, False)

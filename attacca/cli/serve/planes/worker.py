@@ -152,14 +152,14 @@ class WorkerPlane:
         images = ImageStore(directory / "images", cache.tmp)
         self._supplies = supplies = Supplies(cache, lambda question: peers.send(CONTROL, question))
         supplies.images = ImageSupplies(images, supplies.download, self._clock.wall)
-        nat, memory_mb = Nat(config.nat), config.worker.memory_mb
+        nat, memory_mb, of_sandboxes = Nat(config.nat), config.worker.memory_mb, config.of_sandboxes
         self.runtime = ProcessRuntime(
-            cache, config.process, self._clock, memory_mb, supplies.secret, nat=nat, images=images
+            cache, of_sandboxes, self._clock, memory_mb, supplies.secret, nat=nat, images=images
         )
-        uploaded = with_modules(self.runtime, config.process, self._clock, memory_mb, cache.code, supplies.secret)
-        uploaded[Image] = ContainerRuntime(images, config.container, config.process, self._clock, supplies.secret, nat)
+        uploaded = with_modules(self.runtime, of_sandboxes, self._clock, memory_mb, cache.code, supplies.secret)
+        uploaded[Image] = ContainerRuntime(images, config.container, of_sandboxes, self._clock, supplies.secret, nat)
         uploaded |= micro_vms(
-            self.runtime, cache, config.microvm, config.process, directory, self._clock, supplies.secret
+            self.runtime, cache, config.microvm, of_sandboxes, directory, self._clock, supplies.secret
         )
         uploaded |= pods(config.kubernetes, config.process.space_mb, directory, self._clock, supplies.secret)
         supplies.changed = self._say_stock

@@ -33,7 +33,7 @@ class Errand:
         request = invocation.request
         self.is_bodiless = request.method == "HEAD"
         self._is_whole = not request.more
-        self._head, self._is_chunked = head_of(request, port, invocation.id)
+        self._head, self._is_chunked = head_of(request, port)
         self._waiting: list[tuple[bytes, bool]] = []  # of its body, until there is a connection
         self.upstream: Upstream | None = None
         self.connecting: asyncio.Task[None] | None = None

@@ -12,7 +12,7 @@ import httptools
 
 from attacca.guest.channel import FIELDS_MOST, HEAD_BYTES
 from attacca.model.invocation import Request
-from attacca.model.trace import FIELD, goes_on
+from attacca.model.trace import FIELD
 
 OF_CONNECTION = frozenset({
     b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"expect",
@@ -168,7 +168,7 @@ class Upstream(asyncio.Protocol):
             asker.broken(why)
 
 
-def head_of(request: Request, port: int, invocation: str = "") -> tuple[bytes, bool]:
+def head_of(request: Request, port: int) -> tuple[bytes, bool]:
     """The head of a request, and whether its body goes in chunks."""
     path = (request.path or "/").translate(UNSAFE)
     target = f"{path}?{request.query.translate(UNSAFE)}" if request.query else path
@@ -181,7 +181,7 @@ def head_of(request: Request, port: int, invocation: str = "") -> tuple[bytes, b
         elif name not in OF_CONNECTION and name != b"content-type":
             lines.append(name + b": " + value)
     if request.trace and FIELD not in given:
-        lines.append(FIELD + b": " + goes_on(invocation, request.trace).encode("latin-1", "replace"))
+        lines.append(FIELD + b": " + request.trace.encode("latin-1", "replace"))
     if b"host" not in given:
         lines.append(b"host: localhost:%d" % port)
     if request.content_type:

@@ -78,6 +78,7 @@ def describe(
         limits=limits,
         max_body=options.max_response_mb << 20,
         max_log=options.max_log_kb << 10,
+        is_traced=bool(options.is_traced),
     )
     return json.dumps(spec).encode()
 

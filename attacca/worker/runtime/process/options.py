@@ -23,6 +23,7 @@ class ProcessOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     max_log_kb: Annotated[int, msgspec.Meta(ge=1, le=1_048_576)] = 1024  # of output kept per invocation
     watchdog_s: Annotated[float, msgspec.Meta(gt=0)] = 0.2  # how often memory is looked at where there is no cgroup
     use_cgroups: bool = True  # False watches, too
+    is_traced: bool | None = None  # `context.traceparent` also names the trace of what nobody chose; null: as otlp says
 
     @property
     def must_enforce(self) -> bool:

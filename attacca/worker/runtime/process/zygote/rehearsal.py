@@ -68,6 +68,7 @@ def rehearse_whole() -> None:
         limits={},
         max_body=1 << 20,
         max_log=1 << 20,
+        is_traced=False,
     )
     names, paths, place = dict(os.environ), list(sys.path), os.getcwd()
     for _ in range(TIMES):
