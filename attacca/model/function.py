@@ -190,7 +190,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             environment.expect(self.env)
         if self.secrets:
             environment.expect_secrets(self.secrets, self.secrets_as(SecretAs.ENV), self.env)
-        if self.allow or self.bandwidth_mbps is not None or self.publish:
+        if self.allow or self.bandwidth_mbps is not None or self.publish or self.network is Network.HOST:
             _expect_networking(self)
         if self.schedule or self.timezone != "UTC":
             schedules.expect(self.schedule, self.timezone)
@@ -228,6 +228,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 def _expect_networking(settings: Settings) -> None:
+    if settings.network is Network.HOST and settings.runtime is RuntimeKind.MICROVM:
+        raise ValueError('a micro-VM cannot have network = "host"; write "nat" or "none", or runtime = "process"')
     if settings.allow or settings.bandwidth_mbps is not None:
         egress.expect_way_out(settings.allow, is_nat=settings.network is Network.NAT)
     publishing.expect(settings)

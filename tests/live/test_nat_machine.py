@@ -180,7 +180,7 @@ def sent(sandbox: Sandbox, wanted: int, most_s: float) -> tuple[int, float]:
             if told < wanted:
                 with contextlib.suppress(TimeoutError):
                     sock.settimeout(max(most_s - (time.monotonic() - began), 0.001))
-                    told += sock.send(piece)
+                    told += sock.send(piece[: wanted - told])
             elif arrived(sock.fileno(), told) == wanted:
                 break
         return arrived(sock.fileno(), told), time.monotonic() - began

@@ -54,6 +54,7 @@ def test_an_environment_of_the_largest_size_is_taken() -> None:
         ({"timeout_s": float("nan")}, "> 0"),
         ({"timeout_s": float("inf")}, "<= 86400"),
         ({"cpus": float("inf")}, "<= 1024"),
+        ({"runtime": "microvm", "network": "host"}, 'write "nat" or "none"'),
     ],
 )
 def test_what_cannot_be_is_refused_and_named(said: dict[str, object], why: str) -> None:

@@ -11,7 +11,7 @@ from attacca.control.core.events import Made
 from attacca.control.core.progress import Progress, Step
 from attacca.control.deploy import archive, manifest
 from attacca.control.deploy.bundle import Bundles
-from attacca.control.deploy.modules import is_wasm
+from attacca.control.deploy.modules import expect_fit, is_wasm
 from attacca.control.deploy.processes import compile_code
 from attacca.control.deploy.reception import Upload
 from attacca.control.deploy.state import StateDir, place
@@ -89,7 +89,7 @@ class Builder:
         """The upload is let go as soon as it is unpacked.
 
         Raises:
-            BadFunction: `runtime` is WebAssembly's or an image's, and it is none.
+            BadFunction: `runtime` runs nothing of that kind.
             BadRequest, PayloadTooLarge: the archive or its requirements are not taken.
             BadImage, NotFound: it is an image that is damaged, or lacks something.
             BuildFailed: the requirements could not be installed.
@@ -105,6 +105,7 @@ class Builder:
         if await asyncio.to_thread(is_wasm, self._state.code / code, runtime):
             await self._share(code, None, say)
             return Made(code, None, is_wasm=True)
+        await asyncio.to_thread(expect_fit, self._state.code / code, runtime)
         found = await asyncio.to_thread(manifest.find, self._state.code / code, PYTHON, allow_source_builds=from_source)
         for note in found.notes:
             say(Step("build", note))

@@ -18,7 +18,7 @@ LINK, ADDRESS, ROUTE, NEIGHBOUR, QUEUE = (
     struct.Struct(form) for form in ("=BxHiII", "=BBBBi", "=8BI", "=BxxxiHBB", "=BxxxiIII")
 )
 ATTRIBUTE = struct.Struct("=HH")
-NEWLINK, DELLINK, NEWADDR, NEWROUTE, NEWNEIGH, NEWQDISC = 16, 17, 20, 24, 28, 36
+NEWLINK, DELLINK, NEWADDR, DELADDR, NEWROUTE, NEWNEIGH, NEWQDISC = 16, 17, 20, 21, 24, 28, 36
 DONE, FAILED = 3, 2  # NLMSG_DONE, NLMSG_ERROR
 REQUEST, ACK, EXCL, CREATE, REPLACE = 1, 4, 0x200, 0x400, 0x100
 NEW = REQUEST | ACK | CREATE | EXCL
@@ -78,6 +78,12 @@ def address(index: int, one: ipaddress.IPv4Address) -> bytes:
     """Of the link with this index, which nobody else shares."""
     body = ADDRESS.pack(socket.AF_INET, 32, 0, 0, index)
     return _request(NEWADDR, NEW, body + _attribute(IFA_LOCAL, one.packed) + _attribute(IFA_ADDRESS, one.packed))
+
+
+def address_gone(index: int, one: ipaddress.IPv4Address) -> bytes:
+    """That link has it no more."""
+    body = ADDRESS.pack(socket.AF_INET, 32, 0, 0, index)
+    return _request(DELADDR, REQUEST | ACK, body + _attribute(IFA_LOCAL, one.packed))
 
 
 def route(index: int, to: ipaddress.IPv4Address | None, gateway: ipaddress.IPv4Address | None = None) -> bytes:

@@ -11,7 +11,7 @@ import os
 import socket
 import struct
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 CLONE_NEWNET = 0x40000000
@@ -84,8 +84,16 @@ class Namespace:
         """
         if self.descriptor < 0:
             return socket.socket(socket.AF_INET, kind)
-        with enter(self.descriptor, self._home):
+        with self.within():
             return socket.socket(socket.AF_INET, kind)
+
+    def within(self) -> contextlib.AbstractContextManager[None]:
+        """For this thread, and only for a moment.
+
+        Raises:
+            OSError: it cannot be entered.
+        """
+        return enter(self.descriptor, self._home)
 
     def close(self) -> None:
         if self.descriptor >= 0:
@@ -94,10 +102,11 @@ class Namespace:
 
 
 class Networks:
-    """`ahead` of them are kept ready. They have a loopback interface, and any port may be listened on."""
+    """`ahead` of them are kept ready. They have a loopback interface, and any port may be listened on; `equip` is
+    called in each when it is made."""
 
-    def __init__(self, ahead: int) -> None:
-        self._ahead = ahead
+    def __init__(self, ahead: int, equip: Callable[[], None] = lambda: None) -> None:
+        self._ahead, self._equip = ahead, equip
         self._home = -1
         self._ready: deque[Namespace] = deque()
         self._making = 0
@@ -166,6 +175,7 @@ class Networks:
                 fcntl.ioctl(sock, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
             with open(FIRST_PORT, "w") as file:
                 file.write("0")
+            self._equip()
             return Namespace(os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC), self._home)
         finally:
             _checked(_libc.setns(self._home, CLONE_NEWNET), "setns")

@@ -9,6 +9,7 @@ from attacca.model.function import Artefact, Image, MicroVm, Network, PodImage
 from attacca.worker.host.nat.outside import lacking
 from attacca.worker.runtime.container.keeping import PROGRAMS, engine_of
 from attacca.worker.runtime.container.options import ContainerOptions
+from attacca.worker.runtime.microvm.cards import lacking as no_card
 from attacca.worker.runtime.microvm.needs import choose
 from attacca.worker.runtime.microvm.options import MicroVmOptions
 from attacca.worker.runtime.process.options import ProcessOptions
@@ -28,7 +29,8 @@ def networks(
             if _has_engine(container):
                 found[kind.what] = _with_nat(is_there=has_way_out and container.engine not in WITHOUT_NAT)
         elif kind is MicroVm:
-            found[kind.what] = (Network.NONE.value,)
+            has_card = has_way_out and no_card() is None
+            found[kind.what] = (Network.NAT.value, Network.NONE.value) if has_card else (Network.NONE.value,)
         elif kind is PodImage:
             found[kind.what] = _with_nat(is_there=True)
         else:

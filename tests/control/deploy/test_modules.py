@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from attacca.control.deploy.modules import is_wasm
+from attacca.control.deploy.modules import expect_fit, is_wasm
 from attacca.errors import BadFunction
 from attacca.model.function import RuntimeKind
 from tests.cases import each
@@ -46,3 +46,33 @@ def test_a_module_is_recognised(tmp_path: Path, files: dict[str, bytes], runtime
 def test_what_is_to_be_one_and_is_none_is_refused(tmp_path: Path, files: dict[str, bytes], why: str) -> None:
     with pytest.raises(BadFunction, match=why):
         is_wasm(lay(tmp_path, files), RuntimeKind.WASM)
+
+
+@each(
+    "files, runtime, why",
+    [
+        ({"a.wasm": MODULE}, "microvm", 'runtime = "microvm" imports Python, and a.wasm is WebAssembly'),
+        ({"a.wasm": MODULE, "function.toml": b""}, "process", 'runtime = "process" imports Python, and a.wasm'),
+        ({"bootstrap": b""}, "microvm", "and bootstrap is a program"),
+        ({"a.wasm": MODULE}, "custom", "runs a program called bootstrap, and a.wasm is WebAssembly"),
+        ({"main.py": b""}, "custom", "runs a program called bootstrap, and there is no such file"),
+    ],
+)
+def test_what_a_runtime_never_runs_is_refused(tmp_path: Path, files: dict[str, bytes], runtime: str, why: str) -> None:
+    with pytest.raises(BadFunction, match=why):
+        expect_fit(lay(tmp_path, files), RuntimeKind(runtime))
+
+
+@each(
+    "files, runtime",
+    [
+        ({"main.py": b"", "a.wasm": MODULE}, "microvm"),
+        ({"main.py": b"", "bootstrap": b""}, "process"),
+        ({"requirements.txt": b"", "bootstrap": b""}, "process"),
+        ({"bootstrap": b"", "a.wasm": MODULE}, "custom"),
+        ({"bootstrap": b""}, "auto"),
+        ({"README": b""}, "microvm"),  # which who looks for a function there says better
+    ],
+)
+def test_what_a_runtime_may_run_is_not(tmp_path: Path, files: dict[str, bytes], runtime: str) -> None:
+    expect_fit(lay(tmp_path, files), RuntimeKind(runtime))

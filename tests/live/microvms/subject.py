@@ -7,12 +7,15 @@ from typing import Any, ClassVar
 
 from attacca.kernel.clock import SystemClock
 from attacca.model.function import MicroVm, Network, Revision, Settings, Signature
+from attacca.worker.host.nat.outside import Nat
 from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.conformance import Doing
 from attacca.worker.runtime.microvm.options import MicroVmOptions
 from attacca.worker.runtime.microvm.runtime import MicroVmRuntime
+from attacca.worker.runtime.process.common import Common
 from attacca.worker.runtime.process.lineage import children
 from attacca.worker.runtime.process.options import ProcessOptions
+from tests.live import outside
 from tests.live.patience import patiently
 from tests.live.test_process_conformance import SOURCES
 
@@ -23,15 +26,18 @@ USUAL = MicroVmOptions(boot_timeout_s=BOOT_S)
 class MicroVmSubject:
     cannot = ()
     raises = "ValueError"
-    networks: ClassVar = {Network.NONE: ["lo"]}
+    networks: ClassVar = (
+        {Network.NONE: ["lo"], Network.NAT: ["eth0", "lo"]} if os.geteuid() == 0 else {Network.NONE: ["lo"]}
+    )
 
-    def __init__(self, state: Path, own: MicroVmOptions = USUAL, **options: Any) -> None:
+    def __init__(self, state: Path, own: MicroVmOptions = USUAL, nat: Nat | None = None, **options: Any) -> None:
         """`state` keeps the disks between checks."""
         self.state = state
         self._before, self._others = len(os.listdir("/proc/self/fd")), set(children(os.getpid()))
         self.clock = SystemClock()
         shared = ProcessOptions(**{"memory_limits": "watch", "start_timeout_s": patiently(120.0), **options})
-        self.runtime = MicroVmRuntime(SharedCode(state), own, shared, state / "microvms", self.clock)
+        common = Common(shared, None, nat)
+        self.runtime = MicroVmRuntime(SharedCode(state), own, shared, state / "microvms", self.clock, common=common)
 
     def function(self, doing: Doing, concurrency: int = 1, network: Network = Network.NONE) -> Revision:
         name = f"{doing}-{concurrency}-{network}"
@@ -50,4 +56,4 @@ class MicroVmSubject:
     def leftovers(self) -> list[str]:
         processes = [f"process {pid}" for pid in children(os.getpid()) if pid not in self._others]
         descriptors = len(os.listdir("/proc/self/fd")) - self._before
-        return processes + [f"{descriptors} descriptors"] * (descriptors > 0)
+        return outside.left() + processes + [f"{descriptors} descriptors"] * (descriptors > 0)

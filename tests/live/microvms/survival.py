@@ -7,14 +7,15 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from attacca.guest import channel as wire
-from attacca.model.function import Revision
+from attacca.model.function import Network, Revision
 from attacca.model.invocation import Ok
 from attacca.worker.core.reports import SandboxFailed, SandboxGone
 from attacca.worker.runtime import bench
@@ -97,7 +98,7 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextlib.asynccontextmanager
-async def opened(state: Path, own: MicroVmOptions, **options: float) -> AsyncIterator[tuple[MicroVmSubject, Bench]]:
+async def opened(state: Path, own: MicroVmOptions, **options: Any) -> AsyncIterator[tuple[MicroVmSubject, Bench]]:
     bench.PATIENCE_S = BOOT_S
     await asyncio.to_thread(os.getpid)
     subject = MicroVmSubject(state, own, **options)
@@ -230,21 +231,23 @@ def test_an_import_that_hangs_is_ended_in_time(state: Path, usual: MicroVmOption
 KILLED = """
 import asyncio, sys
 from pathlib import Path
+from typing import Any
 import msgspec, pytest
+from attacca.model.function import Network
 from attacca.worker.runtime import bench
 from attacca.worker.runtime.bench import Bench
 from attacca.worker.runtime.conformance import Doing
 from attacca.worker.runtime.microvm.options import MicroVmOptions
 from tests.live.microvms.monitors import pretend
 from tests.live.microvms.subject import MicroVmSubject
-if sys.argv[4]:
+if sys.argv[5]:
     pretend(pytest.MonkeyPatch())
 bench.PATIENCE_S = float(sys.argv[2])
 async def main():
     subject = MicroVmSubject(Path(sys.argv[1]), msgspec.json.decode(sys.argv[3], type=MicroVmOptions))
     seen = Bench(subject.runtime)
     await subject.runtime.open(seen.witness.hear)
-    echo = subject.function(Doing.ECHO)
+    echo = subject.function(Doing.ECHO, network=Network(sys.argv[4]))
     template = await seen.template(echo)
     for _ in range(3):
         await seen.sandbox(echo, template)
@@ -254,10 +257,12 @@ asyncio.run(main())
 """
 
 
-def test_none_outlives_a_worker_that_is_killed(state: Path, usual: MicroVmOptions) -> None:
+@contextlib.contextmanager
+def killed(state: Path, usual: MicroVmOptions, network: Network) -> Iterator[None]:
+    """A worker, once it has machines; at the end it and they are gone."""
     with subprocess.Popen(
         [
-            sys.executable, "-c", KILLED, str(state), str(BOOT_S), msgspec.json.encode(usual).decode(),
+            sys.executable, "-c", KILLED, str(state), str(BOOT_S), msgspec.json.encode(usual).decode(), network,
             usual.firecracker if usual.firecracker != "firecracker" else "",
         ],
         stdout=subprocess.PIPE, text=True,
@@ -265,12 +270,20 @@ def test_none_outlives_a_worker_that_is_killed(state: Path, usual: MicroVmOption
         assert worker.stdout is not None
         pids = [int(word) for word in worker.stdout.readline().split()]
         ends = [os.pidfd_open(pid) for pid in pids]
-        worker.send_signal(signal.SIGKILL)
-        worker.wait()
+        try:
+            yield
+        finally:
+            worker.send_signal(signal.SIGKILL)
+            worker.wait()
     assert len(pids) >= 3
     for end in ends:
         assert select.select([end], [], [], patience.PATIENCE_S)[0], "it lives on"
         os.close(end)
+
+
+def test_none_outlives_a_worker_that_is_killed(state: Path, usual: MicroVmOptions) -> None:
+    with killed(state, usual, Network.NONE):
+        pass
     Disks(state / "microvms", state, state).sweep_machines()  # as the next worker does
     left = [path.name for path in (state / "microvms").iterdir() if path.name.startswith(".")]
     assert left == []

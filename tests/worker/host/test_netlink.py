@@ -12,8 +12,8 @@ def test_requests_are_as_long_as_they_say_and_aligned() -> None:
     mac = b"\2\0\0\0\0\1"
     told = [
         netlink.cable("attacca0-1", "eth0", mac, mac, 5), netlink.removal("attacca0-1"), netlink.raised(3),
-        netlink.address(3, ONE), netlink.route(3, ONE), netlink.route(3, None, ONE), netlink.neighbour(3, ONE, mac),
-        netlink.bound(3, 1_000_000, 20_000, 100_000),
+        netlink.address(3, ONE), netlink.address_gone(3, ONE), netlink.route(3, ONE), netlink.route(3, None, ONE),
+        netlink.neighbour(3, ONE, mac), netlink.bound(3, 1_000_000, 20_000, 100_000),
     ]  # fmt: skip
     for one in told:
         assert struct.unpack_from("=I", one)[0] == len(one)

@@ -40,7 +40,17 @@ def test_an_ordinary_user_runs_no_images(monkeypatch: pytest.MonkeyPatch, tmp_pa
     }
 
 
-def test_a_machine_of_its_own_has_no_network_but_its_loopback() -> None:
+def test_a_machine_of_its_own_has_a_way_out_where_root_lays_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda _path, _mode: True)
+    for user, has_cards in ((0, lacking() is None), (1000, False)):
+        monkeypatch.setattr(os, "geteuid", lambda user=user: user)
+        found = networks((MicroVm,), ProcessOptions(), ContainerOptions())
+        assert found == {MicroVm.what: ("nat", "none") if has_cards else ("none",)}
+
+
+def test_without_its_device_no_machine_has_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "access", lambda _path, _mode: False)
     assert networks((MicroVm,), ProcessOptions(), ContainerOptions()) == {MicroVm.what: ("none",)}
 
 

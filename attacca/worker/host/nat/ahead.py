@@ -14,10 +14,11 @@ Both = tuple[Namespace, Cable]
 
 
 class Outlets:
-    """As many as `nat.ahead` says wait. Neither `networks` nor `nat` is its own."""
+    """As many as `nat.ahead` says wait. Neither `networks` nor `nat` is its own; `for_guests`: each address is that of
+    who is at the tap within, and not the network's own."""
 
-    def __init__(self, networks: Networks, nat: Nat) -> None:
-        self._networks, self._nat = networks, nat
+    def __init__(self, networks: Networks, nat: Nat, *, for_guests: bool = False) -> None:
+        self._networks, self._nat, self._for_guests = networks, nat, for_guests
         self._ready: deque[Both] = deque()
         self._filling: asyncio.Task[None] | None = None
         self._is_closing = False
@@ -57,7 +58,7 @@ class Outlets:
     async def _make(self) -> Both:
         network = await self._networks.take()
         try:
-            return network, await self._nat.wire(network.descriptor)
+            return network, await self._nat.wire(network.descriptor, is_guests=self._for_guests)
         except BaseException:
             network.close()
             raise

@@ -9,7 +9,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, Protocol
 
-from attacca.worker.host import netlink
+from attacca.worker.host import netlink, tap
 from attacca.worker.host.nat import refusals
 from attacca.worker.host.netlink import Netlink
 from attacca.worker.host.network import enter, home
@@ -32,9 +32,11 @@ class Works(Protocol):
 
     def tell(self, commands: Sequence[dict[str, Any]]) -> None: ...
 
-    def wire(self, link: str, address: str, door: tuple[str, int], namespace: int) -> tuple[int, list[socket.socket]]:
-        """A cable into the network namespace of this descriptor. Its index, and what listens at `door` within: for
-        datagrams, and for connections."""
+    def wire(
+        self, link: str, address: str, door: tuple[str, int], namespace: int, *, is_guests: bool
+    ) -> tuple[int, list[socket.socket]]:
+        """A cable into the network namespace of this descriptor, whose the address is, or its guest's: of a virtual
+        machine at the tap within. Its index, and what listens at `door` within: for datagrams, and for connections."""
 
     def bound(self, index: int, bucket: Bucket, namespace: int) -> None:
         """Both ends of the cable with this index."""
@@ -75,7 +77,9 @@ class Ground:
     def tell(self, commands: Sequence[dict[str, Any]]) -> None:
         self.nftables.tell(commands)
 
-    def wire(self, link: str, address: str, door: tuple[str, int], namespace: int) -> tuple[int, list[socket.socket]]:
+    def wire(
+        self, link: str, address: str, door: tuple[str, int], namespace: int, *, is_guests: bool
+    ) -> tuple[int, list[socket.socket]]:
         with enter(namespace, self._home), contextlib.suppress(FileNotFoundError):  # this kernel has none
             NO_IPV6.write_text("1")
         one, gateway = IPv4Address(address), IPv4Address(GATEWAY)
@@ -86,7 +90,7 @@ class Ground:
             inner = netlink.index_of(INNER)
             within.ask(
                 netlink.raised(inner),
-                netlink.address(inner, one),
+                *(tap.led_to(one) if is_guests else [netlink.address(inner, one)]),
                 netlink.route(inner, None, gateway),
                 netlink.neighbour(inner, gateway, OUTER_MAC),
             )

@@ -13,7 +13,9 @@ class NatOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     addresses: str = "198.18.0.0/15"  # theirs on this machine, seen by nobody outside; each worker takes a /20 of them
     resolvers: tuple[str, ...] = ()  # ADDRESS or ADDRESS:PORT of who resolves names; empty: as /etc/resolv.conf says
-    ahead: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 2  # networks of containers that are made ahead of need
+    ahead: Annotated[int, msgspec.Meta(ge=0, le=1000)] = (
+        2  # networks of containers and of micro-VMs, made ahead of need
+    )
 
     def __post_init__(self) -> None:
         self.blocks()

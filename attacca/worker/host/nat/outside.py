@@ -15,6 +15,7 @@ from typing import TypeVar
 from attacca.errors import IsolationMissing
 from attacca.model.egress import Reach, reaches, why
 from attacca.model.function import Settings
+from attacca.worker.host import tap
 from attacca.worker.host.nat import claims, homes, names, refusals, rules
 from attacca.worker.host.nat.gate import programs
 from attacca.worker.host.nat.gate.gate import Gate, made_realm
@@ -133,15 +134,15 @@ class Nat:
             raise
         return line
 
-    async def wire(self, namespace: int) -> Cable:
-        """A cable that leads nowhere yet. Raises as `plug` does."""
+    async def wire(self, namespace: int, *, is_guests: bool = False) -> Cable:
+        """A cable that leads nowhere yet: the namespace's, or its guest's. Raises as `plug` does."""
         if self._opening is None or (self._opening.done() and self._works is None):
             self._thread = self._thread or ThreadPoolExecutor(1, "nat")
             self._opening = asyncio.get_running_loop().create_task(self._open())
         await asyncio.shield(self._opening)
         line = self._next()
         try:
-            await self._do(self._wire, line, os.dup(namespace))
+            await self._do(self._wire, line, os.dup(namespace), is_guests)
         except BaseException:
             self.unplug(line)
             raise
@@ -292,10 +293,10 @@ class Nat:
         except (OSError, Refused) as error:
             LOG.warning("the addresses of this machine are not kept from sandboxes as they are now: %s", error)
 
-    def _wire(self, line: Cable, namespace: int) -> None:
+    def _wire(self, line: Cable, namespace: int, is_guests: bool) -> None:  # noqa: FBT001 - by way of a thread
         """The descriptor is ours: who has given it may have let go of it by now."""
-        line.namespace = namespace
-        line.index, doors = self._open_works().wire(line.link, str(line.address), HERE, namespace)
+        line.namespace, door = namespace, (tap.HERE, HERE[1]) if is_guests else HERE
+        line.index, doors = self._open_works().wire(line.link, str(line.address), door, namespace, is_guests=is_guests)
         line.doors = tuple(doors)
         self._tell(self._rules.plugged(line.link, line.address))
 

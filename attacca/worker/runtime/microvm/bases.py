@@ -7,12 +7,13 @@ Nothing of a user's is in them, and each machine that is restored from one has a
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from attacca.errors import StartFailed
 from attacca.guest import channel as wire
 from attacca.worker.host.cgroups import Group
+from attacca.worker.host.network import Namespace
 from attacca.worker.runtime.microvm.hypervisor import Hypervisor
 from attacca.worker.runtime.microvm.machines import Machines
 from attacca.worker.runtime.microvm.monitor import Ingredients, Left, MachineSize, SavedMachine, Start
@@ -20,11 +21,13 @@ from attacca.worker.runtime.microvm.options import MicroVmOptions
 from attacca.worker.runtime.microvm.vm import Vm
 
 BASE: Final = "base"
+CARD: Final = "-card"  # at the end of the names of those that have one
 HINT: Final = "`attacca doctor` says what is there; microvm.boot_timeout_s is how long it may take"
 
 
 class Bases:
-    """`group` makes one for a machine of so many MB, or None; `spent` gets it back."""
+    """`network` makes one for a machine that has a card; `group` one for a machine of so many MB, or None, and `spent`
+    gets it back."""
 
     def __init__(
         self,
@@ -32,11 +35,12 @@ class Bases:
         machines: Machines,
         options: MicroVmOptions,
         user: int | None,
+        network: Callable[[], Awaitable[Namespace]],
         group: Callable[[int], Group | None],
         spent: Callable[[Group], None],
     ) -> None:
         self._hypervisor, self._machines, self._options = hypervisor, machines, options
-        self._user, self._group, self._spent = user, group, spent
+        self._user, self._network, self._group, self._spent = user, network, group, spent
         self._booting: dict[MachineSize, asyncio.Task[SavedMachine]] = {}
         self._vms: dict[str, Vm] = {}
         self._is_closed = False
@@ -50,7 +54,7 @@ class Bases:
             StartFailed, OSError: it does not boot.
         """
         of = _key(common, self._hypervisor)
-        name = f"{BASE}-{of}-{size.memory_mb}-{size.cpus}"
+        name = f"{BASE}-{of}-{size.memory_mb}-{size.cpus}{CARD if size.has_card else ''}"
         found = SavedMachine(*(self._machines.place / f"{name}.{part}" for part in ("memory", "state")))
         if await asyncio.to_thread(found.state.exists):
             return found
@@ -96,13 +100,17 @@ class Bases:
         self._vms[vm.name] = vm
         seconds = self._options.boot_timeout_s
         timer = loop.call_later(seconds, vm.process.kill, f"it did not boot within {seconds:g} s")
+        network: Namespace | None = None
         try:
             if self._is_closed:
                 vm.process.abandon()
             else:
-                await self._spawn(vm, common, size)
+                network = await self._network() if size.has_card else None
+                await self._spawn(vm, common, size, network)
             why = await over
         finally:
+            if network is not None:
+                network.close()
             timer.cancel()
             said = vm.said()
             vm.close()
@@ -113,10 +121,10 @@ class Bases:
             raise StartFailed(f"a machine of {size.memory_mb} MB did not boot: {why}{said and f' ({said})'}", HINT)
         return found[0]
 
-    async def _spawn(self, vm: Vm, common: Ingredients, size: MachineSize) -> None:
+    async def _spawn(self, vm: Vm, common: Ingredients, size: MachineSize, network: Namespace | None) -> None:
         start = Start(
             common=common, disks=self._machines.room(), size=size, user=self._user, saved=None, is_base=False,
-            is_kept=True,
+            is_kept=True, network=network,
         )  # fmt: skip
         try:
             await vm.monitor.prepare(start)

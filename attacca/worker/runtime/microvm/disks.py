@@ -18,11 +18,13 @@ from typing import Final
 from attacca.errors import StartFailed
 from attacca.images import host_python
 from attacca.images.packing import Item
+from attacca.worker.host import tap
 from attacca.worker.runtime.microvm.inside.words import PLACE
 from attacca.worker.runtime.process.zygote import rootfs
 
 OURS: Final = Path(__file__).parents[3]  # the package
 PARTS: Final = ("guest", "worker/runtime/process/zygote", "worker/runtime/microvm/inside")
+ALONE: Final = ("worker/host/netlink.py", "worker/host/tap.py")  # modules whose packages are not in it
 INIT: Final = f"{PLACE}/attacca/worker/runtime/microvm/inside/init.py"
 MAKE: Final = "mke2fs"
 FAILED: Final = "the disk of a micro-VM could not be made"
@@ -34,6 +36,7 @@ FILES: Final = {
     "etc/group": rootfs.GROUP,
     "etc/hosts": "127.0.0.1\tlocalhost\n::1\tlocalhost\n",
     "etc/nsswitch.conf": "hosts: files dns\n",
+    "etc/resolv.conf": f"nameserver {tap.HERE}\n",  # of one that has a network
 }
 UNFINISHED: Final = ".unfinished-"
 MACHINE: Final = ".machine-"  # and the number of the process whose it is, before the names of directories of machines
@@ -159,8 +162,8 @@ def _extent(tree: Path) -> tuple[int, int]:
 
 
 def _ours() -> Iterator[Path]:
-    for part in PARTS:
-        yield from sorted((OURS / part).rglob("*.py"))
+    for part in (*PARTS, *ALONE):
+        yield from [OURS / part] if part in ALONE else sorted((OURS / part).rglob("*.py"))
         for above in Path(part).parents:
             yield OURS / above / "__init__.py"
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from attacca.model.function import Revision
 from attacca.worker.core.reports import SandboxFailed, SandboxGone, SandboxReady, TemplateFailed
+from attacca.worker.runtime.microvm.cards import Card
 from attacca.worker.runtime.microvm.monitor import Left
 from attacca.worker.runtime.microvm.resting import Sleeping
 from attacca.worker.runtime.microvm.vm import Vm
@@ -27,6 +28,8 @@ class Housed:
     def __init__(self, vm: Vm, revision: Revision, resting: Sleeping, ordered_at: float) -> None:
         self.vm, self.revision, self.resting, self.ordered_at = vm, revision, resting, ordered_at
         self.image_ms = 0.0  # until what it is made from was there
+        self.network_ms = 0.0
+        self.card: Card | None = None
         self.woken_at = 0.0  # from here on it has only to say that it is ready
         self.sandbox: SandboxProcess | None = None
         self.task: asyncio.Task[None] | None = None
@@ -48,6 +51,17 @@ class Housed:
     @property
     def name(self) -> str:
         return self.vm.name
+
+    @property
+    def address(self) -> str:
+        """Of its card; empty: it has none."""
+        return "" if self.card is None else self.card.address
+
+    def unplug(self) -> None:
+        """Its machine is gone."""
+        if self.card is not None:
+            self.card.close()
+            self.card = None
 
     def watch(self, loop: asyncio.AbstractEventLoop, said: Callable[[], None]) -> None:
         """`said` is called when its agent has said something; nobody reads that yet."""

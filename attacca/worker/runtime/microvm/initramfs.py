@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+CARD = ("failover", "net_failover", "virtio_net")
 MODULES = {  # by who runs the machine, in the order of their needs
-    "qemu": ("virtio_ring", "virtio", "virtio_mmio", "virtio_console", "virtio_blk"),
+    "qemu": ("virtio_ring", "virtio", "virtio_mmio", "virtio_console", "virtio_blk", *CARD),
     "firecracker": (
         "virtio_ring", "virtio", "virtio_mmio", "virtio_blk", "vsock", "vmw_vsock_virtio_transport_common",
-        "vmw_vsock_virtio_transport", "rng_core", "virtio_rng",
+        "vmw_vsock_virtio_transport", "rng_core", "virtio_rng", *CARD,
     ),
 }  # fmt: skip
 DEVICE, DIRECTORY, PROGRAM, PLAIN = 0o20600, 0o40755, 0o100755, 0o100644

@@ -157,9 +157,13 @@ class OpenFiles:
 
     def file(self, path: Path) -> Path:
         """Its name for the monitor."""
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return Path(f"/proc/self/fd/{self.owned(os.open(path, os.O_RDONLY | os.O_CLOEXEC))}")
+
+    def owned(self, descriptor: int) -> int:
+        """The same number; it is closed with the rest."""
         self._stack.callback(os.close, descriptor)
-        return self.held(descriptor)
+        self.descriptors.append(descriptor)
+        return descriptor
 
     def held(self, descriptor: int) -> Path:
         """The same of one that stays open here."""

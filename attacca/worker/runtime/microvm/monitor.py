@@ -12,6 +12,7 @@ from typing import IO, Protocol
 
 import msgspec
 
+from attacca.worker.host.network import Namespace
 from attacca.worker.runtime.microvm.needs import MachineNeeds
 
 
@@ -23,6 +24,7 @@ class DiskPlan(msgspec.Struct, frozen=True):
 class MachineSize(msgspec.Struct, frozen=True):
     memory_mb: int
     cpus: int
+    has_card: bool = False  # one for a network
 
 
 class Ingredients(msgspec.Struct, frozen=True):
@@ -53,6 +55,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     saved: SavedMachine | None  # None: it boots
     is_base: bool  # that was left by a machine without a function
     is_kept: bool  # it will be saved
+    network: Namespace | None = None  # where its card's tap is, of one that has a card
 
 
 class Left:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from attacca.worker.host import tap
 from attacca.worker.runtime.microvm.inside.words import AGENT, CONTROL, OUTPUT
 from attacca.worker.runtime.microvm.monitor import DiskPlan
 
@@ -29,6 +30,7 @@ class MachinePlan(msgspec.Struct, frozen=True, kw_only=True):
     accelerator: str  # kvm or tcg
     khz: int  # of the processor's counter, as a guest that measures it on a busy machine may never know
     cpus: int = 1
+    card: int | None = None  # the descriptor of its tap
 
 
 def command(program: str, plan: MachinePlan, monitor: int, ports: Iterable[int], state: int | None) -> list[str]:
@@ -53,6 +55,9 @@ def command(program: str, plan: MachinePlan, monitor: int, ports: Iterable[int],
     for disk in plan.disks:
         words += ["-drive", f"if=none,id={disk.serial},format=raw,readonly=on,file={_escaped(disk.path)}"]
         words += ["-device", f"virtio-blk-device,drive={disk.serial},serial={disk.serial}"]
+    if plan.card is not None:
+        words += ["-netdev", f"tap,id=net,fd={plan.card}"]
+        words += ["-device", f"virtio-net-device,netdev=net,mac={tap.GUEST_MAC.hex(':')}"]
     return [*words, "-S"] if state is None else [*words, "-incoming", "defer"]
 
 

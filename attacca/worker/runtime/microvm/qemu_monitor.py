@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+from attacca.worker.host import tap
 from attacca.worker.runtime.microvm import qemu
 from attacca.worker.runtime.microvm.disks import UNFINISHED
 from attacca.worker.runtime.microvm.machines import OpenFiles, copy_sparsely
@@ -49,6 +50,7 @@ class QemuMonitor:
         self._saved: SavedMachine | None = None
         self._memory: IO[bytes] | None = None
         self._left: Left | None = None
+        self._card: int | None = None
 
     def __repr__(self) -> str:
         return f"<QemuMonitor {self._qmp}>"
@@ -69,7 +71,7 @@ class QemuMonitor:
             else:
                 assert saved is not None
                 memory = saved.memory
-            planned = plan(start, self._options, opened, memory)
+            planned = plan(start, self._options, opened, memory, self._card)
             monitor, *ports = (one.fileno() for one in self._inner)
             words = qemu.command(str(start.common.needs.monitor), planned, monitor, ports, state)
             files = [monitor, *ports, *opened.descriptors]
@@ -116,6 +118,9 @@ class QemuMonitor:
 
     def _prepare(self, start: Start) -> None:
         """A machine that is saved, and one that is restored from a base, write to a memory of their own. Blocking."""
+        if start.network is not None:
+            with start.network.within():
+                self._card = self._opened.owned(tap.opened())
         if start.saved is None:
             self._memory, state = self._named(), self._named()
             os.truncate(self._memory.fileno(), start.size.memory_mb << 20)
@@ -140,7 +145,7 @@ class QemuMonitor:
         return tempfile.TemporaryFile(dir=self._place, buffering=0)
 
 
-def plan(start: Start, options: MicroVmOptions, opened: OpenFiles, memory: Path) -> qemu.MachinePlan:
+def plan(start: Start, options: MicroVmOptions, opened: OpenFiles, memory: Path, card: int | None) -> qemu.MachinePlan:
     """With the names that a monitor has for what is opened."""
     named, common = opened.file, start.common
     return qemu.MachinePlan(
@@ -153,4 +158,5 @@ def plan(start: Start, options: MicroVmOptions, opened: OpenFiles, memory: Path)
         accelerator=options.accelerator,
         khz=common.khz,
         cpus=start.size.cpus,
+        card=card,
     )

@@ -9,25 +9,30 @@ from attacca.kernel.clock import Clock
 from attacca.model.function import MicroVm, Network
 from attacca.worker.host.cgroups import Group
 from attacca.worker.runtime.microvm.bases import Bases
+from attacca.worker.runtime.microvm.cards import Cards
 from attacca.worker.runtime.microvm.housed import Housed
 from attacca.worker.runtime.microvm.machines import Machines
 from attacca.worker.runtime.microvm.monitor import MachineSize, Start
 
 GUEST_MB = 96  # of a machine's memory, for its kernel and what it has read of its disks
-OWN_NETWORK = 'write network = "none"'
+OWN_NETWORK = 'write network = "nat", or runtime = "process"'
 
 
 class Restoring:
-    """`group` makes the cgroup of a machine of so many MB and processors."""
+    """`group` makes the cgroup of a machine of so many MB and processors; `tell` hears what one was refused of its
+    network."""
 
     def __init__(
         self,
         machines: Machines,
         bases: Bases,
+        cards: Cards,
         group: Callable[[int, float | None], Group | None],
         clock: Clock,
+        tell: Callable[[Housed, str], None],
     ) -> None:
-        self._machines, self._bases, self._group, self._clock = machines, bases, group, clock
+        self._machines, self._bases, self._cards = machines, bases, cards
+        self._group, self._clock, self._tell = group, clock, tell
 
     def __repr__(self) -> str:
         return f"<Restoring from {self._machines}>"
@@ -39,12 +44,17 @@ class Restoring:
         """
         settings, artefact = one.revision.settings, one.revision.artefact
         assert isinstance(artefact, MicroVm), f"no micro-VM is made of {artefact.what}"
-        if settings.network is not Network.NONE:
-            raise BadFunction(f'a micro-VM cannot have network = "{settings.network}"', OWN_NETWORK)
+        if settings.network is Network.HOST:
+            raise BadFunction('a micro-VM cannot have network = "host"', OWN_NETWORK)
         if settings.gpu:
             raise BadFunction("a micro-VM has no accelerators", 'leave out gpu, or write runtime = "process"')
         began, common, disks = self._clock.now(), await self._machines.common(), await self._machines.disks(artefact)
-        size = MachineSize(settings.memory_mb + GUEST_MB, math.ceil(settings.cpus or 1.0))
+        has_card = settings.network is Network.NAT
+        size = MachineSize(settings.memory_mb + GUEST_MB, math.ceil(settings.cpus or 1.0), has_card)
+        if has_card:
+            plugged = self._clock.now()
+            one.card = await self._cards.take(settings, lambda text: self._tell(one, text))
+            one.network_ms = (self._clock.now() - plugged) * 1e3
         one.vm.group = await asyncio.to_thread(self._group, size.memory_mb, settings.cpus)
         if parent is None:
             saved = await self._bases.of(common, size)
@@ -55,9 +65,9 @@ class Restoring:
             saved = parent.left.saved
         start = Start(
             common=common, disks=disks, size=size, user=user, saved=saved, is_base=parent is None,
-            is_kept=one.is_template,
+            is_kept=one.is_template, network=None if one.card is None else one.card.namespace,
         )  # fmt: skip
         await one.vm.monitor.prepare(start)
-        one.image_ms = (self._clock.now() - began) * 1e3
+        one.image_ms = (self._clock.now() - began) * 1e3 - one.network_ms
         if not one.is_doomed:
             await one.vm.monitor.begin()

@@ -39,6 +39,7 @@ from attacca.worker.core.reports import (
 from attacca.worker.runtime.code_store import CodeStore
 from attacca.worker.runtime.microvm import needs
 from attacca.worker.runtime.microvm.bases import Bases
+from attacca.worker.runtime.microvm.cards import Cards
 from attacca.worker.runtime.microvm.firecracker.monitor import Firecracker
 from attacca.worker.runtime.microvm.firecracker.room import clean
 from attacca.worker.runtime.microvm.housed import Housed, Progress
@@ -90,8 +91,10 @@ class MicroVmRuntime:
         group = partial(grouped, self.common)
         kind: type[Firecracker | Qemu] = Firecracker if needs.choose(options) == "firecracker" else Qemu
         self._hypervisor: Hypervisor = kind(options, self._machines.place)
-        self._bases = Bases(self._hypervisor, self._machines, options, nobody, group, self._leftovers.add)
-        self._restoring = Restoring(self._machines, self._bases, group, clock)
+        cards, machines = Cards(self.common.nat), self._machines
+        self._bases = Bases(self._hypervisor, machines, options, nobody, cards.bare, group, self._leftovers.add)
+        self._restoring = Restoring(machines, self._bases, cards, group, clock, partial(self._log, stream="network"))
+        self._cards = cards
         self._spares = Spares(options, self._spare)
         self._housed: dict[str, Housed] = {}  # whose machine is there, or will be
         self._templates: dict[str, Housed] = {}
@@ -110,6 +113,7 @@ class MicroVmRuntime:
         await asyncio.to_thread(clean)
         await self._machines.open()
         self.common.open()
+        self._cards.open()
 
     async def close(self) -> None:
         for one in list(self._housed.values()):
@@ -125,6 +129,7 @@ class MicroVmRuntime:
             await asyncio.wait_for(self._idle.wait(), END_S)
         await asyncio.sleep(0)  # the last words of those that had no machine
         self._leftovers.close()
+        await self._cards.close()
         self.common.close()
 
     # the worker's orders
@@ -181,7 +186,8 @@ class MicroVmRuntime:
     def _adopt(self, one: Housed, sandbox: str, revision: Revision) -> None:
         """It was restored ahead, or is about to be, and is this sandbox's machine now."""
         del self._housed[one.name], self._processes[one.name]
-        one.vm.name, one.revision, one.ordered_at, one.image_ms = sandbox, revision, self._clock.now(), 0.0
+        one.vm.name, one.revision, one.ordered_at = sandbox, revision, self._clock.now()
+        one.image_ms = one.network_ms = 0.0
         self._housed[sandbox], self._processes[sandbox] = one, one.vm.process
         self._set_timer(one, self._shared.start_timeout_s, "its machine did not answer in time (start_timeout_s)")
         if one.is_restored:
@@ -288,7 +294,8 @@ class MicroVmRuntime:
         why = f"importing the code took longer than {seconds:g} s (start_timeout_s of the server)"
         self._set_timer(one, seconds + LAST_WORDS_S, why)
         try:
-            told = order(one.revision, self._shared, self._secret, self._clock, is_template=one.is_template)
+            wake = words(self._clock, one.address, is_first=True)
+            told = order(one.revision, self._shared, self._secret, wake, is_template=one.is_template)
         except AttaccaError as error:
             one.kill(f"{error.message} ({error.hint})")
             return
@@ -308,7 +315,7 @@ class MicroVmRuntime:
         is_first, one.woken_at = one.phase is Progress.IMPORTING, self._clock.now()
         if one.phase is not Progress.WAITING:
             one.phase = Progress.SERVING
-        one.vm.say(kind, json.dumps(words(self._clock, is_first=is_first)).encode())
+        one.vm.say(kind, json.dumps(words(self._clock, one.address, is_first=is_first)).encode())
 
     def _saved(self, one: Housed, left: Left) -> None:
         found, one.left = one.found, left
@@ -317,7 +324,8 @@ class MicroVmRuntime:
         one.is_ready = True
         one.cancel_timer()
         one.vm.process.kill("its memory is saved")
-        made = untrusted.making(found, (self._clock.now() - one.ordered_at) * 1e3).knowing(image=one.image_ms)
+        made = untrusted.making(found, (self._clock.now() - one.ordered_at) * 1e3)
+        made = made.knowing(image=one.image_ms, network=one.network_ms)
         self._sink(
             TemplateReady(
                 one.name, found.handler, found.signature, left.size_mb,
@@ -337,14 +345,14 @@ class MicroVmRuntime:
             one.resting.end()
             now = self._clock.now()
             made = Making((now - one.ordered_at) * 1e3) if one.is_restored else report.made
-            made = made.knowing(image=one.image_ms, readiness=(now - one.woken_at) * 1e3)
+            made = made.knowing(image=one.image_ms, network=one.network_ms, readiness=(now - one.woken_at) * 1e3)
             report = msgspec.structs.replace(report, made=made)
         elif isinstance(report, RunEnded) and (one := self._housed.get(report.sandbox)) is not None:
             one.resting.end()
         self._sink(report)
 
-    def _log(self, one: Housed, text: str) -> None:
-        self._sink(Logged(one.revision.function, one.revision.id, one.name, "", "stdout", text))
+    def _log(self, one: Housed, text: str, stream: str = "stdout") -> None:
+        self._sink(Logged(one.revision.function, one.revision.id, one.name, "", stream, text))
 
     def _set_timer(self, one: Housed, seconds: float, why: str) -> None:
         one.cancel_timer()
@@ -365,6 +373,7 @@ class MicroVmRuntime:
         one.stop_watching()
         one.close_agent()
         one.vm.close()
+        one.unplug()
         del self._housed[one.name], self._processes[one.name]
         if one.vm.group is not None:
             was_oom = was_oom or one.vm.group.has_run_out()

@@ -14,12 +14,12 @@ from attacca.worker.runtime.process.options import ProcessOptions
 SEED_BYTES = 32
 
 
-def words(clock: Clock, *, is_first: bool) -> Wake:
-    """When it is, and what chance it has."""
-    return {"wall_s": clock.wall(), "seed": secrets.token_hex(SEED_BYTES), "is_first": is_first}
+def words(clock: Clock, address: str, *, is_first: bool) -> Wake:
+    """When it is, what chance it has, and where it is."""
+    return {"wall_s": clock.wall(), "seed": secrets.token_hex(SEED_BYTES), "is_first": is_first, "address": address}
 
 
-def order(revision: Revision, shared: ProcessOptions, secret: Secret, clock: Clock, *, is_template: bool) -> bytes:
+def order(revision: Revision, shared: ProcessOptions, secret: Secret, wake: Wake, *, is_template: bool) -> bytes:
     """What it is to be. The values of secrets are nowhere kept but in this.
 
     Raises:
@@ -29,4 +29,4 @@ def order(revision: Revision, shared: ProcessOptions, secret: Secret, clock: Clo
     assert isinstance(artefact, MicroVm), f"no micro-VM is made of {artefact.what}"
     of = msgspec.structs.replace(revision, artefact=PythonDirectory(artefact.code, artefact.bundle))
     spec = describe(of, shared, secret, None, template=is_template, has_groups=True)
-    return json.dumps({**json.loads(spec), "processes": shared.processes, "wake": words(clock, is_first=True)}).encode()
+    return json.dumps({**json.loads(spec), "processes": shared.processes, "wake": wake}).encode()

@@ -8,12 +8,14 @@ Its API and its vsock are those of a Firecracker; between its vsock's socket and
 """
 
 import argparse
+import fcntl
 import http.server
 import json
 import os
 import re
 import socket
 import socketserver
+import struct
 import subprocess
 import threading
 from pathlib import Path
@@ -29,6 +31,7 @@ MEMORY = "fake-memory"  # of the machine, in its own directory
 SHARED = {"capability": "x-ignore-shared", "state": True}
 BRIDGE = "tests/live/microvms/fake/bridge.py"
 MODULES = ("virtio_console", "vsock_loopback")
+TUNSETIFF, IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x400454CA, 0x0002, 0x1000, 0x4000
 SWITCH = "exec busybox switch_root /root "
 
 
@@ -93,6 +96,10 @@ class Machine:
     def do_putGuestVsock(self, told: dict[str, Any]) -> None:  # noqa: N802 - as above
         self._config["vsock"] = told
 
+    def do_putGuestNetworkInterfaceByID(self, told: dict[str, Any]) -> None:  # noqa: N802 - as above
+        os.close(tap(told["host_dev_name"]))
+        self._config["card"] = told
+
     def do_putEntropyDevice(self, told: dict[str, Any]) -> None:  # noqa: N802 - as above
         self._config["entropy"] = told
 
@@ -146,6 +153,8 @@ class Machine:
             self._config = json.loads(head)
             if self._config.pop("version") != VERSION:
                 raise Refused("the snapshot's version is not supported")
+            if "card" in self._config:
+                os.close(tap(self._config["card"]["host_dev_name"]))
             for drive in self._config["drives"].values():
                 self._found(drive["path_on_host"])
             copy_sparsely(told["mem_backend"]["backend_path"], MEMORY)
@@ -171,6 +180,14 @@ class Qemu:
         self._qmp = ours[0].makefile("rwb")
         inherited = [one.fileno() for one in theirs] + ([] if state is None else [state])
         words = command(config, *(one.fileno() for one in theirs), is_boot=state is None)
+        if "card" in config:
+            card = config["card"]
+            inherited.append(tap(card["host_dev_name"]))
+            words += ["-netdev", f"tap,id=net,fd={inherited[-1]}"]
+            words += [
+                "-device",
+                f"virtio-net-device,netdev=net,mac={card['guest_mac']},bus=virtio-mmio-bus.8",
+            ]
         words += ["-S"] if state is None else ["-S", "-incoming", "defer"]
         for one in inherited:
             os.set_inheritable(one, True)  # noqa: FBT003 - os's
@@ -222,6 +239,20 @@ class Qemu:
     def _end(self) -> None:
         self._process.wait()
         os._exit(0)
+
+
+def tap(name: str) -> int:
+    """
+    Raises:
+        Refused: it cannot be opened.
+    """
+    descriptor = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
+    try:
+        fcntl.ioctl(descriptor, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TAP | IFF_NO_PI | IFF_VNET_HDR))
+    except OSError as error:
+        os.close(descriptor)
+        raise Refused(f"Open tap device failed: {error.strerror} (os error {error.errno})") from None
+    return descriptor
 
 
 def command(config: dict[str, Any], qmp: int, bridge: int, *, is_boot: bool) -> list[str]:

@@ -18,7 +18,10 @@ def test_its_script_loads_modules_in_the_order_of_their_needs_and_begins_what_it
     entries = initramfs.entries("qemu", b"busybox", {"virtio": b"v"}, "/usr/bin/python3 /init.py")
     found = unpacked(initramfs.archive(entries))
     script = found["init"][1].decode()
-    assert "for module in virtio_ring virtio virtio_mmio virtio_console virtio_blk; do" in script
+    assert (
+        "for module in virtio_ring virtio virtio_mmio virtio_console virtio_blk failover net_failover virtio_net; do"
+        in script
+    )
     assert script.endswith("exec busybox switch_root /root /usr/bin/python3 /init.py\n")
     assert found["virtio.ko"][1] == b"v"
     assert found["bin/busybox"] == (0o100755, b"busybox")

@@ -2,8 +2,11 @@ import os
 from pathlib import Path
 
 from attacca.kernel.clock import ManualClock
+from attacca.worker.host.nat.options import NatOptions
+from attacca.worker.host.nat.outside import Nat
 from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.microvm.bases import Bases
+from attacca.worker.runtime.microvm.cards import Cards
 from attacca.worker.runtime.microvm.disks import BLOCK, Disks, directory
 from attacca.worker.runtime.microvm.machines import Machines, OpenFiles, copy_sparsely
 from attacca.worker.runtime.microvm.options import MicroVmOptions
@@ -56,12 +59,11 @@ def test_disks_of_what_is_deployed_no_longer_go(tmp_path: Path) -> None:
 
 def test_they_say_their_state(tmp_path: Path) -> None:
     store, options = SharedCode(tmp_path), MicroVmOptions()
-    machines = Machines(store, options, tmp_path)
+    machines, cards = Machines(store, options, tmp_path), Cards(Nat(NatOptions()))
     assert repr(machines) == f"<Machines nothing made, <Disks {tmp_path}>>"
-    assert (
-        repr(Bases(Qemu(options, tmp_path), machines, options, None, lambda _: None, lambda _: None))
-        == "<Bases 0 booting>"
-    )
+    bases = Bases(Qemu(options, tmp_path), machines, options, None, cards.bare, lambda _: None, lambda _: None)
+    assert repr(bases) == "<Bases 0 booting>"
+    assert repr(cards) == "<Cards <Outlets 0 ready>>"
     runtime = MicroVmRuntime(store, options, ProcessOptions(), tmp_path, ManualClock())
     assert repr(runtime).startswith("<MicroVmRuntime 0 machines, 0 templates, <Machines ")
     assert repr(runtime._restoring).startswith("<Restoring from <Machines nothing made")

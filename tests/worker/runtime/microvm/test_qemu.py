@@ -44,6 +44,12 @@ def test_where_it_is_emulated_it_keeps_its_timers_and_is_told_its_speed() -> Non
     assert "tsc_early_khz" not in real
 
 
+def test_a_card_is_at_a_tap_that_is_open_and_last_of_all_devices() -> None:
+    told = words(msgspec.structs.replace(PLAN, card=12))
+    card = "-netdev tap,id=net,fd=12 -device virtio-net-device,netdev=net,mac=02:61:74:63:63:04"
+    assert told == words(PLAN).replace(" -S", f" {card} -S")
+
+
 def test_a_comma_in_a_path_ends_no_option() -> None:
     plan = msgspec.structs.replace(PLAN, memory=Path("/a,b"), disks=(DiskPlan("root", Path("/c,d")),))
     assert "mem-path=/a,,b,share=off" in words(plan)

@@ -89,8 +89,10 @@ class Gate:
     def tell(self, commands: Sequence[dict[str, Any]]) -> None:
         self._ask("tell", list(commands))
 
-    def wire(self, link: str, address: str, door: tuple[str, int], namespace: int) -> tuple[int, list[socket.socket]]:
-        return self._ask("wire", link, address, door, descriptor=namespace)
+    def wire(
+        self, link: str, address: str, door: tuple[str, int], namespace: int, *, is_guests: bool
+    ) -> tuple[int, list[socket.socket]]:
+        return self._ask("wire", link, address, door, is_guests, descriptor=namespace)
 
     def bound(self, index: int, bucket: Bucket, namespace: int) -> None:
         self._ask("bound", index, bucket, descriptor=namespace)

@@ -105,8 +105,8 @@ class Porter:
             case "tell":
                 self._ground.tell(words[0])
             case "wire":
-                link, address, door = words
-                index, doors = self._ground.wire(link, address, (door[0], door[1]), *descriptors)
+                link, address, door, is_guests = words
+                index, doors = self._ground.wire(link, address, (door[0], door[1]), *descriptors, is_guests=is_guests)
                 return index, doors
             case "bound":
                 index, (rate, burst, queue) = words

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from attacca.errors import AttaccaError, StartFailed
+from attacca.worker.host import tap
+from attacca.worker.host.network import Namespace
 from attacca.worker.runtime.microvm.disks import directory
 from attacca.worker.runtime.microvm.firecracker import requests
 from attacca.worker.runtime.microvm.firecracker.api import FirecrackerApi
@@ -23,6 +25,7 @@ from attacca.worker.runtime.microvm.options import MicroVmOptions
 from attacca.worker.runtime.microvm.vm import Vm
 
 APART: Final = ("unshare", "--net", "--ipc", "--")  # it needs no network, and nobody's shared memory
+BESIDE: Final = ("unshare", "--ipc", "--")  # the same of one whose machine has a card
 SLACK_MB: Final = 64  # of the largest file that it writes, over its machine's memory
 
 
@@ -83,7 +86,11 @@ class FirecrackerMonitor:
         else:
             words = [*room.jail(self._jailer, program, user, start.size.memory_mb + SLACK_MB), *words]
             user, place = None, "/"  # which its jailer changes
-        before = APART if os.geteuid() == 0 and start.user is not None else ()
+        before: tuple[str, ...] = APART if os.geteuid() == 0 and start.user is not None else ()
+        if start.network is not None:
+            await asyncio.to_thread(own, start.network, start.user)
+            within = room.opened.owned(os.dup(start.network.descriptor))
+            before = ("nsenter", f"--net=/proc/self/fd/{within}", "--", *BESIDE)
         with room.opened as opened:
             self._vm.spawn(words, opened.descriptors, user, is_kvm=True, place=place, before=before)
         if self._vm.group is not None:
@@ -182,6 +189,16 @@ class FirecrackerMonitor:
                 os.chown(to, 0, 0)
         memory, state = open(saved.memory, "rb"), open(saved.state, "rb")  # noqa: SIM115 - `Left` closes them
         return Left(memory, state, saved, (saved.memory, saved.state, place))
+
+
+def own(network: Namespace, user: int | None) -> None:
+    """Its tap is this user's. Blocking.
+
+    Raises:
+        OSError: there is none.
+    """
+    with network.within():
+        os.close(tap.opened(user))
 
 
 def _drop(taken: asyncio.Future[Left]) -> None:

@@ -4,7 +4,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from attacca.worker.runtime.microvm.inside.words import BUNDLE, CODE
+from attacca.worker.host import tap
+from attacca.worker.runtime.microvm.inside.words import BUNDLE, CARD, CODE
 from attacca.worker.runtime.microvm.monitor import MachineSize
 
 MACHINE: Final = 1  # the machine that `boot` describes: another cannot be restored from what it has left
@@ -43,6 +44,12 @@ class GuestVsock(msgspec.Struct, frozen=True, kw_only=True):
     uds_path: str
 
 
+class GuestInterface(msgspec.Struct, frozen=True, kw_only=True):
+    iface_id: str
+    host_dev_name: str
+    guest_mac: str
+
+
 class EntropySource(msgspec.Struct, frozen=True, kw_only=True):
     """Of the host's chance."""
 
@@ -73,8 +80,8 @@ class SnapshotSource(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Body = (
-    MachineShape | BootSource | GuestDrive | GuestVsock | EntropySource | InstanceAction | MachineState | SnapshotWish
-    | SnapshotSource
+    MachineShape | BootSource | GuestDrive | GuestVsock | GuestInterface | EntropySource | InstanceAction | MachineState
+    | SnapshotWish | SnapshotSource
 )  # fmt: skip
 
 
@@ -97,18 +104,21 @@ def boot(size: MachineSize) -> list[ApiRequest]:
     drives = [
         GuestDrive(drive_id=name, path_on_host=name, is_root_device=name == ROOT) for name in (ROOT, CODE, BUNDLE)
     ]
+    card = GuestInterface(iface_id=CARD, host_dev_name=tap.NAME, guest_mac=tap.GUEST_MAC.hex(":"))
     return [
         ApiRequest("PUT", "/machine-config", shape),
         ApiRequest("PUT", "/boot-source", source),
         *(ApiRequest("PUT", f"/drives/{one.drive_id}", one) for one in drives),
         ApiRequest("PUT", "/vsock", GuestVsock(guest_cid=GUEST, uds_path=STREAMS)),
+        *([ApiRequest("PUT", f"/network-interfaces/{card.iface_id}", card)] if size.has_card else []),
         ApiRequest("PUT", "/entropy", EntropySource()),
         ApiRequest("PUT", "/actions", InstanceAction(action_type="InstanceStart")),
     ]
 
 
 def restore() -> ApiRequest:
-    """It goes on at once. Its disks and streams are where the names lead in the directory of this one."""
+    """It goes on at once. Its disks and streams are where the names lead in the directory of this one, and its card is
+    at the tap of that name in the network of this one."""
     memory = MemoryBackend(backend_path=MEMORY)
     source = SnapshotSource(snapshot_path=STATE, mem_backend=memory, resume_vm=True)
     return ApiRequest("PUT", "/snapshot/load", source)

@@ -13,6 +13,7 @@ if __name__ == "__main__":
     sys.path[0] = os.path.abspath(__file__).rsplit("/", 6)[0]
 
 from attacca.guest import channel as wire
+from attacca.worker.host.tap import GuestCard
 from attacca.worker.runtime.microvm.inside import function, kernel, words
 from attacca.worker.runtime.microvm.inside.ports import Control, Ports, SerialPorts, VsockPorts, listen
 from attacca.worker.runtime.microvm.inside.words import End, VmSpec, Wake
@@ -27,7 +28,8 @@ def main() -> None:
     spec: VmSpec = json.loads(control.read())
     agent, out = ports.open(words.AGENT), ports.open(words.OUTPUT)
     began = time.monotonic()
-    _settle(spec)
+    card = GuestCard(words.CARD)
+    _settle(spec, card)
     code_ms = (time.monotonic() - began) * 1e3
     heard, told = os.pipe2(os.O_CLOEXEC), os.pipe2(os.O_CLOEXEC)
     pid = os.fork()
@@ -37,16 +39,16 @@ def main() -> None:
     for one in (agent, out, heard[1], told[0]):
         os.close(one)
     try:
-        _mind(control, pid, wire.Channel(heard[0], told[1]))
+        _mind(control, pid, wire.Channel(heard[0], told[1]), card)
     except wire.Closed:
         kernel.power_off()
     control.write(wire.ENDED, json.dumps(_end(pid)).encode())
     kernel.power_off()
 
 
-def _settle(spec: VmSpec) -> None:
+def _settle(spec: VmSpec, card: GuestCard) -> None:
     kernel.mount_system(spec["space_mb"])
-    _renew(spec["wake"])
+    _renew(spec["wake"], card)
     kernel.mount_disk(words.CODE, rootfs.HERE)
     if spec["bundle"] is not None:
         kernel.mount_disk(words.BUNDLE, rootfs.BUNDLE)
@@ -62,7 +64,7 @@ def _settle(spec: VmSpec) -> None:
     script.clear_environment()
 
 
-def _mind(control: Control, pid: int, child: wire.Channel) -> None:
+def _mind(control: Control, pid: int, child: wire.Channel, card: GuestCard) -> None:
     """Pass on what its import came to, and, when it is to begin, tell it so; then wait until it is gone."""
     child_end = os.pidfd_open(pid)
     try:
@@ -72,14 +74,16 @@ def _mind(control: Control, pid: int, child: wire.Channel) -> None:
     control.write(kind, payload)
     if kind == wire.READY and _is_awaited(control.reader, child_end):
         wake: Wake = json.loads(control.read())
-        _renew(wake)
+        _renew(wake, card)
         child.write(wire.GO, 0, b"\1" if wake["is_first"] else b"")
     while _is_awaited(control.reader, child_end):  # RESUME
-        _renew(json.loads(control.read()))
+        _renew(json.loads(control.read()), card)
         control.write(wire.HALL)
 
 
-def _renew(wake: Wake) -> None:
+def _renew(wake: Wake, card: GuestCard) -> None:
+    if wake["address"]:
+        card.become(wake["address"])
     time.clock_settime(time.CLOCK_REALTIME, wake["wall_s"])
     kernel.reseed(bytes.fromhex(wake["seed"]))
 

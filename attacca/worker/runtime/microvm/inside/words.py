@@ -16,6 +16,7 @@ CONTROL, AGENT, OUTPUT = "control", "agent", "output"  # names of the ports
 PORTS = {CONTROL: 11, AGENT: 12, OUTPUT: 13}  # of a vsock: those below 1024 are only for root to listen to
 VSOCK = "vsock"  # told to its first process: its ports are those
 CODE, BUNDLE = "code", "bundle"  # serial numbers of the disks beside the root, or the order that they are in
+CARD = "eth0"  # the link of its network, where it has one
 PLACE = "/usr/lib/attacca"  # of our own part of the root
 
 
@@ -25,6 +26,7 @@ class Wake(TypedDict):
     wall_s: float  # since 1970
     seed: str  # hexadecimal, nobody else's
     is_first: bool  # it has just imported the code
+    address: str  # of its card; empty: it has none
 
 
 class VmSpec(SpawnSpec):

@@ -46,6 +46,13 @@ def test_a_machine_is_described_before_it_begins_and_begins_last() -> None:
     assert msgspec.to_builtins(asked[0].body) == {
         "vcpu_count": 2, "mem_size_mib": 160, "smt": False, "track_dirty_pages": False,
     }  # fmt: skip
+    with_card = requests.boot(MachineSize(160, 2, has_card=True))
+    (card,) = [one for one in with_card if one not in asked]
+    assert (card.method, card.path) == ("PUT", "/network-interfaces/eth0")
+    assert msgspec.to_builtins(card.body) == {
+        "iface_id": "eth0", "host_dev_name": "tap0", "guest_mac": "02:61:74:63:63:04",
+    }  # fmt: skip
+    assert with_card.index(card) < len(asked) - 1, "before it begins"
     drives = [one.body for one in asked if isinstance(one.body, requests.GuestDrive)]
     assert [one.is_root_device for one in drives] == [True, False, False]
     assert all(one.is_read_only for one in drives)
