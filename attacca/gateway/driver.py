@@ -132,7 +132,7 @@ class Gateway:
             aloud(remembering(core.handle, self._recent), self._recent, tell),
             core.alarm, self._perform, clock.now, LoopTimer(clock.now), Tick(), report_refused,
         )  # fmt: skip
-        self._ids = ids
+        self.ids = ids
         self._send = send
         self._pressure = Pressure(self._pause)
         self._record = record
@@ -175,7 +175,7 @@ class Gateway:
 
     def invoke(self, name: str, request: Request, client: Client, key: str = "") -> AttaccaError | None:
         """Admit it and hand it on, as `key` if it has a name. The client may be answered before this returns."""
-        drive, key = self._drive, key or self._ids.next()
+        drive, key = self._drive, key or self.ids.next()
         seen = self.tracing.begun(key, request)
         commands = drive.decide(Arrived(key, self.clock.wall(), name, seen, client))
         inflight = self.core.inflight.get(key)

@@ -37,6 +37,7 @@ TRACED = 20_000  # that are over, and were sent or have a client's trace
 FUNCTIONS = 50_000  # of which is known how slow the slow are
 Kept = TypeVar("Kept")
 STEP = 0.05  # by which that is corrected, of itself
+AHEAD = 64  # names that are chosen among at once: between two invocations all that is needed for one has to come anew
 
 
 class Tracing(Protocol):
@@ -106,17 +107,25 @@ class Slowest:
 
 
 class Sampling:
-    """A `Tracing`. `put` takes the spans of an invocation that is over. `page`: where a person can look at a trace,
-    with TRACE where its name is to stand; empty: nowhere."""
+    """A `Tracing`. `put` takes the spans of an invocation that is over; `names` says what so many invocations will be
+    called that come next and have no name yet. `page`: where a person can look at a trace, with TRACE where its name
+    is to stand; empty: nowhere."""
 
     def __init__(
-        self, rate: float, slow_share: float, put: Callable[[Span], None], gateway: str = "", page: str = ""
+        self,
+        rate: float,
+        slow_share: float,
+        put: Callable[[Span], None],
+        names: Callable[[int], Sequence[str]],
+        gateway: str = "",
+        page: str = "",
     ) -> None:
-        self._rate, self._put, self._gateway, self._page = rate, put, gateway, page
+        self._rate, self._put, self._names, self._gateway, self._page = rate, put, names, gateway, page
         self._bound = bound_of(rate)
         self._traced: dict[str, Traced] = {}  # what was sent, and what has a client's trace
         self._slowest = Slowest(slow_share) if slow_share else None
         self._parents: dict[str, TraceParent] = {}
+        self._ahead: dict[str, bool] = {}  # whether they will be chosen
         self._chosen: dict[str, None] = {}  # by rate, of those that are not over
         self._exemplars: dict[str, list[Exemplar | None]] = {}
 
@@ -132,6 +141,7 @@ class Sampling:
         return self._parents.get(invocation)
 
     def begun(self, invocation: str, request: Request) -> Request:
+        is_chosen = self._is_chosen(invocation)
         headers, parent = request.headers, None
         if request.trace:
             parent = parsed(request.trace)
@@ -139,7 +149,7 @@ class Sampling:
         if parent is not None:
             _keep(self._parents, invocation, parent)
             told = str(TraceParent(parent.trace, span_of(invocation, RUN), parent.flags))
-        elif number_of(invocation) < self._bound:
+        elif is_chosen:
             _keep(self._chosen, invocation, None)
             told = str(TraceParent(trace_of(invocation), span_of(invocation, RUN), SAMPLED))
         elif (
@@ -151,6 +161,14 @@ class Sampling:
         if not request.headers and not request.client:
             return replace(request, trace=told)
         return replace(request, trace=told, headers=(*headers, (FIELD, told.encode())))
+
+    def _is_chosen(self, invocation: str) -> bool:
+        known = self._ahead.pop(invocation, None)
+        if known is not None:
+            return known
+        if not self._ahead:
+            self._ahead = {name: number_of(name) < self._bound for name in self._names(AHEAD)}
+        return number_of(invocation) < self._bound
 
     def ended(self, inflight: Inflight) -> None:
         name = inflight.id

@@ -16,3 +16,7 @@ class Ids:
     def next(self) -> str:
         self._count += 1
         return f"{self._prefix}{self._count:x}"
+
+    def ahead(self, count: int) -> list[str]:
+        """What `next` will give, so many times."""
+        return [f"{self._prefix}{number:x}" for number in range(self._count + 1, self._count + 1 + count)]

@@ -24,7 +24,7 @@ def traced() -> tuple[Gateway, list[Span]]:
 
     async def story() -> Gateway:
         made, worker, _ = gateway(ManualClock(100.0), revision("echo"), revision("f"))
-        made.tracing = Sampling(1.0, 0.0, spans.append)
+        made.tracing = Sampling(1.0, 0.0, spans.append, made.ids.ahead)
         worker.start = Start.COLD
         for _ in range(2):
             made.invoke("echo", Request(b"{}"), Waiter())

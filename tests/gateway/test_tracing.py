@@ -5,6 +5,8 @@ from attacca.gateway.core.inflight import Function, Inflight
 from attacca.gateway.core.workers import WorkerHandle
 from attacca.gateway.http.request import Head
 from attacca.gateway.tracing import TRACED, NoTracing, Sampling, Slowest, ended, phases
+from attacca.kernel.ids import Ids
+from attacca.kernel.rand import Streams
 from attacca.model.invocation import Request, Start, Timing, Traced
 from attacca.model.messages import AskCalls
 from attacca.model.trace import FIELD, RUN, Span, TraceParent, is_chosen, parsed, span_of, trace_of
@@ -19,7 +21,8 @@ class Desk:
 
     def __init__(self, rate: float = 0.0, slow_share: float = 0.0) -> None:
         self.put: list[Span] = []
-        self.sampling = Sampling(rate, slow_share, self.put.append, "g1", "http://traces/TRACE")
+        self.ids = Ids(Streams(1).stream("ids"))
+        self.sampling = Sampling(rate, slow_share, self.put.append, self.ids.ahead, "g1", "http://traces/TRACE")
         self.function = Function(revision("echo"), 1)
 
     def run(self, name: str, request: Request | None = None, outcome: str = "ok", total_ms: float = 10.0) -> Request:
@@ -71,7 +74,8 @@ def test_one_that_nobody_has_chosen_is_named_by_who_asks_for_its_trace() -> None
 
 def test_by_rate_those_are_traced_whose_trace_anybody_else_would_choose() -> None:
     desk = Desk(rate=0.1)
-    names = [f"9f3a01c2d4e5-{number:x}" for number in range(500)]
+    given = (desk.ids.next() for _ in range(250))
+    names = [name for number, next_ in enumerate(given) for name in (next_, f"9f3a01c2d4e5-{number:x}")]
     chosen = {name for name in names if parsed(desk.run(name).trace)}
     assert chosen == {name for name in names if is_chosen(trace_of(name), 0.1)}
     assert 25 < len(chosen) < 80

@@ -15,6 +15,14 @@ def test_one_prefix_of_48_bits_and_a_hexadecimal_count() -> None:
     assert ids(1, "s") == [f"s{name}" for name in ids(1)]
 
 
+def test_what_comes_next_is_known_before() -> None:
+    made = Ids(Streams(1).stream("ids"))
+    made.next()
+    ahead = made.ahead(3)
+    assert ahead == [made.next() for _ in range(3)]
+    assert made.ahead(0) == []
+
+
 def test_another_start_has_other_names() -> None:
     assert not set(ids(1)) & set(ids(2))
 

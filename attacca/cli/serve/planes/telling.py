@@ -52,7 +52,7 @@ class Telling:
         closing.callback(self._close)
         if "traces" in config.signals and gateway is not None:
             gateway.tracing = self._sampling = Sampling(
-                config.rate, config.slow_share, collector.span, self._name, config.page
+                config.rate, config.slow_share, collector.span, gateway.ids.ahead, self._name, config.page
             )
         if "traces" in config.signals and control is not None:
             control.traced = tracing(clock, collector.span)
