@@ -14,10 +14,10 @@ import httptools
 import msgspec
 
 from attacca.worker.runtime.kubernetes.access import Access
+from attacca.worker.runtime.reply import PIECE, Reply
 
 CALL_S = 15.0  # for one answer
 CONNECT_S = 5.0
-PIECE = 65_536
 ANSWER_MOST = 64 << 20  # bytes: a list of thousands of pods
 LINE_MOST = 4 << 20  # an object has 1.5 MB at most
 HEAD_MOST = 65_536
@@ -81,22 +81,17 @@ class Wire(NamedTuple):
     writer: asyncio.StreamWriter
 
 
-class ApiAnswer:
+class ApiAnswer(Reply):
     """Of one request, as far as it has come."""
 
     def __init__(self) -> None:
-        self.parser = httptools.HttpResponseParser(self)
-        self.body = bytearray()
-        self.has_head = self.is_whole = False
+        super().__init__()
+        self.has_head = False
         self.retry_after_s = 0.0
         self._head_bytes = 0
 
     def __repr__(self) -> str:
         return f"<ApiAnswer {len(self.body)} bytes{'' if self.is_whole else ' so far'}>"
-
-    @property
-    def status(self) -> int:
-        return int(self.parser.get_status_code())
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._head_bytes += len(name) + len(value)
@@ -109,12 +104,9 @@ class ApiAnswer:
         self.has_head = True
 
     def on_body(self, data: bytes) -> None:
-        self.body += data
+        super().on_body(data)
         if len(self.body) > ANSWER_MOST:
             raise httptools.HttpParserError(f"it has more than {ANSWER_MOST >> 20} MB")
-
-    def on_message_complete(self) -> None:
-        self.is_whole = True
 
 
 GONE = (OSError, EOFError, httptools.HttpParserError, httptools.HttpParserUpgrade)

@@ -12,8 +12,9 @@ from urllib.parse import urlencode
 import httptools
 import msgspec
 
+from attacca.worker.runtime.reply import PIECE, Reply, TooLong, replied
+
 API = "/v1.41"
-PIECE = 65_536
 ANSWER_MOST = 16 << 20  # bytes
 CLOSE = "Connection: close\r\n"
 FRAME = struct.Struct(">B3xI")  # of a stream that two are woven into: which of them, and its length
@@ -29,22 +30,6 @@ class Unanswered(OSError):
 
 class Complaint(msgspec.Struct, frozen=True):
     message: str = ""
-
-
-class _Answer:
-    def __init__(self) -> None:
-        self.parser = httptools.HttpResponseParser(self)
-        self.body = bytearray()
-        self.is_whole = False
-
-    def __repr__(self) -> str:
-        return f"<_Answer {len(self.body)} bytes{'' if self.is_whole else ' so far'}>"
-
-    def on_body(self, data: bytes) -> None:
-        self.body += data
-
-    def on_message_complete(self) -> None:
-        self.is_whole = True
 
 
 class DockerApi:
@@ -64,7 +49,7 @@ class DockerApi:
         body = b"" if told is None else msgspec.json.encode(told)
         async with self._connected(timeout_s) as (reader, writer):
             writer.write(_head(method, path, query, len(body)) + body)
-            return await self._answer(reader)
+            return self._read(await replied(reader, ANSWER_MOST))
 
     async def send(self, path: str, file: Path, *, timeout_s: float, **query: str) -> bytes:
         """A file, as the body of a POST.
@@ -81,7 +66,7 @@ class DockerApi:
                 while data := await asyncio.to_thread(opened.read, PIECE << 4):
                     writer.write(data)
                     await writer.drain()
-                return await self._answer(reader)
+                return self._read(await replied(reader, ANSWER_MOST))
 
     async def attach(self, path: str, *, timeout_s: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """What a container prints, from here on: frames.
@@ -114,28 +99,24 @@ class DockerApi:
                 yield reader, writer
         except Unanswered:
             raise
+        except TooLong as error:
+            raise Unanswered(f"docker says more than anybody reads: {error}") from None
         except (OSError, EOFError, TimeoutError, httptools.HttpParserError):
             raise Unanswered(self._deaf()) from None
         finally:
             if writer is not None:
                 writer.close()
 
-    async def _answer(self, reader: asyncio.StreamReader) -> bytes:
-        answer = _Answer()
-        while not answer.is_whole and (data := await reader.read(PIECE)):
-            answer.parser.feed_data(data)
-            if len(answer.body) > ANSWER_MOST:
-                raise Unanswered("docker answered with more than anybody reads")
-        status = answer.parser.get_status_code()
-        if not answer.is_whole and status < 200:
+    def _read(self, reply: Reply) -> bytes:
+        if not reply.is_whole and reply.status < 200:
             raise Unanswered(self._deaf())
-        if status >= 400:
+        if reply.status >= 400:
             try:
-                said = msgspec.json.decode(bytes(answer.body), type=Complaint).message
+                said = msgspec.json.decode(bytes(reply.body), type=Complaint).message
             except msgspec.MsgspecError:
                 said = ""
-            raise Unanswered(f"docker: {said or status}", status)
-        return bytes(answer.body)
+            raise Unanswered(f"docker: {said or reply.status}", reply.status)
+        return bytes(reply.body)
 
 
 def _head(

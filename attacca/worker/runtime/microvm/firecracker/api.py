@@ -10,27 +10,11 @@ import msgspec
 
 from attacca.errors import StartFailed
 from attacca.worker.runtime.microvm.firecracker.requests import ApiRefusal, ApiRequest
+from attacca.worker.runtime.reply import replied
 
-PIECE: Final = 16_384
 ANSWER_MOST: Final = 65_536  # bytes
 BETWEEN_S: Final = (0.001, 0.002, 0.004, 0.008, 0.016)  # looks for its socket, while it begins; the last goes on
 HINT: Final = "its words are in the server's log; `attacca doctor` says which Firecracker this is"
-
-
-class _Reply:
-    def __init__(self) -> None:
-        self.parser = httptools.HttpResponseParser(self)
-        self.body = bytearray()
-        self.is_whole = False
-
-    def __repr__(self) -> str:
-        return f"<_Reply {len(self.body)} bytes{'' if self.is_whole else ' so far'}>"
-
-    def on_body(self, data: bytes) -> None:
-        self.body += data
-
-    def on_message_complete(self) -> None:
-        self.is_whole = True
 
 
 class FirecrackerApi:
@@ -69,15 +53,10 @@ class FirecrackerApi:
             self._streams = await asyncio.open_unix_connection(sock=await connected(self._path))
         reader, writer = self._streams
         writer.write(written(request))
-        reply = _Reply()
-        while not reply.is_whole:
-            data = await reader.read(PIECE)
-            if not data:
-                raise EOFError
-            reply.parser.feed_data(data)
-            if len(reply.body) > ANSWER_MOST:
-                raise EOFError
-        return reply.parser.get_status_code(), bytes(reply.body)
+        reply = await replied(reader, ANSWER_MOST)
+        if not reply.is_whole:
+            raise EOFError
+        return reply.status, bytes(reply.body)
 
 
 async def connected(path: str) -> socket.socket:

@@ -5,7 +5,7 @@ from attacca.model.image import ImageConfig
 from attacca.worker.host.cdi import Bound, Edits, Node, applied
 from attacca.worker.runtime.container.daemons.containerd import Containerd
 from attacca.worker.runtime.container.daemons.docker import Docker, Inspected, body
-from attacca.worker.runtime.container.daemons.docker_api import DockerApi, _Answer
+from attacca.worker.runtime.container.daemons.docker_api import DockerApi
 from attacca.worker.runtime.container.daemons.tending import spoken
 from attacca.worker.runtime.container.spec import spec
 from tests.cases import each
@@ -67,13 +67,6 @@ def test_what_docker_says_of_a_container_is_read() -> None:
     raw = b'{"Id": "a", "State": {"Pid": 7, "ExitCode": 137, "OOMKilled": true, "Running": false}, "X": []}'
     state = msgspec.json.decode(raw, type=Inspected).state
     assert (state.pid, state.exit_code, state.o_o_m_killed) == (7, 137, True)
-
-
-def test_an_answer_is_whole_when_it_says_so() -> None:
-    answer = _Answer()
-    assert repr(answer) == "<_Answer 0 bytes so far>"
-    answer.parser.feed_data(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n")
-    assert repr(answer) == "<_Answer 2 bytes>"
 
 
 def test_what_there_is_of_doors() -> None:
