@@ -1,6 +1,7 @@
 """Enemies of a worker's Firecrackers: monitors that refuse, hang, die, or say what no monitor says."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -18,9 +19,11 @@ from attacca.worker.runtime.microvm.needs import MachineNeeds
 from attacca.worker.runtime.microvm.options import MicroVmOptions
 from attacca.worker.runtime.microvm.vm import Vm
 from tests.live.patience import patiently
+from tests.live.whole import ENVIRON, until
 
 JAILER = """
-import os, sys
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(1, 0)  # as who becomes another user hears no more of a parent's end
 words = sys.argv[1:]
 own, rest = words[: words.index("--")], words[words.index("--") + 1 :]
 said = list(zip(own[::2], own[1::2], strict=True))
@@ -229,6 +232,37 @@ def test_one_that_is_killed_while_it_saves_leaves_nothing(tmp_path: Path) -> Non
     story = Story(tmp_path, program(*lines))
     assert story.tell(story.start(), save) == "it was evicted"
     assert story.saved == []
+
+
+SERVER = """
+import sys
+from pathlib import Path
+from tests.live.test_firecracker import GUEST, JAILER, Story, program
+stays = "threading.Thread(target=time.sleep, args=(600,)).start()"  # also when nobody speaks to it any more
+story = Story(Path(sys.argv[1]), program(stays, GUEST, "return DONE"), jailer=JAILER)
+story.tell(story.start(), lambda vm: print("it runs", flush=True))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's server has a jailer")
+def test_one_that_a_jailer_has_started_ends_with_its_server(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", SERVER, str(tmp_path)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=ENVIRON) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == "it runs\n"
+        assert of(server.pid)
+        server.kill()
+    until(lambda: of(server.pid) == [])
+
+
+def of(server: int) -> list[int]:
+    """Processes of its machines."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if f"--id\0attacca-{server}-".encode() in path.read_bytes():
+                found.append(int(path.parent.name))
+    return found
 
 
 def test_one_that_outlived_its_server_is_ended_by_the_next() -> None:

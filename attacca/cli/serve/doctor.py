@@ -196,6 +196,7 @@ def _wasmtime() -> Check:
 
 def _microvms() -> Check:
     from attacca.errors import IsolationMissing
+    from attacca.worker.runtime.microvm.cards import lacking
     from attacca.worker.runtime.microvm.needs import find
     from attacca.worker.runtime.microvm.options import MicroVmOptions
 
@@ -205,7 +206,8 @@ def _microvms() -> Check:
         hint = f'{error.hint}; only functions with runtime = "microvm" need it'
         return Check("micro-VMs", ok=False, detail=error.message, hint=hint)
     by = f" by {needs.jailer}" if needs.jailer else ""
-    return Check("micro-VMs", ok=True, detail=f"{needs.kind}: {needs.monitor}{by}, {needs.kernel}", hint="")
+    without = "" if (why := lacking()) is None else f"; none has a network: {why.message}"
+    return Check("micro-VMs", ok=True, detail=f"{needs.kind}: {needs.monitor}{by}, {needs.kernel}{without}", hint="")
 
 
 def _containers() -> Check:

@@ -36,7 +36,7 @@ class MicroVmSubject:
         self._before, self._others = len(os.listdir("/proc/self/fd")), set(children(os.getpid()))
         self.clock = SystemClock()
         shared = ProcessOptions(**{"memory_limits": "watch", "start_timeout_s": patiently(120.0), **options})
-        common = Common(shared, None, nat)
+        self._nat, common = nat, Common(shared, None, nat)
         self.runtime = MicroVmRuntime(SharedCode(state), own, shared, state / "microvms", self.clock, common=common)
 
     def function(self, doing: Doing, concurrency: int = 1, network: Network = Network.NONE) -> Revision:
@@ -56,4 +56,5 @@ class MicroVmSubject:
     def leftovers(self) -> list[str]:
         processes = [f"process {pid}" for pid in children(os.getpid()) if pid not in self._others]
         descriptors = len(os.listdir("/proc/self/fd")) - self._before
-        return outside.left() + processes + [f"{descriptors} descriptors"] * (descriptors > 0)
+        cables = [] if self._nat is None else outside.left()
+        return cables + processes + [f"{descriptors} descriptors"] * (descriptors > 0)

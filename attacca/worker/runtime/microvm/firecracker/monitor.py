@@ -13,6 +13,7 @@ from typing import Final
 
 from attacca.errors import AttaccaError, StartFailed
 from attacca.worker.host import tap
+from attacca.worker.host.cgroups import Group
 from attacca.worker.host.network import Namespace
 from attacca.worker.runtime.microvm.disks import directory
 from attacca.worker.runtime.microvm.firecracker import requests
@@ -22,10 +23,9 @@ from attacca.worker.runtime.microvm.firecracker.vsock import stream
 from attacca.worker.runtime.microvm.inside.words import AGENT, CONTROL, OUTPUT, PORTS
 from attacca.worker.runtime.microvm.monitor import Left, SavedMachine, Start
 from attacca.worker.runtime.microvm.options import MicroVmOptions
-from attacca.worker.runtime.microvm.vm import Vm
+from attacca.worker.runtime.microvm.vm import KILL, Vm
+from attacca.worker.runtime.process.lineage import children
 
-APART: Final = ("unshare", "--net", "--ipc", "--")  # it needs no network, and nobody's shared memory
-BESIDE: Final = ("unshare", "--ipc", "--")  # the same of one whose machine has a card
 SLACK_MB: Final = 64  # of the largest file that it writes, over its machine's memory
 
 
@@ -86,15 +86,17 @@ class FirecrackerMonitor:
         else:
             words = [*room.jail(self._jailer, program, user, start.size.memory_mb + SLACK_MB), *words]
             user, place = None, "/"  # which its jailer changes
-        before: tuple[str, ...] = APART if os.geteuid() == 0 and start.user is not None else ()
-        if start.network is not None:
-            await asyncio.to_thread(own, start.network, start.user)
-            within = room.opened.owned(os.dup(start.network.descriptor))
-            before = ("nsenter", f"--net=/proc/self/fd/{within}", "--", *BESIDE)
+        before: tuple[str, ...] = ()
+        if os.geteuid() == 0 and start.user is not None:
+            within: int | None = None
+            if start.network is not None:
+                await asyncio.to_thread(own, start.network, start.user)
+                within = room.opened.owned(os.dup(start.network.descriptor))
+            before = apart(within, is_jailed=self._jailer is not None)
         with room.opened as opened:
             self._vm.spawn(words, opened.descriptors, user, is_kvm=True, place=place, before=before)
         if self._vm.group is not None:
-            await asyncio.to_thread(self._vm.group.add, self._vm.process.pid)
+            await asyncio.to_thread(join, self._vm.group, self._vm.process.pid)
         self._do(self._begun)
 
     def save(self) -> None:
@@ -189,6 +191,24 @@ class FirecrackerMonitor:
                 os.chown(to, 0, 0)
         memory, state = open(saved.memory, "rb"), open(saved.state, "rb")  # noqa: SIM115 - `Left` closes them
         return Left(memory, state, saved, (saved.memory, saved.state, place))
+
+
+def apart(network: int | None, *, is_jailed: bool) -> tuple[str, ...]:
+    """What starts a monitor: nobody's shared memory is its, and no network, or that of this descriptor. A jailer
+    becomes another user, and so would not hear of our end: it is the second in a namespace of processes whose first
+    does."""
+    within = () if network is None else ("nsenter", f"--net=/proc/self/fd/{network}", "--")
+    words = (*within, "unshare", "--ipc", *(("--net",) if network is None else ()))
+    if is_jailed:
+        words = (*KILL, "--", *words, "--pid", "--kill-child", "--", "unshare", "--fork")
+    return (*words, "--")
+
+
+def join(group: Group, pid: int) -> None:
+    """This process, and all that it has forked: what is forked from now on is born there. Blocking."""
+    group.add(pid)
+    for child in children(pid):
+        join(group, child)
 
 
 def own(network: Namespace, user: int | None) -> None:

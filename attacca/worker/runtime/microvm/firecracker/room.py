@@ -78,7 +78,8 @@ class MachineRoom:
 
 
 def strays() -> list[int]:
-    """Monitors that a jailer has started, whose server is gone: a jailer has them not end with it. Blocking."""
+    """Monitors that a jailer has started, whose server is gone, and which somebody has kept from ending with it.
+    Blocking."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):

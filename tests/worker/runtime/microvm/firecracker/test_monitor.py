@@ -1,7 +1,7 @@
 import asyncio
 from pathlib import Path
 
-from attacca.worker.runtime.microvm.firecracker.monitor import Firecracker
+from attacca.worker.runtime.microvm.firecracker.monitor import Firecracker, apart
 from attacca.worker.runtime.microvm.monitor import Left, SavedMachine
 from attacca.worker.runtime.microvm.options import MicroVmOptions
 from attacca.worker.runtime.microvm.qemu_monitor import Qemu
@@ -13,6 +13,14 @@ def test_each_says_what_it_is(tmp_path: Path) -> None:
     assert repr(qemu) == "<Qemu tcg>"
     assert repr(firecracker) == f"<Firecracker in {tmp_path}>"
     assert qemu.key() != firecracker.key()
+
+
+def test_it_has_no_network_or_its_machines_and_with_a_jailer_somebody_who_ends_it() -> None:
+    assert apart(None, is_jailed=False) == ("unshare", "--ipc", "--net", "--")
+    assert apart(7, is_jailed=False) == ("nsenter", "--net=/proc/self/fd/7", "--", "unshare", "--ipc", "--")
+    words = " ".join(apart(7, is_jailed=True))
+    assert words.startswith("setpriv --pdeathsig KILL --no-new-privs -- nsenter --net=/proc/self/fd/7 -- ")
+    assert words.endswith("unshare --ipc --pid --kill-child -- unshare --fork --")
 
 
 def test_a_machine_that_never_began_leaves_nothing(tmp_path: Path) -> None:
