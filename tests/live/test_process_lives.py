@@ -222,7 +222,7 @@ def test_after_the_loss_of_the_zygote_there_is_another() -> None:
     async def story(house: House) -> object:
         revision = house.function(ECHO)
         sandbox = await house.sandbox(revision)
-        supervisor = house.runtime._zygotes._supervisor
+        supervisor = house.runtime._zygotes.indoors._supervisor
         assert supervisor is not None
         os.kill(children(supervisor.pid)[0], signal.SIGKILL)
         assert (await house.gone(sandbox)).code == "sandbox_lost"

@@ -37,7 +37,7 @@ async def until_none_is_taken(house: House) -> None:
 def test_each_function_is_a_user_of_its_own_and_all_of_it_the_same() -> None:
     async def story(house: House) -> None:
         number: dict[str, set[int]] = {}
-        zygote = house.runtime._zygotes.fork_client
+        zygote = house.runtime._zygotes.indoors.fork_client
         assert zygote is not None
         for name in ("one", "two", "three"):
             revision = house.function("def handler(): return 1", name=name)

@@ -73,7 +73,7 @@ def below(pid: int) -> list[int]:
 
 def left(house: House) -> dict[str, Any]:
     runtime = house.runtime
-    zygote = runtime._zygotes.fork_client
+    zygote = runtime._zygotes.indoors.fork_client
     assert zygote is not None
     found = {
         "processes": below(zygote.lineage.pid),

@@ -179,7 +179,7 @@ def test_while_no_group_can_be_made_nobody_is_born_into_anothers() -> None:
         if not has_groups(house):
             pytest.skip("there are no cgroups")
         revision = house.function("def handler(): return 1")
-        zygote = house.runtime._zygotes.fork_client
+        zygote = house.runtime._zygotes.indoors.fork_client
         assert zygote is not None
         make, parts = vars(zygote.slot)["_make"], vars(zygote.slot)
 

@@ -135,7 +135,7 @@ class Watched(ProcessRuntime):
 
 
 class Zygote:
-    """An honest one, in memory: a `ZygoteManager` as a runtime sees it. It forks the story's processes."""
+    """An honest one, in memory: `Zygotes` as a runtime sees it. It forks the story's processes."""
 
     def __init__(
         self, loop: Warped, hear: Callable[[ForkClient, int, int, bytes], None], lost: Callable[[ForkClient], None]
@@ -153,8 +153,12 @@ class Zygote:
         )
         self.fork_client.lineage.settle(os.getpid())
 
-    def ask(self, work: Callable[[ForkClient], None]) -> None:
+    def ask(self, work: Callable[[ForkClient], None], *, outdoors: bool) -> None:
+        assert not outdoors
         work(self.fork_client)
+
+    def clients(self) -> list[ForkClient]:
+        return [self.fork_client]
 
     def say(self, kind: int, number: int, payload: bytes) -> None:
         os.write(self.told, frame(kind, number, payload))

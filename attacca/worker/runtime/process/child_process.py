@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 
 from attacca.worker.host.cgroups import Group
+from attacca.worker.runtime.process.berths import OWN
 from attacca.worker.runtime.process.fork_client import ForkClient
 
 OUTPUT_READ, OUTPUT_PER_S = 16_384, 4 << 20  # what is written past our capture, straight to descriptors 1 and 2
@@ -31,6 +32,7 @@ class ChildProcess:
         self.group: Group | None = None
         self.parent: ForkClient | None = None  # that was told to make it
         self.number = 0  # of its birth
+        self.network = OWN  # its berth
         self._printed, self._ended = printed, ended
         self.pid, self._pidfd = 0, -1
         self._is_doomed = self._is_over = False

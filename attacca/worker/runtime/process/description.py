@@ -30,9 +30,10 @@ def describe(
     *,
     template: bool,
     has_groups: bool,
+    is_connected: bool = False,
 ) -> bytes:
     """`places` hold code and bundles where there is no isolation; `image` is what its artefact is of. The values of
-    secrets are nowhere kept but in this.
+    secrets are nowhere kept but in this. `is_connected`: it is born in a network of its own.
 
     Raises:
         AttaccaError: a secret is not to be had.
@@ -48,12 +49,7 @@ def describe(
     if places is not None and image is not None:
         raise IsolationMissing("Python in an image needs isolation", "start the server without --isolation none")
     code, bundle = code_of(artefact, places, image)
-    limits = {"CORE": 0, "NOFILE": options.open_files, "FSIZE": options.space_mb << 20}
-    limits |= {"SIGPENDING": SIGNALS, "MSGQUEUE": 0}  # which all of a user's processes share
-    if places is None:  # a user namespace of its own counts its own processes; otherwise it would count the user's
-        limits["NPROC"] = options.processes
-    if not has_groups:
-        limits["DATA"] = settings.memory_mb << 21  # the watchdog is exact, this is fast
+    limits = _limits(settings.memory_mb, options, is_isolated=places is None, has_groups=has_groups)
     spec = SpawnSpec(
         template=template,
         function=revision.function,
@@ -73,6 +69,7 @@ def describe(
         concurrency=settings.concurrency,
         devices=[] if template else devices(revision),
         host_network=settings.network is Network.HOST,
+        is_connected=is_connected,
         is_plugged=settings.network is Network.NAT,
         space_mb=min(options.space_mb, settings.memory_mb),
         limits=limits,
@@ -81,6 +78,17 @@ def describe(
         is_traced=bool(options.is_traced),
     )
     return json.dumps(spec).encode()
+
+
+def _limits(memory_mb: int, options: ProcessOptions, *, is_isolated: bool, has_groups: bool) -> dict[str, int]:
+    """See `SpawnSpec.limits`."""
+    limits = {"CORE": 0, "NOFILE": options.open_files, "FSIZE": options.space_mb << 20}
+    limits |= {"SIGPENDING": SIGNALS, "MSGQUEUE": 0}  # which all of a user's processes share
+    if is_isolated:  # a user namespace of its own counts its own processes; otherwise it would count the user's
+        limits["NPROC"] = options.processes
+    if not has_groups:
+        limits["DATA"] = memory_mb << 21  # the watchdog is exact, this is fast
+    return limits
 
 
 def code_of(

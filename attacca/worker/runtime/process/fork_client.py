@@ -75,14 +75,16 @@ class ForkClient:
     def __repr__(self) -> str:
         return f"<ForkClient {'open' if self.is_open else 'closed'}, {len(self._waiting)} waiting, {self.slot}>"
 
-    def birth(self, number: int, user: int, descriptors: tuple[int, ...], failed: Callable[[str], None]) -> None:
+    def birth(
+        self, number: int, user: int, descriptors: tuple[int, ...], failed: Callable[[str], None], network: int = 0
+    ) -> None:
         """Order one. `failed` is called, never in this call, when it cannot be sent."""
-        self._waiting.append(SpawnOrder(BIRTH.pack(number, user), descriptors, failed))
+        self._waiting.append(SpawnOrder(BIRTH.pack(number, user, network), descriptors, failed))
         self._write()
 
     def go(self) -> None:
         """Tell a template that it may begin."""
-        self._waiting.append(SpawnOrder(BIRTH.pack(0, 0), (), lambda _: None))
+        self._waiting.append(SpawnOrder(BIRTH.pack(0, 0, 0), (), lambda _: None))
         self._write()
 
     def tell(self, kind: int, payload: bytes = b"") -> None:

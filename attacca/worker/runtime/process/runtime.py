@@ -5,12 +5,13 @@ import itertools
 import os
 import socket
 from collections.abc import Callable
+from functools import partial
 
 from attacca.errors import NoCapacity
 from attacca.guest import channel as wire
 from attacca.kernel.budget import Budget
 from attacca.kernel.clock import Clock
-from attacca.model.function import Revision
+from attacca.model.function import Network, Revision
 from attacca.model.invocation import Invocation
 from attacca.worker.core.events import OfEvent
 from attacca.worker.core.reports import SandboxFailed, SandboxGone, Sink, TemplateFailed, TemplateGone
@@ -18,6 +19,7 @@ from attacca.worker.host.cgroups import Group
 from attacca.worker.host.isolation import no_limits
 from attacca.worker.host.nat.outside import Nat
 from attacca.worker.runtime.code_store import CodeStore
+from attacca.worker.runtime.process.berths import Berths
 from attacca.worker.runtime.process.child_process import ChildProcess
 from attacca.worker.runtime.process.common import Common
 from attacca.worker.runtime.process.description import Secret, no_secret
@@ -35,6 +37,7 @@ from attacca.worker.runtime.process.watchdog import look_at
 from attacca.worker.runtime.process.wiring import Wiring
 from attacca.worker.runtime.process.zygote.minder import SANDBOX_PID
 from attacca.worker.runtime.process.zygote_manager import ZygoteManager
+from attacca.worker.runtime.process.zygotes import Zygotes
 
 END_S = 10.0  # for the last process to go
 FRAMES_MB = 256  # of frames that are not complete, of all sandboxes together; no function may have more than half
@@ -66,6 +69,7 @@ class ProcessRuntime:
         self._sandboxes: dict[str, SandboxProcess] = {}
         self._templates: dict[str, TemplateProcess] = {}
         self._processes = self.common.book()
+        self._berths = Berths()
         self._births: dict[int, str] = {}  # numbers of those whose end has not come, and their names
         self._count = itertools.count(1)
         largest = (options.max_response_mb << 20) + SLACK
@@ -74,8 +78,7 @@ class ProcessRuntime:
         self._images = ImageRoots(images, clock)
         self._watchdog: asyncio.Task[None] | None = None
         self._idle = asyncio.Event()
-        self._sink: Sink
-        self._zygotes: ZygoteManager
+        self._zygotes: Zygotes
         self._telling: Telling
         self._wiring: Wiring  # of those with a way out
 
@@ -96,20 +99,19 @@ class ProcessRuntime:
         await self._images.open()
         self.common.open()
         self._wiring = Wiring(self.common.nat, sink)
-        places, has_groups = (
-            None if self._isolate else (self._store.code, self._store.bundles),
-            self.common.groups is not None,
-        )
+        places = None if self._isolate else (self._store.code, self._store.bundles)
+        has_groups = self.common.groups is not None
         self._telling = Telling(self._options, self._secret, self._images, places, has_groups=has_groups)
-        if self.common.groups is None:
+        if not has_groups:
             if self._options.must_enforce:
                 raise no_limits()
             self._watchdog = self._loop.create_task(look_at(self._everyone, self._options))
         realm = await self.common.nat.realm() if self._isolate else -1
-        self._zygotes = ZygoteManager(
-            self._store.code, self._store.bundles, self.common.groups, self._leftovers.add, self._hear, self._lost,
-            self._images.place, isolate=self._isolate, seat=self.common.seat, realm=realm,
+        make = partial(
+            ZygoteManager, self._store.code, self._store.bundles, self.common.groups, self._leftovers.add, self._hear,
+            self._lost, self._images.place, isolate=self._isolate, seat=self.common.seat, realm=realm,
         )  # fmt: skip
+        self._zygotes = Zygotes(make)
         try:
             await self._zygotes.open()
         except BaseException:
@@ -134,7 +136,7 @@ class ProcessRuntime:
 
     async def ready(self) -> None:
         """Wait until there is a zygote, also after one was lost."""
-        await self._zygotes.ready.wait()
+        await self._zygotes.indoors.ready.wait()
 
     def make_template(self, template: str, revision: Revision) -> None:
         if isinstance(got := ends(), NoCapacity):
@@ -236,8 +238,12 @@ class ProcessRuntime:
         return begin
 
     def _beget(self, made: SandboxProcess | TemplateProcess, begin: Callable[[ForkClient | None], None]) -> None:
-        """From the zygote, if it can be told what it is to be."""
-        self._telling.tell(made, lambda is_told: self._zygotes.ask(begin) if is_told else begin(None))
+        """From a zygote, if it can be told what it is to be."""
+        network = made.revision.settings.network if self._isolate else None
+        if network is Network.NONE and isinstance(made, SandboxProcess):
+            made.process.network = self._berths.take(made.revision.function)
+        ask = partial(self._zygotes.ask, begin, outdoors=network is Network.HOST)
+        self._telling.tell(made, lambda is_told: ask() if is_told else begin(None))
 
     def _send(
         self,
@@ -262,7 +268,7 @@ class ProcessRuntime:
             parent.slot.made()  # nobody was, but the process has to move on for the next
             self._refuse(process, descriptors, str(error))
         else:
-            parent.birth(process.number, user, descriptors, lambda why: self._refused(parent, process, why))
+            parent.birth(process.number, user, descriptors, partial(self._refused, parent, process), process.network)
 
     def _refuse(self, process: ChildProcess, descriptors: tuple[int, ...], why: str) -> None:
         for descriptor in descriptors:
@@ -303,7 +309,7 @@ class ProcessRuntime:
 
     def _born(self, parent: ForkClient, name: str, process: ChildProcess, told: int) -> None:
         parent.slot.made()
-        innermost = 0 if not self._isolate else 1 if parent is self._zygotes.fork_client else SANDBOX_PID
+        innermost = 0 if not self._isolate else 1 if parent in self._zygotes.clients() else SANDBOX_PID
         self._seek(parent, name, process, (told, innermost), 0)
 
     def _seek(self, parent: ForkClient, name: str, process: ChildProcess, who: tuple[int, int], tries: int) -> None:
@@ -346,6 +352,7 @@ class ProcessRuntime:
         self._wiring.unplug(made.name)
         del self._births[process.number]
         self.common.users.give(made.revision.function)
+        self._berths.give(process.network, is_over=process.pid != 0)
         if process.parent is not None:
             process.parent.lineage.forget(process.pid)
         was_oom = process.is_over_memory
@@ -357,8 +364,8 @@ class ProcessRuntime:
         return was_oom
 
     def _forkers(self) -> set[int]:
-        zygote = [self._zygotes.fork_client] if self._zygotes.fork_client is not None else []
-        return {one.lineage.pid for one in (*zygote, *(made.fork_client for made in self._templates.values()))}
+        clients = *self._zygotes.clients(), *(made.fork_client for made in self._templates.values())
+        return {one.lineage.pid for one in clients}
 
     def _sandbox_ended(self, made: SandboxProcess, template: TemplateProcess | None, why: str) -> None:
         made.close()

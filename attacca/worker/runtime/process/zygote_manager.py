@@ -35,7 +35,7 @@ class ZygoteManager:
     """Holds the zygote's socket, its supervisor and the lifeline that ends both with us.
 
     `images` is where those lie unpacked, if there are any; `seat` is the group that we live in, if it is to be removed
-    after us; `realm` a user namespace of ours, or -1.
+    after us; `realm` a user namespace of ours, or -1. Not `is_first`: another one's supervisor removes the groups.
     `hear` gets the zygote's frames; `lost` is called with the client of a zygote that died on its own.
     """
 
@@ -52,6 +52,7 @@ class ZygoteManager:
         isolate: bool,
         seat: str = "",
         realm: int = -1,
+        is_first: bool = True,
     ) -> None:
         is_root = os.geteuid() == 0
         self._setting = ZygoteSetting(
@@ -64,9 +65,9 @@ class ZygoteManager:
             outer_group=OUTER_ID if is_root else os.getegid(),
             users=USERS if is_root else 1,
             privileged=is_root,
-            groups=groups.roots() if groups is not None else [],
+            groups=groups.roots() if groups is not None and is_first else [],
             realm=realm,
-            seat=seat,
+            seat=seat if is_first else "",
         )
         self._groups, self._spent, self._births, self._on_loss = groups, spent, hear, lost
         self.fork_client: ForkClient | None = None

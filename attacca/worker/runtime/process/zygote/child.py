@@ -112,7 +112,7 @@ def settle(spec: SpawnSpec, user: int, *, isolate: bool, began: float) -> tuple[
         os.setresgid(rootfs.ID, rootfs.ID, rootfs.ID)
         os.setresuid(rootfs.ID, rootfs.ID, rootfs.ID)
         isolated = perf_counter()
-        if not spec["host_network"]:
+        if not spec["host_network"] and not spec["is_connected"]:
             linux.unshare(linux.CLONE_NEWNET)
             linux.raise_loopback()
         joined = perf_counter()

@@ -21,8 +21,8 @@ Reports = Callable[..., None]  # (kind, number, *parts)
 class Forker(Protocol):
     """How children come into the world."""
 
-    def fork(self, user: int) -> int:
-        """As os.fork: 0 in the child.
+    def fork(self, user: int, network: int) -> int:
+        """As os.fork: 0 in the child. What these mean says `spawn_spec.BIRTH`.
 
         Raises:
             OSError: there is none.
@@ -94,9 +94,9 @@ class ForkServer:
         raw, descriptors = receive(self._orders, BIRTH.size, DESCRIPTORS)
         if not raw:
             os._exit(0)
-        number, user = BIRTH.unpack(raw)
+        number, user, network = BIRTH.unpack(raw)
         try:
-            pid = self._forker.fork(user)
+            pid = self._forker.fork(user, network)
         except OSError as error:
             self._tell(wire.REFUSED, number, str(error).encode())
         else:

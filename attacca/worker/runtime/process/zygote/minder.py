@@ -22,6 +22,7 @@ from typing import NamedTuple, NoReturn
 from attacca.guest import channel as wire
 from attacca.worker.runtime.process.zygote import linux, rootfs, seccomp
 from attacca.worker.runtime.process.zygote.forkserver import ready, receive
+from attacca.worker.runtime.process.zygote.networks import SpentNetworks
 from attacca.worker.runtime.process.zygote.spawn_spec import SpawnSpec
 
 KINDS = {
@@ -145,6 +146,8 @@ class Carpenter:
         self._spec, self.hands, self._processes = spec, hands, processes
         own = ("mnt", "ipc", "uts") if spec["host_network"] else ("mnt", "ipc", "uts", "net")
         self._own = {kind: KINDS[kind] for kind in own}
+        self._networks = SpentNetworks(processes)
+        self._can_share = "net" in self._own and not spec["is_plugged"]  # no cable was ever in it
         self._home = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)  # with nothing of any place mounted
         wanted, self._want = os.pipe2(os.O_CLOEXEC)
         self._told, tell = os.pipe2(os.O_CLOEXEC)
@@ -155,6 +158,7 @@ class Carpenter:
         mold.close()
 
     def descriptors(self) -> set[int]:
+        """Once it is there, and before it has made a place."""
         return {self.hands.fileno(), self._processes, self._home, self._want, self._told}
 
     def prepare_or_say_why(self) -> None:
@@ -170,9 +174,10 @@ class Carpenter:
             OSError: the kernel refused something.
         """
         linux.join(self._home, linux.CLONE_NEWNS)
-        linux.unshare(sum(self._own.values()))
+        is_used = self._can_share and self._networks.enter()
+        linux.unshare(sum(kind for name, kind in self._own.items() if not (is_used and name == "net")))
         rootfs.take_room(self._spec["space_mb"])
-        if "net" in self._own:
+        if "net" in self._own and not is_used:
             linux.raise_loopback()
         os.write(self._want, b"!")
         pid = self._hear()
@@ -185,6 +190,8 @@ class Carpenter:
             birth = f"{pid}/fd/{BIRTH_PIPE[1]}"
             opened.append(os.open(birth, os.O_WRONLY | os.O_CLOEXEC, dir_fd=self._processes))
             os.write(opened[-1], b".")
+            if self._can_share:
+                self._networks.keep(os.dup(opened[places.index("self/ns/net")]), os.pidfd_open(pid))
             socket.send_fds(self.hands, [",".join(("pid", *self._own)).encode()], opened)
         finally:
             for descriptor in opened:
@@ -283,7 +290,7 @@ class PlaceForker:
         state = "nowhere" if self._next is None else "in a place" if isinstance(self._next, PreparedPlace) else "stuck"
         return f"<PlaceForker {state}>"
 
-    def fork(self, user: int) -> int:
+    def fork(self, user: int, network: int) -> int:
         if self._next is None:
             if not ready([self._hands.fileno()], 0):
                 self._hands.send(b"!")

@@ -63,6 +63,7 @@ def rehearse_whole() -> None:
         concurrency=1,
         devices=[],
         host_network=False,
+        is_connected=False,
         is_plugged=False,
         space_mb=1,
         limits={},

@@ -8,9 +8,11 @@ from typing import TypedDict
 
 from attacca.guest.spec import AgentSpec
 
-# What does pass through a process that forks, with the child's descriptors: the number of the birth, and who of the
-# range of users the child is to be. Births are numbered from 1; 0 with no descriptors is a template's GO.
-BIRTH = struct.Struct("<II")
+# What does pass through a process that forks, with the child's descriptors: the number of the birth, who of the range
+# of users the child is to be, and in which of the zygote's networks it is born: 0 for where the zygote happens to be,
+# from which it goes on by itself. Births are numbered from 1; 0 with no descriptors is a template's GO.
+BIRTH = struct.Struct("<III")
+NEW_NETWORK = 1 << 31  # with a network's number: what was of that number is no more
 
 
 class SpawnSpec(AgentSpec):
@@ -24,6 +26,7 @@ class SpawnSpec(AgentSpec):
     secrets: dict[str, str]  # files below rootfs.SECRETS: names, and bytes as latin-1 has them
     devices: list[str]  # numbers of the accelerators that it is given
     host_network: bool
+    is_connected: bool  # it is born in a network of its own
     is_plugged: bool  # it is given a way out before GO, and a resolver within
     space_mb: int  # of /tmp and of /dev/shm
     limits: dict[str, int]  # names of resource.RLIMIT_*, without the prefix

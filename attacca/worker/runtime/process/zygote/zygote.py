@@ -16,6 +16,7 @@ from attacca.guest import channel as wire
 from attacca.guest import output
 from attacca.worker.runtime.process.zygote import child, linux, pages, prepared, rootfs, template
 from attacca.worker.runtime.process.zygote.forkserver import ForkServer
+from attacca.worker.runtime.process.zygote.networks import HeldNetworks
 from attacca.worker.runtime.process.zygote.spawn_spec import ZygoteSetting
 
 
@@ -41,7 +42,8 @@ def run(orders: socket.socket, reports: int, setting: ZygoteSetting, go_ahead: i
     linux.trim()
     report(wire.HALL, 0, wire.PROCESS.pack(outer_pid))
     isolate = setting["isolate"]
-    forker = NamespaceForker(linux.OWN_ALL if isolate else 0)
+    networks = HeldNetworks(os.open("/proc", os.O_PATH | os.O_CLOEXEC))
+    forker = NamespaceForker(linux.OWN_ALL if isolate else 0, networks)
     server = ForkServer(orders, report, forker)
     descriptors = server.run()
     live = template.live if len(descriptors) == template.DESCRIPTORS else child.live
@@ -59,16 +61,18 @@ def _hold_places(orders: socket.socket, reports: int) -> tuple[socket.socket, wi
 class NamespaceForker:
     """Every child is born into namespaces of its own, and its user namespace belongs to the user that it is to be."""
 
-    def __init__(self, flags: int) -> None:
-        self._flags = flags
+    def __init__(self, flags: int, networks: HeldNetworks) -> None:
+        self._flags, self._networks = flags, networks
         self.user = 0
 
     def __repr__(self) -> str:
         return f"<NamespaceForker {self._flags:#x}, user {self.user}>"
 
-    def fork(self, user: int) -> int:
+    def fork(self, user: int, network: int) -> int:
         """Who makes a user namespace may map himself into it, and nobody else; so for a moment we are this user."""
         self.user = user
+        if network:
+            self._networks.enter(network)
         if user == 0:
             return linux.clone(self._flags)
         os.setegid(user)
