@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import ctypes
 import fcntl
+import math
 import os
 import socket
 import struct
@@ -16,6 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 CLONE_NEWNET = 0x40000000
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1
+FEW = 0.25  # of those that are kept ready
+LULL_S = 0.1  # nobody took one for so long
 FIRST_PORT = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -102,8 +105,9 @@ class Namespace:
 
 
 class Networks:
-    """`ahead` of them are kept ready. They have a loopback interface, and any port may be listened on; `equip` is
-    called in each when it is made."""
+    """`ahead` of them are kept ready; while many are taken one after the other it is a few, since who takes one has to
+    work for himself then. They have a loopback interface, and any port may be listened on; `equip` is called in each
+    when it is made."""
 
     def __init__(self, ahead: int, equip: Callable[[], None] = lambda: None) -> None:
         self._ahead, self._equip = ahead, equip
@@ -111,6 +115,7 @@ class Networks:
         self._ready: deque[Namespace] = deque()
         self._making = 0
         self._maker: ThreadPoolExecutor | None = None
+        self._later: asyncio.TimerHandle | None = None  # until more are made
 
     def __repr__(self) -> str:
         return f"<Networks {len(self._ready)} ready, {self._making} being made>"
@@ -118,10 +123,12 @@ class Networks:
     def open(self) -> None:
         self._home = home()
         self._maker = ThreadPoolExecutor(1, "networks")
-        self._fill()
+        self._fill(self._ahead)
 
     async def close(self) -> None:
         maker, self._maker = self._maker, None
+        if self._later is not None:
+            self._later.cancel()
         if maker is not None:
             await asyncio.to_thread(maker.shutdown)
         await asyncio.sleep(0)  # what was made last is put down
@@ -153,12 +160,15 @@ class Networks:
             taken = self._ready.popleft()
         else:
             taken = await asyncio.get_running_loop().run_in_executor(self._maker, self._make)
-        self._fill()
+        if self._later is not None:
+            self._later.cancel()
+        self._fill(math.ceil(self._ahead * FEW))
+        self._later = asyncio.get_running_loop().call_later(LULL_S, self._fill, self._ahead)
         return taken
 
-    def _fill(self) -> None:
+    def _fill(self, wanted: int) -> None:
         loop = asyncio.get_running_loop()
-        while self._maker is not None and len(self._ready) + self._making < self._ahead:
+        while self._maker is not None and len(self._ready) + self._making < wanted:
             self._making += 1
             loop.run_in_executor(self._maker, self._make).add_done_callback(self._made)
 

@@ -1,10 +1,13 @@
 """What a program is told, and asked, by each of the contracts that an image may speak. Pure."""
 
+import os
+import re
 from typing import Any
 
 import msgspec
 
-from attacca.model.function import EventShape, Revision, Signature
+from attacca.errors import BadFunction
+from attacca.model.function import HANDLER_MOST, EventShape, Network, Revision, Settings, Signature
 from attacca.model.image import AGENTS, Contract, ImageConfig
 from attacca.worker.runtime.container.agent_socket import PLACE, SOCKET
 from attacca.worker.runtime.container.lambda_api import environment
@@ -16,6 +19,8 @@ AGENT = ("gunicorn", "server:app")  # where an image of Ilúvatar's names no pro
 UNHEARD = 0  # gunicorn never hears from who is busy with the socket, and is to let it be
 ANYWHERE = "0.0.0.0"
 TASK_ROOT = "/var/task"
+OTHER_ENGINE = "set container.engine of the server to crun, runc or containerd"
+WORDS = re.compile(r"[\w-]+")
 
 
 def configured(config: ImageConfig, contract: Contract | None) -> ImageConfig:
@@ -65,3 +70,20 @@ def signature(contract: Contract | None, *, is_asking: bool) -> Signature:
 def event(found: Signature, wanted: EventShape | None) -> EventShape:
     """A program that serves HTTP is told all of a request anyway."""
     return EventShape.PLAIN if wanted is None or found is Signature.WSGI else wanted
+
+
+def expect_less(engine: str, contract: Contract | None, settings: Settings) -> None:
+    """Of an engine that makes networks of its own, into which we cannot.
+
+    Raises:
+        BadFunction: more is wanted of one.
+    """
+    if contract is Contract.LAMBDA:
+        raise BadFunction(f"{engine} runs no image that asks for its events", OTHER_ENGINE)
+    if settings.network is Network.NAT:
+        raise BadFunction(f'{engine} gives no network = "nat"', OTHER_ENGINE)
+
+
+def named(command: tuple[str, ...]) -> str:
+    """What a program is called, as a handler may be."""
+    return ".".join(WORDS.findall(os.path.basename(command[0])))[:HANDLER_MOST].rstrip(".") or "image"

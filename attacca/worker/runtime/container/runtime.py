@@ -3,13 +3,12 @@ own network."""
 
 import asyncio
 import os
-import re
 import socket
 from typing import Any, ClassVar, Protocol
 
 from attacca.errors import AttaccaError, BadFunction, StartFailed
 from attacca.kernel.clock import Clock
-from attacca.model.function import HANDLER_MOST, Network, Revision, Settings
+from attacca.model.function import Network, Revision
 from attacca.model.image import Contract, UnpackedImage
 from attacca.model.invocation import Invocation, Making
 from attacca.worker.core.events import OfEvent
@@ -33,6 +32,7 @@ from attacca.worker.runtime.container.engines import engine
 from attacca.worker.runtime.container.equipping import equipped, expect_devices
 from attacca.worker.runtime.container.keeping import clean
 from attacca.worker.runtime.container.options import ContainerOptions
+from attacca.worker.runtime.container.patience import Patience
 from attacca.worker.runtime.container.people import whom
 from attacca.worker.runtime.container.publishing import Publishing
 from attacca.worker.runtime.container.sandbox import Container
@@ -43,11 +43,9 @@ from attacca.worker.runtime.process.options import ProcessOptions
 PORT = 8080  # where an image says nothing
 AT_ONCE = 6  # engines: more only get in one another's way
 UNFIT = "a container is not forked"
-OTHER_ENGINE = "set container.engine of the server to crun, runc or containerd"
 OWN_NETWORK = 'write network = "none", or let it serve HTTP on $PORT'
 SERVE = "its program is to listen on $PORT, or to ask for events at $AWS_LAMBDA_RUNTIME_API"
 HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost\n"
-WORDS = re.compile(r"[\w-]+")
 
 
 class Images(Protocol):
@@ -87,7 +85,7 @@ class ContainerRuntime:
         self._keeping: Engine | None = None
         self._opening: asyncio.Task[Engine] | None = None
         self._publishing = Publishing(options.publish_on)
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._turns, self._patience = asyncio.Semaphore(AT_ONCE), Patience()
         self._is_closing = False
         self._sink: Sink
 
@@ -187,7 +185,7 @@ class ContainerRuntime:
         container.image_ms = (unpacked - began) * 1e3
         contract = container.contract = image.config.contract
         config = contracts.configured(image.config, contract)
-        container.program, container.most = named(config.command), self._shared.max_response_mb << 20
+        container.program, container.most = contracts.named(config.command), self._shared.max_response_mb << 20
         if contract is Contract.LAMBDA and settings.network is Network.HOST:
             raise BadFunction("an image that asks for its events needs a network of its own", OWN_NETWORK)
         if settings.network is Network.HOST:
@@ -195,7 +193,7 @@ class ContainerRuntime:
         else:
             container.port = (*config.ports, PORT)[0]
             if keeping.makes_networks:
-                _expect_less(keeping.name, contract, settings)
+                contracts.expect_less(keeping.name, contract, settings)
             elif settings.network is Network.NAT:
                 container.network, container.line = await self._outlets.take(settings, container.told)
             else:
@@ -268,6 +266,7 @@ class ContainerRuntime:
             container.timer.cancel()
         now = self._clock.now()
         program_ms = (now - container.started_at) * 1e3 if container.started_at else 0.0  # quicker than its engine
+        self._patience.took(container.revision.id, now, program_ms / 1e3)
         whole = Making((now - container.ordered_at) * 1e3)
         made = whole.knowing(network=container.network_ms, image=container.image_ms, readiness=program_ms)
         if container.is_template:
@@ -315,6 +314,7 @@ class ContainerRuntime:
             return
         if told.started:
             container.started_at = self._clock.now()
+            container.quiet_s = self._patience.quiet_s(container.revision.id, container.started_at)
             if told.pid and container.network is None:
                 container.network = self._networks.of(told.pid)
             if not container.started.done():
@@ -369,18 +369,6 @@ class ContainerRuntime:
             self._sink(SandboxFailed(container.name, code, message, traceback))
 
 
-def _expect_less(engine: str, contract: Contract | None, settings: Settings) -> None:
-    """Of an engine that makes networks of its own, into which we cannot.
-
-    Raises:
-        BadFunction: more is wanted of one.
-    """
-    if contract is Contract.LAMBDA:
-        raise BadFunction(f"{engine} runs no image that asks for its events", OTHER_ENGINE)
-    if settings.network is Network.NAT:
-        raise BadFunction(f'{engine} gives no network = "nat"', OTHER_ENGINE)
-
-
 def ended(status: int) -> str:
     if os.WIFSIGNALED(status):
         return f"its process was killed by signal {os.WTERMSIG(status)}"
@@ -392,8 +380,3 @@ def free_port() -> int:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
-
-
-def named(command: tuple[str, ...]) -> str:
-    """What a program is called, as a handler may be."""
-    return ".".join(WORDS.findall(os.path.basename(command[0])))[:HANDLER_MOST].rstrip(".") or "image"

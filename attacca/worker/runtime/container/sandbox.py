@@ -29,10 +29,10 @@ from attacca.worker.runtime.container.agent_socket import AgentSocket
 from attacca.worker.runtime.container.errands import Errands
 from attacca.worker.runtime.container.lambda_api import LambdaApi
 from attacca.worker.runtime.container.output import Output
+from attacca.worker.runtime.container.patience import pause_s
 from attacca.worker.runtime.container.translation import event_of, outcome_of, refused, unwrapped
 from attacca.worker.runtime.container.upstream import Upstream, begun, connect, get, is_open
 
-FIRST_S, MOST_S, SHARE = 0.001, 0.05, 16  # between two looks for somebody who listens: a part of what has passed
 OK = 200
 BAD_INPUT = "send what the message asks for, as JSON: attacca invoke NAME -d '{...}'"
 ALONE = "leave concurrency out, or let it serve HTTP on $PORT"
@@ -63,6 +63,7 @@ class Container:
         self.port, self.program = 0, ""
         self.task: asyncio.Task[None] | None = None  # that makes it
         self.ordered_at, self.started_at, self.image_ms, self.network_ms = clock.now(), 0.0, 0.0, 0.0
+        self.quiet_s = 0.0  # since it was started, for which nobody need look whether it listens
         self.contract: Contract | None = None  # None: whichever it begins
         self.most = 0  # bytes of an answer that comes in one piece
         self.api: LambdaApi | None = None
@@ -118,6 +119,8 @@ class Container:
             assert self.api is not None
             await self.api.asked.wait()
         began = self._clock.now()
+        if self.quiet_s and (self.api is None or not self.api.asked.is_set()):
+            await asyncio.sleep(self.quiet_s)
         while self.api is None or not self.api.asked.is_set():
             if await self._is_served():
                 self._mute()
@@ -358,8 +361,3 @@ class Container:
         alone = next(iter(self._began)) if len(self._began) == 1 else ""
         of = self.revision
         self._sink(Logged(of.function, of.id, self.name, alone, "stdout", data.decode("utf-8", "replace")))
-
-
-def pause_s(passed_s: float) -> float:
-    """Until the next look, when nobody has been there for so long."""
-    return min(max(FIRST_S, passed_s / SHARE), MOST_S)

@@ -5,11 +5,11 @@ import socket
 from attacca.kernel.clock import ManualClock
 from attacca.model.function import Image, Revision, Settings, Signature
 from attacca.worker.host.network import Networks
+from attacca.worker.runtime.container.contracts import named
 from attacca.worker.runtime.container.datagrams import Datagrams, Sender
 from attacca.worker.runtime.container.keeping import Keeping
 from attacca.worker.runtime.container.output import PER_S, Output
 from attacca.worker.runtime.container.publishing import Listener, Publishing
-from attacca.worker.runtime.container.runtime import named
 from attacca.worker.runtime.container.sandbox import Container
 from tests.cases import each
 

@@ -24,6 +24,7 @@ if __name__ == "__main__":
 
 from attacca.worker.runtime.container.keeper import gvisor
 from attacca.worker.runtime.container.keeper.berth import Berth, sweep
+from attacca.worker.runtime.container.keeper.program import environment, sealed
 from attacca.worker.runtime.process.zygote import linux
 
 LARGEST = 160 * 1024  # bytes of an order
@@ -50,6 +51,7 @@ class Kept:
 class Keeper:
     def __init__(self, orders: socket.socket, setting: dict[str, str]) -> None:
         self._orders, self._engine = orders, setting["engine"]
+        self._program, self._environment = sealed(self._engine), environment(self._engine)
         self._home, self._group = setting["home"], setting["group"]
         self._by_name: dict[str, Kept] = {}
         self._by_pid: dict[int, Kept] = {}  # engines, and first processes
@@ -127,12 +129,12 @@ class Keeper:
             berth.make(spec.replace("@group@", berth.group), order["lower"], order["files"])
             command = [self._engine, "--root", f"{self._home}/engine", *gvisor.options(self._engine), "run", "--detach"]
             command += ["--bundle", berth.bundle, "--pid-file", berth.pid_file, name]
-            actions = [(os.POSIX_SPAWN_DUP2, output, number) for number in (1, 2)]
+            quiet = (os.POSIX_SPAWN_OPEN, 0, "/dev/null", 0, 0)
+            actions = [quiet, *((os.POSIX_SPAWN_DUP2, output, number) for number in (1, 2))]
             if gvisor.is_it(self._engine):
                 kept.engine = self._begun(command, output, berth.enter(json.loads(spec)["linux"]["resources"]))
             else:
-                quiet = (os.POSIX_SPAWN_OPEN, 0, "/dev/null", 0, 0)
-                kept.engine = os.posix_spawn(self._engine, command, os.environ, file_actions=[quiet, *actions])
+                kept.engine = os.posix_spawn(self._program, command, self._environment, file_actions=actions)
             self._by_pid[kept.engine] = kept
         except OSError as error:
             self._over(kept, {"failed": name, "why": str(error)})
