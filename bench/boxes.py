@@ -8,7 +8,6 @@ import os
 import socket
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from attacca.images.build import Plan, build, python
 from attacca.images.store import ImageStore
 from attacca.worker.host.network import Namespace
 from bench.client import WARM_UP, Client
+from bench.places import place
 from bench.result import Result, Round
 from bench.server import HERE, Attacca, attacca
 
@@ -29,12 +29,12 @@ PATH = f"/function/{NAME}"
 BLOCK = 100  # invocations, before it is the other's turn
 
 
-def archive(place: Path) -> Path:
-    images = ImageStore(place / "images", place / "tmp")
+def archive(at: Path) -> Path:
+    images = ImageStore(at / "images", at / "tmp")
     images.open()
     plan = Plan(command=("python3", "-IS", "/app/main.py"))
-    digest, manifest = build(PROGRAM, python(images, place, lambda _: None), plan, images)
-    made = place / "image.tar"
+    digest, manifest = build(PROGRAM, python(images, at, lambda _: None), plan, images)
+    made = at / "image.tar"
     with made.open("wb") as file:
         layout.write(file, images.blobs, digest, manifest, [])
     return made
@@ -99,8 +99,8 @@ def _alternately(one: tuple[Client, float], other: tuple[Client, float], calls: 
 def boxes(rounds: int, calls: int) -> Iterator[Result]:
     """a container's invocations beside its own port, and what thawing it takes"""
     warm, thawed = [], []
-    with tempfile.TemporaryDirectory(prefix="attacca-bench-") as place:
-        image = archive(Path(place))
+    with place() as at:
+        image = archive(at)
         with (
             _serving(image) as (server, client),
             _serving(image, "--set", f"container.pause_after_s={PAUSE_S}") as (_, late),

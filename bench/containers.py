@@ -11,12 +11,11 @@ import asyncio
 import contextlib
 import json
 import os
-import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -29,16 +28,17 @@ from attacca.images.store import ImageStore
 from attacca.kernel.clock import SystemClock
 from attacca.model.function import Image, Revision, Settings, Signature
 from attacca.model.image import UnpackedImage
-from attacca.worker.core.reports import Report, SandboxGone, SandboxReady
 from attacca.worker.host.network import Namespace, Networks
 from attacca.worker.runtime.container.keeping import ENGINES, PLACES, engine_of
 from attacca.worker.runtime.container.options import ContainerOptions
 from attacca.worker.runtime.container.runtime import ContainerRuntime
 from attacca.worker.runtime.process.options import ProcessOptions
+from bench.orders import PAUSE_S, Orders, in_turns
+from bench.places import place
 from bench.result import Result, Round
 
 PROGRAM = Path(__file__).parent / "functions" / "container"
-PORT, LOOK_S, PAUSE_S = 8080, 0.001, 0.05
+PORT, LOOK_S = 8080, 0.001
 BARS = {"crun": 0.85, "runc": 1.15}
 
 
@@ -94,83 +94,38 @@ class Floor:
         return took
 
 
-class Ours:
-    """The runtime of a worker, which hears what it reports."""
+class Ours(Orders):
+    """The runtime of a worker."""
 
     def __init__(self, images: ImageStore, digest: str, options: ContainerOptions) -> None:
-        self._revision = Revision(
+        super().__init__(ContainerRuntime(images, options, ProcessOptions(), SystemClock()))
+        self.revision = Revision(
             function="box", number=1, settings=Settings(name="box"), handler="", signature=Signature.WSGI,
             artefact=Image(digest),
         )  # fmt: skip
-        self._runtime = ContainerRuntime(images, options, ProcessOptions(), SystemClock())
-        self._news: asyncio.Queue[Report] = asyncio.Queue()
-        self._count = 0
-
-    async def open(self) -> None:
-        await self._runtime.open(self._news.put_nowait)
-
-    async def close(self) -> None:
-        await self._runtime.close()
-
-    async def start(self) -> float:
-        await asyncio.sleep(PAUSE_S)
-        self._count += 1
-        name = f"s{self._count}"
-        began = time.perf_counter()
-        self._runtime.make_sandbox(name, self._revision, None)
-        report = await self._news.get()
-        took = time.perf_counter() - began
-        assert isinstance(report, SandboxReady), report
-        self._runtime.kill(name)
-        assert isinstance(await self._news.get(), SandboxGone)
-        return took
-
-    async def start_all(self, count: int) -> float:
-        """Seconds until so many are ready that are wanted at once."""
-        await asyncio.sleep(1.0)
-        names = [f"s{self._count + number}" for number in range(1, count + 1)]
-        self._count += count
-        began = time.perf_counter()
-        for name in names:
-            self._runtime.make_sandbox(name, self._revision, None)
-        for _ in names:
-            report = await self._news.get()
-            assert isinstance(report, SandboxReady), report
-        took = time.perf_counter() - began
-        for name in names:
-            self._runtime.kill(name)
-        for _ in names:
-            assert isinstance(await self._news.get(), SandboxGone)
-        return took
 
 
 def measured(engine: Literal["crun", "runc"], rounds: int, size: int) -> list[Round]:
     """Medians, in milliseconds."""
 
-    async def run(place: Path) -> list[Round]:
-        images = ImageStore(place / "images", place / "tmp")
+    async def run(at: Path) -> list[Round]:
+        images = ImageStore(at / "images", at / "tmp")
         images.open()
-        digest, _ = build(PROGRAM, python(images, place, lambda _: None), Plan(), images)
+        digest, _ = build(PROGRAM, python(images, at, lambda _: None), Plan(), images)
         digest = digest.removeprefix("sha256:")
-        ours, floor = Ours(images, digest, ContainerOptions(engine=engine)), Floor(place, await images.rootfs(digest))
+        ours, floor = Ours(images, digest, ContainerOptions(engine=engine)), Floor(at, await images.rootfs(digest))
         floor.open()
         await ours.open()
         try:
             for _ in range(3):
-                await ours.start()
-            found = []
-            for _ in range(rounds):
-                pairs = [(await ours.start(), await floor.start()) for _ in range(size)]
-                both = [statistics.median(column) for column in zip(*pairs, strict=True)]
-                found.append(Round(both[0] * 1e3, both[1] * 1e3))
-            return found
+                await ours.start(ours.revision)
+            return await in_turns(partial(ours.start, ours.revision), floor.start, rounds, size)
         finally:
             await ours.close()
             await floor.close()
 
-    with tempfile.TemporaryDirectory(prefix="attacca-bench-") as place:
-        Path(place).chmod(0o755)
-        return uvloop.run(run(Path(place)))
+    with place() as at:
+        return uvloop.run(run(at))
 
 
 def container(rounds: int, size: int) -> Iterator[Result]:

@@ -10,14 +10,14 @@ import contextlib
 import itertools
 import json
 import os
+import platform
 import socket
-import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,9 +28,14 @@ import uvloop
 from attacca.images import layout
 from attacca.images.build import Plan, build, python
 from attacca.images.store import ImageStore
+from attacca.model.function import Settings
 from attacca.worker.host.network import Namespace, Networks
 from attacca.worker.runtime.container.options import ContainerOptions
-from bench.containers import LOOK_S, PAUSE_S, PORT, PROGRAM, Floor, Ours
+from attacca.worker.runtime.container.spec import resources, seccomp
+from attacca.worker.runtime.process.options import ProcessOptions
+from bench.containers import LOOK_S, PORT, PROGRAM, Floor, Ours
+from bench.orders import PAUSE_S, in_turns
+from bench.places import place
 from bench.result import Result, Round
 from tests.live.engines import daemons
 
@@ -40,12 +45,12 @@ Daemon = Literal["containerd", "docker"]
 
 
 @contextlib.asynccontextmanager
-async def built(place: Path) -> AsyncIterator[tuple[ImageStore, str, Path]]:
+async def built(at: Path) -> AsyncIterator[tuple[ImageStore, str, Path]]:
     """A store, the digest of the image in it, and an archive of that."""
-    images = ImageStore(place / "images", place / "tmp")
+    images = ImageStore(at / "images", at / "tmp")
     images.open()
-    digest, manifest = build(PROGRAM, python(images, place, lambda _: None), Plan(), images)
-    archive = place / "image.tar"
+    digest, manifest = build(PROGRAM, python(images, at, lambda _: None), Plan(), images)
+    archive = at / "image.tar"
     with archive.open("wb") as file:
         layout.write(file, images.blobs, digest, manifest, [NAME])
     yield images, digest.removeprefix("sha256:"), archive
@@ -134,63 +139,57 @@ FLOORS: dict[Daemon, tuple[type[ByCtr] | type[ByDocker], str, float]] = {
 def beside(kind: Daemon, rounds: int, size: int) -> list[Round]:
     """Medians, in milliseconds. They take turns."""
 
-    async def all_of(place: Path, at: str) -> list[Round]:
-        async with built(place) as (images, digest, archive):
+    async def all_of(where: Path, at: str) -> list[Round]:
+        async with built(where) as (images, digest, archive):
             await images.rootfs(digest)
             options = ContainerOptions(engine=kind, containerd=at, docker=at)
             ours, floor = Ours(images, digest, options), FLOORS[kind][0](at, archive)
             await ours.open()
             try:
                 for _ in range(2):
-                    await ours.start()
-                return [await _round(ours.start, floor.start, size) for _ in range(rounds)]
+                    await ours.start(ours.revision)
+                return await in_turns(partial(ours.start, ours.revision), floor.start, rounds, size)
             finally:
                 await ours.close()
                 await floor.close()
 
-    with _place() as place, daemons.running(kind, place / "daemon") as daemon:
-        return uvloop.run(all_of(place, daemon.socket))
-
-
-async def _round(ours: Callable[[], Awaitable[float]], floor: Callable[[], Awaitable[float]], size: int) -> Round:
-    pairs = [(await ours(), await floor()) for _ in range(size)]
-    both = [statistics.median(column) * 1e3 for column in zip(*pairs, strict=True)]
-    return Round(both[0], both[1])
-
-
-@contextlib.contextmanager
-def _place() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="attacca-bench-") as place:
-        Path(place).chmod(0o755)
-        yield Path(place)
+    with place() as where, daemons.running(kind, where / "daemon") as daemon:
+        return uvloop.run(all_of(where, daemon.socket))
 
 
 def crowd(rounds: int) -> list[Round]:
-    """Containers a second, of a hundred that are wanted at once, beside `runc run -d` with six in flight."""
+    """Containers a second, of a hundred that are wanted at once, beside the same by `runc run -d`, six in flight."""
 
-    async def all_of(place: Path) -> list[Round]:
-        async with built(place) as (images, digest, _):
+    async def all_of(where: Path) -> list[Round]:
+        async with built(where) as (images, digest, _):
             options = ContainerOptions(engine="runc", networks=CROWD)
-            ours, floor = Ours(images, digest, options), Many(place, await images.rootfs(digest))
+            ours, floor = Ours(images, digest, options), Many(where, await images.rootfs(digest))
             await ours.open()
             floor.open()
             try:
-                await ours.start()
+                await ours.start(ours.revision)
                 found = []
                 for _ in range(rounds):
-                    mine = await ours.start_all(CROWD)
+                    mine = await ours.start_all(CROWD, ours.revision)
                     found.append(Round(CROWD / mine, CROWD / await floor.start_all(CROWD)))
                 return found
             finally:
                 await ours.close()
                 await floor.close()
 
-    with _place() as place:
-        return uvloop.run(all_of(place))
+    with place() as where:
+        return uvloop.run(all_of(where))
 
 
 class Many(Floor):
-    """Each with a bundle of its own."""
+    """Each with a bundle of its own, and with the filter and the limits that ours have: a filter is a tenth of what
+    runc has to do."""
+
+    def spec(self, network: Namespace) -> dict[str, Any]:
+        made = super().spec(network)
+        settings, options = Settings(name="box"), ProcessOptions()
+        bounds = {"seccomp": seccomp(platform.machine()), "resources": resources(settings, options.processes)}
+        return made | {"linux": made["linux"] | bounds}
 
     async def start_all(self, count: int) -> float:
         """Seconds."""
@@ -206,8 +205,8 @@ class Many(Floor):
                 )
             )
         took = time.perf_counter() - began
-        for place, network in zip(places, networks, strict=True):
-            run("runc", "delete", "-f", place.name)
+        for laid, network in zip(places, networks, strict=True):
+            run("runc", "delete", "-f", laid.name)
             network.close()
         return took
 
@@ -233,7 +232,8 @@ def by_daemons(rounds: int, size: int) -> Iterator[Result]:
 def at_once(rounds: int, _: int) -> Iterator[Result]:
     """a hundred containers by runc, wanted at once"""
     name = f"{CROWD} containers by runc at once"
-    yield Result(name, "/s", f"runc run -d, {FLIGHT} in flight", 0.9, crowd(rounds), at_least=True)
+    beside = f"runc run -d with the same filter and limits, {FLIGHT} in flight"
+    yield Result(name, "/s", beside, 0.9, crowd(rounds), at_least=True)
 
 
 def main() -> None:

@@ -5,11 +5,7 @@ python bench/image_templates.py [STARTS]
 From the order until the sandbox is ready, each from its template, in turns.
 """
 
-import asyncio
-import statistics
 import sys
-import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,62 +18,44 @@ from attacca.images.store import ImageStore
 from attacca.kernel.clock import SystemClock
 from attacca.model.function import Artefact, PythonDirectory, PythonImage, Revision, Settings, Signature
 from attacca.model.image import CONTRACT, Contract
-from attacca.worker.core.reports import Report, SandboxGone, SandboxReady, TemplateReady
 from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.runtime import ProcessRuntime
+from bench.orders import Orders, in_turns
+from bench.places import place
 from bench.result import Result, Round
 
 HANDLER = "def handler(event, context): return event\n"
-PAUSE_S = 0.05  # the next place is there
 BAR = 2.0
 TRIES = 3  # before any counts
 
 
-class Starts:
+class Starts(Orders):
     """Of a function in an image and of one that is not."""
 
-    def __init__(self, place: Path) -> None:
-        code = place / "code" / "f"
+    def __init__(self, at: Path) -> None:
+        code = at / "code" / "f"
         code.mkdir(parents=True)
         (code / "main.py").write_text(HANDLER)
-        images = ImageStore(place / "images", place / "tmp")
+        images = ImageStore(at / "images", at / "tmp")
         images.open()
         plan = Plan(labels={CONTRACT: Contract.GUEST.value})
-        digest, _ = build(code, python(images, place, lambda _: None), plan, images)
+        digest, _ = build(code, python(images, at, lambda _: None), plan, images)
         self._in_image, self._beside = PythonImage(digest.removeprefix("sha256:")), PythonDirectory("f")
-        self._runtime = ProcessRuntime(
-            SharedCode(place), ProcessOptions(memory_limits="watch"), SystemClock(), images=images
+        super().__init__(
+            ProcessRuntime(SharedCode(at), ProcessOptions(memory_limits="watch"), SystemClock(), images=images)
         )
-        self._news: asyncio.Queue[Report] = asyncio.Queue()
-        self._count = 0
 
     async def open(self) -> None:
-        await self._runtime.open(self._news.put_nowait)
+        await super().open()
         for artefact in (self._in_image, self._beside):
-            self._runtime.make_template(artefact.what, revision(artefact))
-            report = await self._news.get()
-            assert isinstance(report, TemplateReady), report
+            await self.make_template(artefact.what, revision(artefact))
 
-    async def close(self) -> None:
-        await self._runtime.close()
+    async def in_image(self) -> float:
+        return await self.start(revision(self._in_image), self._in_image.what)
 
-    async def pair(self) -> tuple[float, float]:
-        """Seconds: in the image, and beside."""
-        return await self._start(self._in_image), await self._start(self._beside)
-
-    async def _start(self, artefact: Artefact) -> float:
-        await asyncio.sleep(PAUSE_S)
-        self._count += 1
-        name = f"s{self._count}"
-        began = time.perf_counter()
-        self._runtime.make_sandbox(name, revision(artefact), artefact.what)
-        report = await self._news.get()
-        took = time.perf_counter() - began
-        assert isinstance(report, SandboxReady), report
-        self._runtime.kill(name)
-        assert isinstance(await self._news.get(), SandboxGone)
-        return took
+    async def beside(self) -> float:
+        return await self.start(revision(self._beside), self._beside.what)
 
 
 def revision(artefact: Artefact) -> Revision:
@@ -90,24 +68,17 @@ def revision(artefact: Artefact) -> Revision:
 def image_template(rounds: int, size: int) -> Iterator[Result]:
     """starts of Python in an image, from a template, against those of the machine's Python"""
 
-    async def run(place: Path) -> list[Round]:
-        starts = Starts(place)
+    async def run(at: Path) -> list[Round]:
+        starts = Starts(at)
         await starts.open()
         try:
-            for _ in range(TRIES):
-                await starts.pair()
-            found = []
-            for _ in range(rounds):
-                pairs = [await starts.pair() for _ in range(size)]
-                both = [statistics.median(column) for column in zip(*pairs, strict=True)]
-                found.append(Round(both[0] * 1e3, both[1] * 1e3))
-            return found
+            await in_turns(starts.in_image, starts.beside, 1, TRIES)
+            return await in_turns(starts.in_image, starts.beside, rounds, size)
         finally:
             await starts.close()
 
-    with tempfile.TemporaryDirectory(prefix="attacca-bench-") as place:
-        Path(place).chmod(0o755)
-        found = uvloop.run(run(Path(place)))
+    with place() as at:
+        found = uvloop.run(run(at))
     yield Result("start of Python in an image, from its template", "ms", "process runtime's template start", BAR, found)
 
 

@@ -7,9 +7,7 @@ to say, which is before it imports anything of a function's. They take turns.
 """
 
 import asyncio
-import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +19,6 @@ import uvloop
 from attacca.errors import IsolationMissing
 from attacca.kernel.clock import SystemClock
 from attacca.model.function import MicroVm, Revision, Settings, Signature
-from attacca.worker.core.reports import Report, SandboxGone, SandboxReady, TemplateReady
 from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.microvm.machines import Machines
 from attacca.worker.runtime.microvm.monitor import MachineSize, Start
@@ -31,9 +28,11 @@ from attacca.worker.runtime.microvm.qemu_monitor import Qemu
 from attacca.worker.runtime.microvm.restoring import GUEST_MB
 from attacca.worker.runtime.microvm.runtime import MicroVmRuntime
 from attacca.worker.runtime.process.options import ProcessOptions
+from bench.orders import Orders, in_turns
+from bench.places import place
 from bench.result import Result, Round
 
-BAR, MEMORY_MB, PAUSE_S = 0.05, 64, 0.05
+BAR, MEMORY_MB = 0.05, 64
 CODE = "def handler(event, context):\n    return event\n"
 TIMEOUT_S = 300.0
 
@@ -67,68 +66,46 @@ class Booting:
         return took
 
 
-class Restoring:
-    """The runtime of a worker, which hears what it reports."""
+class Restoring(Orders):
+    """The runtime of a worker."""
 
-    def __init__(self, store: SharedCode, place: Path) -> None:
+    def __init__(self, store: SharedCode, at: Path) -> None:
         settings = Settings(name="box", memory_mb=MEMORY_MB)
         self._revision = Revision(
             function="box", number=1, settings=settings, handler="main:handler", signature=Signature.EVENT_CONTEXT,
             artefact=MicroVm("box"),
         )  # fmt: skip
         options = ProcessOptions(start_timeout_s=TIMEOUT_S)
-        self._runtime = MicroVmRuntime(store, MicroVmOptions(), options, place, SystemClock())
-        self._news: asyncio.Queue[Report] = asyncio.Queue()
-        self._count = 0
+        super().__init__(MicroVmRuntime(store, MicroVmOptions(), options, at, SystemClock()))
 
     async def open(self) -> None:
-        await self._runtime.open(self._news.put_nowait)
-        self._runtime.make_template("t", self._revision)
-        report = await self._news.get()
-        assert isinstance(report, TemplateReady), report
+        await super().open()
+        await self.make_template("t", self._revision)
 
-    async def close(self) -> None:
-        await self._runtime.close()
-
-    async def start(self) -> float:
-        await asyncio.sleep(PAUSE_S)
-        self._count += 1
-        name = f"s{self._count}"
-        began = time.perf_counter()
-        self._runtime.make_sandbox(name, self._revision, "t")
-        report = await self._news.get()
-        took = time.perf_counter() - began
-        assert isinstance(report, SandboxReady), report
-        self._runtime.kill(name)
-        assert isinstance(await self._news.get(), SandboxGone)
-        return took
+    async def restored(self) -> float:
+        return await self.start(self._revision, "t")
 
 
 def measured(rounds: int, size: int) -> list[Round]:
     """Medians, in milliseconds."""
 
-    async def run(place: Path) -> list[Round]:
-        store = SharedCode(place)
+    async def run(at: Path) -> list[Round]:
+        store = SharedCode(at)
         store.open()
         (store.code / "box").mkdir()
         (store.code / "box" / "main.py").write_text(CODE)
-        ours, floor = Restoring(store, place / "microvms"), Booting(store, place / "microvms")
+        ours, floor = Restoring(store, at / "microvms"), Booting(store, at / "microvms")
         await ours.open()
         try:
-            await ours.start()
-            found = []
-            for _ in range(rounds):
-                pairs = [(await ours.start(), await floor.start()) for _ in range(size)]
-                both = [statistics.median(column) for column in zip(*pairs, strict=True)]
-                found.append(Round(both[0] * 1e3, both[1] * 1e3))
-            return found
+            await ours.restored()
+            return await in_turns(ours.restored, floor.start, rounds, size)
         finally:
             await ours.close()
 
     if why := lacking(MicroVmOptions()):
         raise IsolationMissing(why, HINT)
-    with tempfile.TemporaryDirectory(prefix="attacca-bench-") as place:
-        return uvloop.run(run(Path(place)))
+    with place() as at:
+        return uvloop.run(run(at))
 
 
 def microvm(rounds: int, size: int) -> Iterator[Result]:

@@ -6,13 +6,10 @@ From the order until the sandbox is ready: of Python from its template, and of a
 answers. Both take turns, on a machine of the bench's own: in a network namespace that goes with this process.
 """
 
-import asyncio
 import os
-import statistics
 import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -23,7 +20,6 @@ from attacca.images.build import Plan, build, python
 from attacca.images.store import ImageStore
 from attacca.kernel.clock import SystemClock
 from attacca.model.function import Image, Network, PythonDirectory, Revision, Settings, Signature
-from attacca.worker.core.reports import Report, SandboxGone, SandboxReady, TemplateReady
 from attacca.worker.host import network
 from attacca.worker.host.nat.options import NatOptions
 from attacca.worker.host.nat.outside import Nat
@@ -33,52 +29,37 @@ from attacca.worker.runtime.container.runtime import ContainerRuntime
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.types import Runtime
+from bench.orders import Orders, in_turns
+from bench.places import place
 from bench.result import Result, Round
 
 PROGRAM = Path(__file__).parent / "functions" / "container"
 HANDLER = "def handler(event, context): return event\n"
-PAUSE_S = 0.05  # the next place, and the next network, are there
 BARS = {"Python from its template": 2.5, "a container by crun": 1.15}
 
 
-class Starts:
+class Starts(Orders):
     """Of one runtime; `revision` makes what is started."""
 
     def __init__(self, runtime: Runtime, revision: Callable[[Network], Revision], *, is_forked: bool) -> None:
-        self._runtime, self._revision, self._is_forked = runtime, revision, is_forked
-        self._news: asyncio.Queue[Report] = asyncio.Queue()
+        super().__init__(runtime)
+        self._revision, self._is_forked = revision, is_forked
         self._templates: dict[Network, str] = {}
-        self._count = 0
 
     async def open(self) -> None:
-        await self._runtime.open(self._news.put_nowait)
+        await super().open()
         for mode in (Network.NONE, Network.NAT) if self._is_forked else ():
             self._templates[mode] = f"t-{mode}"
-            self._runtime.make_template(f"t-{mode}", self._revision(mode))
-            report = await self._news.get()
-            assert isinstance(report, TemplateReady), report
+            await self.make_template(f"t-{mode}", self._revision(mode))
 
-    async def close(self) -> None:
-        await self._runtime.close()
-
-    async def start(self, mode: Network) -> float:
+    async def with_network(self, mode: Network) -> float:
         """Seconds."""
-        await asyncio.sleep(PAUSE_S)
-        self._count += 1
-        name = f"s{self._count}"
-        began = time.perf_counter()
-        self._runtime.make_sandbox(name, self._revision(mode), self._templates.get(mode))
-        report = await self._news.get()
-        took = time.perf_counter() - began
-        assert isinstance(report, SandboxReady), report
-        self._runtime.kill(name)
-        assert isinstance(await self._news.get(), SandboxGone)
-        return took
+        return await self.start(self._revision(mode), self._templates.get(mode))
 
 
-def processes(place: Path) -> Starts:
-    (place / "code" / "f").mkdir(parents=True)
-    (place / "code" / "f" / "main.py").write_text(HANDLER)
+def processes(at: Path) -> Starts:
+    (at / "code" / "f").mkdir(parents=True)
+    (at / "code" / "f" / "main.py").write_text(HANDLER)
 
     def revision(mode: Network) -> Revision:
         return Revision(
@@ -87,14 +68,14 @@ def processes(place: Path) -> Starts:
         )  # fmt: skip
 
     options = ProcessOptions(memory_limits="watch")
-    runtime = ProcessRuntime(SharedCode(place), options, SystemClock(), nat=Nat(NatOptions()))
+    runtime = ProcessRuntime(SharedCode(at), options, SystemClock(), nat=Nat(NatOptions()))
     return Starts(runtime, revision, is_forked=True)
 
 
-def containers(place: Path) -> Starts:
-    images = ImageStore(place / "images", place / "tmp")
+def containers(at: Path) -> Starts:
+    images = ImageStore(at / "images", at / "tmp")
     images.open()
-    digest, _ = build(PROGRAM, python(images, place, lambda _: None), Plan(), images)
+    digest, _ = build(PROGRAM, python(images, at, lambda _: None), Plan(), images)
 
     def revision(mode: Network) -> Revision:
         return Revision(
@@ -113,27 +94,22 @@ def containers(place: Path) -> Starts:
 def measured(make: Callable[[Path], Starts], rounds: int, size: int) -> list[Round]:
     """Medians, in milliseconds."""
 
-    async def run(place: Path) -> list[Round]:
-        starts = make(place)
+    async def run(at: Path) -> list[Round]:
+        starts = make(at)
         await starts.open()
+        both = partial(starts.with_network, Network.NAT), partial(starts.with_network, Network.NONE)
         try:
             for _ in range(3):
-                await starts.start(Network.NAT)
-            found = []
-            for _ in range(rounds):
-                pairs = [(await starts.start(Network.NAT), await starts.start(Network.NONE)) for _ in range(size)]
-                both = [statistics.median(column) for column in zip(*pairs, strict=True)]
-                found.append(Round(both[0] * 1e3, both[1] * 1e3))
-            return found
+                await both[0]()
+            return await in_turns(*both, rounds, size)
         finally:
             await starts.close()
 
-    with tempfile.TemporaryDirectory(prefix="attacca-bench-") as place:
-        Path(place).chmod(0o755)
+    with place() as at:
         machine, home = network.made(), network.home()
         try:
             with network.enter(machine, home):
-                return uvloop.run(run(Path(place)))
+                return uvloop.run(run(at))
         finally:
             os.close(machine)
             os.close(home)

@@ -13,12 +13,12 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from bench import places
 from tests.live import python_image
 from tests.live.engines import daemons
 from tests.live.kubernetes import real
@@ -66,13 +66,13 @@ def main() -> int:
     options.add_argument("--only", action="append", default=[], metavar="NAME")
     asked, more = options.parse_known_args()
     command = [sys.executable, "-m", "attacca.cli.app", "bench", "runtimes", *asked.only, "--out", str(OUT)]
-    with tempfile.TemporaryDirectory(prefix="attacca-bench-") as place, contextlib.ExitStack() as stack:
+    with places.place() as place, contextlib.ExitStack() as stack:
         for kind, (name, program) in DAEMONS.items():
             if (name in asked.only or not asked.only) and shutil.which(program) is not None:
-                daemon = stack.enter_context(daemons.running(kind, Path(place) / kind))
+                daemon = stack.enter_context(daemons.running(kind, place / kind))
                 command += [f"--{kind}", daemon.socket]
         if ("kubernetes" in asked.only or not asked.only) and can_have_cluster():
-            kubeconfig = stack.enter_context(cluster(Path(place) / "cluster"))
+            kubeconfig = stack.enter_context(cluster(place / "cluster"))
             command += ["--kubeconfig", str(kubeconfig), "--image", IMAGE]
         return subprocess.run([*command, *more], check=False).returncode
 

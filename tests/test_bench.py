@@ -1,10 +1,14 @@
 """What the bench makes of what it measured."""
 
+import os
+from pathlib import Path
+
 import msgspec
 import pytest
 
 from bench.client import read
 from bench.open_loop import counted, schedule
+from bench.places import PREFIX, abandoned, mounts
 from scripts import docs
 
 TOLD = """Running 1s test @ http://127.0.0.1:1/
@@ -72,3 +76,15 @@ def test_a_measure_that_is_gone_is_in_no_table_until_it_is_measured_again() -> N
 def test_peers_come_before_floors() -> None:
     told = [line(("warm throughput", "relay"), ("many_gateways", "relay")), line(("app", "gunicorn, 2 workers"))]
     assert [row[0] for row in docs.shown(docs.newest(told))] == ["app", "warm throughput"]
+
+
+def test_what_a_bench_left_that_was_killed_is_another_ones_to_remove(tmp_path: Path) -> None:
+    names = [f"{PREFIX}{os.getpid()}-a", f"{PREFIX}4194305-b", f"{PREFIX}x-c", f"{PREFIX}abc_", "4194305-d"]
+    for name in names:
+        (tmp_path / name).mkdir()
+    assert abandoned(tmp_path) == [tmp_path / names[1]]
+
+
+def test_what_is_mounted_upon_others_goes_first() -> None:
+    lines = ["30 1 0:9 / /b rw - tmpfs none rw", "31 30 0:9 / /b/x rw - tmpfs none rw", "32 31 0:9 / /b/x/y rw - o n r"]
+    assert mounts("\n".join([*lines, "33 1 0:9 / /bx rw - tmpfs none rw"]), "/b") == ["/b/x/y", "/b/x"]
