@@ -20,6 +20,7 @@ from attacca.client.source import FILE, Source, find
 from attacca.errors import IsolationMissing
 from attacca.images import build, layout
 from attacca.images.store import ImageStore
+from attacca.model.image import CONTRACT, Contract
 from attacca.worker.runtime.container.engines import daemons
 from attacca.worker.runtime.container.keeping import PROGRAMS, engine_of
 from attacca.worker.runtime.container.options import ContainerOptions
@@ -137,22 +138,30 @@ def _module(text: str) -> Callable[[Path], Path]:
 def _image(place: Path) -> Path:
     """This machine's Python, and a server of few lines; made once for all engines, beside what is of one alone."""
     made = place.with_name("image")
-    if made.exists():
-        return made
+    if not made.exists():
+        _built(place, made, SERVER, build.Plan(command=("python3", "-IS", "/app/main.py")))
+    return made
+
+
+def _python_image(place: Path) -> Path:
+    """This machine's Python, and a function that it runs in there."""
+    made = place / "image"
+    _built(place, made, PYTHON, build.Plan(labels={CONTRACT: Contract.GUEST.value}))
+    return made
+
+
+def _built(place: Path, made: Path, program: str, plan: build.Plan) -> None:
     code = place / "code"
     code.mkdir()
-    (code / "main.py").write_text(SERVER)
+    (code / "main.py").write_text(program)
     images = ImageStore(place / "images", place / "tmp")
     images.open()
-    below = build.python(images, place, lambda _: None)
-    plan = build.Plan(command=("python3", "-IS", "/app/main.py"))
-    digest, manifest = build.build(code, below, plan, images)
+    digest, manifest = build.build(code, build.python(images, place, lambda _: None), plan, images)
     with tempfile.TemporaryFile() as file:
         layout.write(file, images.blobs, digest, manifest, [])
         file.seek(0)
         with tarfile.open(fileobj=file) as archive:
             archive.extractall(made, filter="data")
-    return made
 
 
 def _elsewhere(place: Path) -> Path:
@@ -224,6 +233,10 @@ SHELL: Final = "namespaces, the system read-only, seccomp, cgroup"
 ROOT: Final = "Linux 5.12; root, or namespaces for ordinary users"
 KINDS: Final = (
     Kind(name="process", runtime="process", isolation=SHELL, needs=ROOT, write=_python, missing=_nothing),
+    Kind(
+        name="in-image", runtime="process, in an image", isolation="namespaces, the image read-only, seccomp, cgroup",
+        needs="the same, and `overlay` in the kernel", write=_python_image, missing=_nothing,
+    ),
     Kind(name="custom", runtime="custom", isolation=SHELL, needs=ROOT, write=_program, missing=_nothing),
     Kind(
         name="command", runtime="wasm, a command", isolation=f"WebAssembly, in a process: {SHELL}", needs=f"`{WASM}`",
