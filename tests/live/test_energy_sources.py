@@ -119,6 +119,16 @@ def test_the_first_that_is_there_is_taken(path: Path, tmp_path: Path) -> None:
     assert [name for name, why in found.items() if why is None] == ["perf", "tegra", "ipmi", "nvidia"]
 
 
+def test_a_controller_that_nobody_can_ask_is_no_source(path: Path, tmp_path: Path) -> None:
+    for name in ("perf", "tegrastats", "ipmitool"):
+        (path / name).write_text("#!/bin/sh\nexit 1\n")
+    (path / "tegrastats").unlink()
+    config = EnergyConfig(source="auto", powercap=str(tmp_path), msr=str(tmp_path))
+    with pytest.raises(SourceSilent, match="says nothing of its energy"):
+        opened(config)
+    assert opened(EnergyConfig(source="ipmi")).name == "ipmi", "who names it waits for it"
+
+
 def test_one_that_is_named_and_not_there_stops_the_start(tmp_path: Path) -> None:
     clock = SystemClock()
     with pytest.raises(BadConfig, match=r"energy.source = powercap: no counter"):

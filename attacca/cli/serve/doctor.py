@@ -17,6 +17,7 @@ from attacca.cores import ASKED, PYTHON, are_compiled, changed
 
 if TYPE_CHECKING:
     from attacca.worker.host.energy.options import EnergyConfig
+    from attacca.worker.runtime.container.options import ContainerOptions
     from attacca.worker.runtime.kubernetes.options import KubernetesOptions
 
 EXAMPLES = """
@@ -62,6 +63,7 @@ def run(
     }
     settings = load(os.environ, file, flags).value
     ours = our_own(Path(settings.control.state_dir).expanduser(), settings.gateway.port)
+    ours.append(accelerators(settings.container))
     features = examine(is_watch_enough=settings.process.memory_limits == "watch")
     ours += [kubernetes(settings.kubernetes), *energy(settings.energy)]
     ours += certificates(settings.cluster.certs, SystemClock().wall())
@@ -102,8 +104,20 @@ def show(checks: Iterable[Check], width: int | None = None) -> None:
 
 def our_own(state_dir: Path, port: int) -> list[Check]:
     runtimes = [_wasmtime(), _containers(), _microvms()]
-    machine = [_libraries(), _pip(), *runtimes, _ways_out(), _accelerators(), _cores()]
+    machine = [_libraries(), _pip(), *runtimes, _ways_out(), _cores()]
     return [*machine, _state_dir(state_dir), _port(port)]
+
+
+def accelerators(options: "ContainerOptions") -> Check:
+    """What a function's `gpu` can be given here; that there is nothing is no fault."""
+    from attacca.worker.host.accelerators import found
+    from attacca.worker.host.cdi import kinds, read
+
+    devices = found()
+    names = [f"{one.model} ({one.memory_mb} MB)" for one in devices or ()]
+    names += [f"{kind} for containers: {' '.join(named)}" for kind, named in kinds(read(options.cdi_dirs)).items()]
+    nothing = "none: neither NVIDIA's library nor nvidia-smi answers" if devices is None else "none is listed"
+    return Check("accelerators", ok=True, detail=", ".join(names) or nothing)
 
 
 def kubernetes(options: "KubernetesOptions") -> Check:
@@ -228,18 +242,6 @@ def _containers() -> Check:
         )
     hint = "apt-get install crun (or runc); only functions that are container images need one"
     return Check("containers", ok=bool(found), detail=", ".join(found) or f"neither {' nor '.join(ENGINES)}", hint=hint)
-
-
-def _accelerators() -> Check:
-    """What a function's `gpu` can be given here; that there is nothing is no fault."""
-    from attacca.worker.host.accelerators import found
-    from attacca.worker.host.cdi import kinds, read
-
-    devices = found()
-    names = [f"{one.model} ({one.memory_mb} MB)" for one in devices or ()]
-    names += [f"{kind} for containers: {' '.join(named)}" for kind, named in kinds(read()).items()]
-    nothing = "none: neither NVIDIA's library nor nvidia-smi answers" if devices is None else "none is listed"
-    return Check("accelerators", ok=True, detail=", ".join(names) or nothing)
 
 
 def _ways_out() -> Check:

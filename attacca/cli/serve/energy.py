@@ -86,10 +86,12 @@ def monitor(
     if not asked and not process:
         raise BadConfig("this machine says nothing of its energy", "attacca doctor says what was looked for")
     processes = ProcessWatch(process, idle_w) if process else None
-    going = Monitor(asked, files, clock, every_s, processes)
+    going = Monitor(asked, files, clock, every_s, processes, is_table=parquet)
     summaries = _run(going, seconds)
     if parquet:
         write_table(out / "energy.parquet", going.rows)
+    if going.is_cut:
+        say(f"The table has what came first, {len(going.rows):,} rows; the files have all of it.", "yellow")
     _tell(summaries, processes, as_json=as_json)
 
 

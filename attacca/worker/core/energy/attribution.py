@@ -66,7 +66,8 @@ def divide(
         part = _idle_share(one, by, had_s, len(present))
         shares[name] = Part(one.cpu_s * per_cpu_s, idle_j * part, unsure_j)
     nobodys_j = idle_j - sum(one.idle_j for one in shares.values())
-    return Divided(shares, computing_j - sum(one.computing_j for one in shares.values()), nobodys_j, per_cpu_s)
+    other_j = computing_j - sum(one.computing_j for one in shares.values())
+    return Divided(shares, max(other_j, 0.0), max(nobodys_j, 0.0), per_cpu_s)
 
 
 def _idle_share(one: Present, by: IdleBy, had_s: float, count: int) -> float:

@@ -95,7 +95,7 @@ class Ledger:
         self._resting = Resting()
         self._rate = self._rate_spread = 0.0  # joules of a second of a processor, lately, and how that varies
         self._has_rate = False
-        self.watts = self._total_j = self._other_j = self._idle_j = 0.0
+        self.watts = self._total_j = self._functions_j = self._other_j = self._idle_j = 0.0
 
     def __repr__(self) -> str:
         return f"<Ledger of {self._source}: {self._total_j:g} J, {len(self._functions)} functions, {self._runs} runs>"
@@ -147,6 +147,7 @@ class Ledger:
         divided = divide(moment, present, self.idle_w, self._by, unsure_s, self._rate_spread)
         self._learn(divided.per_cpu_s)
         self._total_j += moment.joules
+        self._functions_j += sum(one.computing_j + one.idle_j for one in divided.of.values())
         self._other_j += divided.other_j
         self._idle_j += divided.idle_j
         self._settle(before, look, divided.of, (divided.per_cpu_s or self._rate) * unsure_s)
@@ -167,7 +168,7 @@ class Ledger:
             watts=self.watts,
             idle_w=self.idle_w,
             total_j=self._total_j,
-            functions_j=self._total_j - self._other_j - self._idle_j,
+            functions_j=self._functions_j,  # counted by itself: what is left of a sum goes back by a hair now and then
             other_j=self._other_j,
             idle_j=self._idle_j,
             functions=rows,

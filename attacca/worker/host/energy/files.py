@@ -22,7 +22,7 @@ from attacca.errors import BadConfig
 from attacca.worker.host.energy.types import Reading
 
 LOG = logging.getLogger("attacca.energy")
-MOST_BYTES = 64 << 20  # of a file; then it is kept as NAME.1, and begun anew
+MOST_BYTES = 64 << 20  # of a file; then it is kept as NAME.1, as is one that was there before, and begun anew
 RAPL: Final = ("powercap", "msr")
 HEADERS: Final = {
     "energy-rapl.log": "timestamp,rapl_uj\n",
@@ -95,13 +95,18 @@ class Files:
             if file is not None and file.tell() > MOST_BYTES:
                 file.close()
                 del self._files[name]
-                (self._directory / name).rename(self._directory / f"{name}.1")
                 file = None
             if file is None:
+                self._set_aside(name)
                 file = self._files[name] = (self._directory / name).open("w", buffering=1, encoding="utf-8")
                 file.write(_header(name, wall))
             file.write(text)
             self.rows += text.count("\n")
+
+    def _set_aside(self, name: str) -> None:
+        """One that is full, or that somebody before us has written."""
+        with contextlib.suppress(FileNotFoundError):
+            (self._directory / name).rename(self._directory / f"{name}.1")
 
     @contextlib.contextmanager
     def _complaining(self) -> Iterator[None]:

@@ -14,6 +14,7 @@ from attacca.worker.host.energy.types import Reading, Source, SourceSilent
 ROWS_MOST = 1_000_000  # kept for a table
 ENDS_S = 15.0  # for a program that is being asked
 RAPL = ("powercap", "msr", "perf")
+TWICE = frozenset(("powercap", "msr"))  # both tell of the same packages, in a file of the same name
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
@@ -79,13 +80,19 @@ class Monitor:
         clock: Clock,
         every_s: float,
         processes: ProcessWatch | None = None,
+        *,
+        is_table: bool = True,
     ) -> None:
+        """`is_table`: what was read is kept, as `rows`."""
         self._sources, self._files, self._clock, self._every_s = sources, files, clock, every_s
         self._processes = processes
         self._told = {source.name: SoFar() for source in sources}
         self._over = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._beside = next((source.name for source in sources if source.name in RAPL), "")
+        names = [source.name for source in sources]
+        self._beside = next((name for name in names if name in RAPL), "")
+        self._unwritten = "msr" if TWICE.issubset(names) else ""
+        self._is_table, self.is_cut = is_table, False  # cut: more was read than is kept
         self.rows: list[Row] = []
 
     def __repr__(self) -> str:
@@ -118,16 +125,24 @@ class Monitor:
             self._told[source.name].silent = error.message
             return
         self._told[source.name].take(at, reading)
-        self._files.write(source.name, reading, wall)
-        if len(self.rows) < ROWS_MOST:
-            self.rows.append(Row(wall, source.name, "", reading.joules, reading.watts))
-            is_power = reading.joules is None
-            self.rows += [
-                Row(wall, source.name, part, None if is_power else value, value if is_power else None)
-                for part, value in reading.parts
-            ]
+        if source.name != self._unwritten:
+            self._files.write(source.name, reading, wall)
+        self._keep(wall, source.name, reading)
         if source.name == self._beside:
             self.look(at, reading.joules or 0.0)
+
+    def _keep(self, wall: float, source: str, reading: Reading) -> None:
+        if not self._is_table:
+            return
+        if len(self.rows) >= ROWS_MOST:
+            self.is_cut = True
+            return
+        self.rows.append(Row(wall, source, "", reading.joules, reading.watts))
+        is_power = reading.joules is None
+        self.rows += [
+            Row(wall, source, part, None if is_power else value, value if is_power else None)
+            for part, value in reading.parts
+        ]
 
     def look(self, at: float = 0.0, joules: float = 0.0) -> None:
         """At processes; `joules` of the machine so far."""

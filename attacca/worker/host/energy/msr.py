@@ -1,6 +1,8 @@
 """RAPL as processors say it in their registers, under /dev/cpu: where the kernel has no powercap for them.
 
 The register counts a whole package (of Intel's a die), and every processor of it tells the same: one of each is asked.
+In a virtual machine of KVM it is there, and says 0 for ever; so does the register with the unit, which of a real one is
+never 0, as it says what counts of power and time are besides.
 """
 
 import contextlib
@@ -13,7 +15,7 @@ from attacca.worker.core.energy.counters import Sum, Zone
 from attacca.worker.host.energy.types import Reading, SourceSilent
 
 PROCESSORS_MOST = 4096
-HINT = "as root: modprobe msr; virtual machines have no such registers"
+HINT = "as root: modprobe msr; virtual machines have no such registers, or empty ones"
 
 
 class Registers(NamedTuple):
@@ -48,11 +50,11 @@ class Msr:
         self._registers = registers
         self._units: dict[Zone, tuple[int, float]] = {}  # which processor is asked, and microjoules of a count
         for package, processor in _one_of_each(sys, has_dies=vendor == "GenuineIntel").items():
-            if (said := self._register(processor, registers.unit)) is not None:
+            if said := self._register(processor, registers.unit):
                 unit_uj = 1e6 / (1 << (said >> 8 & 0x1F))
                 self._units[Zone(f"msr:{package}", package, int(unit_uj * (1 << 32)))] = processor, unit_uj
         if not self._units:
-            raise SourceSilent(f"no register can be read in {root}", HINT)
+            raise SourceSilent(f"no register in {root} says anything", HINT)
         self._sum = Sum()
 
     def __repr__(self) -> str:

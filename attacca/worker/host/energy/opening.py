@@ -24,22 +24,28 @@ OPENERS: dict[str, Opener] = {  # in the order in which they are tried: the fine
 }
 EVERY: dict[str, Opener] = {**OPENERS, "nvidia": lambda *_: Nvidia()}
 
+ASKED_FIRST = ("ipmi",)  # that it is there says nothing: many have ipmitool, and nobody whom it could ask
 AT_ONCE = ("powercap", "msr", "ipmi", "nvidia")  # the others say something a period later
 
 
 def opened(config: EnergyConfig, told: Callable[[str, str], None] | None = None) -> Source:
-    """`told`: is given the source's name and each line that its program says.
+    """`told`: is given the source's name and each line that its program says. One that is named may be silent for now;
+    of "auto" it is passed over then.
 
     Raises:
         SourceSilent: it is not here; of "auto", none is.
     """
-    names = OPENERS if config.source == "auto" else (config.source,)
-    for name in names:
+    is_any = config.source == "auto"
+    for name in OPENERS if is_any else (config.source,):
         try:
-            return OPENERS[name](config, None if told is None else partial(told, name))
+            source = OPENERS[name](config, None if told is None else partial(told, name))
+            if is_any and name in ASKED_FIRST:
+                source.read(0.0)
         except SourceSilent:
-            if config.source != "auto":
+            if not is_any:
                 raise
+        else:
+            return source
     raise SourceSilent("this machine says nothing of its energy", "attacca doctor")
 
 

@@ -47,7 +47,7 @@ def test_the_parts_are_the_whole_and_none_is_negative(
     divided = divide(moment, present, idle_w, by, 0.01)
     parts = [divided.other_j, divided.idle_j]
     parts += [part for one in divided.of.values() for part in (one.computing_j, one.idle_j)]
-    assert all(part >= -1e-9 for part in (*parts, *(one.error_j for one in divided.of.values())))
+    assert all(part >= 0.0 for part in (*parts, *(one.error_j for one in divided.of.values())))
     assert abs(sum(parts) - moment.joules) < 1e-9
 
 

@@ -36,6 +36,21 @@ def test_an_invocation_has_its_sandbox_s_part_while_it_ran_and_the_function_the_
     assert one.view(is_whole=False).functions_j == 40.0
 
 
+def test_what_only_grows_never_goes_back_by_a_hair() -> None:
+    one = book(IdleBy.NOBODY, idle_w=None)
+    one.made(0.0, "s", "f", 0.5)
+    told = []
+    for number in range(50):
+        one.take(Look(number * 0.1, number * 0.7, number * 0.3, {"s": min(number, 5) * 0.1}))
+        view = one.view()
+        told.append((view.functions_j, view.other_j, view.idle_j))
+        assert view.total_j == pytest.approx(sum(told[-1]))
+    assert told[-1][0] > 0
+    for values in zip(*told, strict=True):
+        assert list(values) == sorted(values)
+        assert values[0] == 0
+
+
 def test_who_runs_through_a_look_has_a_part_of_both() -> None:
     one = book(IdleBy.NOBODY)
     one.made(0.0, "s", "f", 0.5)

@@ -52,6 +52,15 @@ def test_a_file_that_is_full_is_kept_and_begun_anew(tmp_path: Path, monkeypatch:
     assert (tmp_path / "energy-ipmi.log").read_text().startswith("timestamp,ipmi\n")
 
 
+def test_what_was_written_before_is_kept_beside(tmp_path: Path) -> None:
+    for watts in (1.0, 2.0):
+        files = Files(tmp_path)
+        files.write("ipmi", Reading(watts=watts), AT)
+        files.close()
+    assert (tmp_path / "energy-ipmi.log.1").read_text().endswith(",1\n")
+    assert (tmp_path / "energy-ipmi.log").read_text().endswith(",2\n")
+
+
 def test_a_disk_that_is_gone_costs_rows_alone(tmp_path: Path, logged: Logged) -> None:
     files = Files(tmp_path / "there")
     (tmp_path / "there").rmdir()

@@ -1,5 +1,8 @@
 from pathlib import Path
 
+import pytest
+
+from attacca.worker.host.energy import monitor as module
 from attacca.worker.host.energy.files import Files, Process
 from attacca.worker.host.energy.monitor import Monitor, SoFar, Summary
 from attacca.worker.host.energy.processes import ProcessWatch
@@ -56,6 +59,31 @@ def test_what_each_source_told_of_comes_to_joules_and_watts(tmp_path: Path) -> N
         Summary(source="ipmi", readings=2, seconds=2.0, joules=200.0, watts=100.0, silent="that was all"),
     )
     assert repr(SoFar()) == "<SoFar 0 readings, 0 J>"
+
+
+def test_of_two_that_tell_of_the_same_packages_one_is_written_down(tmp_path: Path) -> None:
+    sources = Scripted("powercap", Reading(joules=1.0)), Scripted("msr", Reading(joules=7.0))
+    one = Monitor(sources, Files(tmp_path), Clock(), 1.0)
+    for source in sources:
+        one.read(source)
+    one.close()
+    assert [line.partition(",")[2] for line in (tmp_path / "energy-rapl.log").read_text().splitlines()] == [
+        "rapl_uj", "1000000"
+    ]  # fmt: skip
+    assert [(row.source, row.joules) for row in one.rows] == [("powercap", 1.0), ("msr", 7.0)]
+
+
+def test_a_table_has_so_many_rows_and_none_where_nobody_wants_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ROWS_MOST", 2)
+    for is_table, rows, is_cut in ((True, 2, True), (False, 0, False)):
+        taking = Scripted("ipmi", *[Reading(watts=1.0)] * 3)
+        one = Monitor([taking], Files(tmp_path), Clock(), 1.0, is_table=is_table)
+        for _ in range(3):
+            one.read(taking)
+        one.close()
+        assert (len(one.rows), one.is_cut) == (rows, is_cut)
 
 
 def test_a_process_has_its_part_of_what_computed(tmp_path: Path) -> None:

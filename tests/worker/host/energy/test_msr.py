@@ -63,6 +63,14 @@ def test_dies_of_a_package_count_each_where_they_have_a_counter_each(tmp_path: P
         assert source.read(1.0).joules == joules
 
 
+def test_a_virtual_machine_whose_registers_are_empty_has_none(tmp_path: Path) -> None:
+    machine(tmp_path, INTEL, 0)
+    for number in range(8):
+        (tmp_path / "dev" / str(number) / "msr").write_bytes(bytes(REGISTERS[INTEL].energy + 8))
+    with pytest.raises(SourceSilent, match="no register"):
+        Msr(tmp_path / "dev", tmp_path / "proc", tmp_path / "cpu")
+
+
 def test_where_there_is_none_it_says_so(tmp_path: Path) -> None:
     with pytest.raises(SourceSilent, match="unknown maker"):
         Msr(tmp_path, tmp_path, tmp_path)
