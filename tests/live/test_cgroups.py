@@ -105,7 +105,7 @@ def test_a_group_counts_for_its_processors_and_a_divided_one_for_those_of_all(gr
     assert weight_of(own) == 1.0
     group.limit(memory_mb=32, processes=4, cpus=0.5)
     assert weight_of(own) == 0.5
-    group.divide(memory_mb=32, processes=4, cpus=None)
+    group.divide([], memory_mb=32, processes=4, cpus=None)
     group.resize(memory_mb=64, processes=8, cpus=3.0)
     assert weight_of(own) == 3.0
     bounds = [own / "cpu.cfs_quota_us", own / "cpu.max"]

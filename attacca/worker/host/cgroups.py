@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
-from attacca.worker.host.hierarchy import CONTROLLERS, UNIFIED, Mounted, here, try_to_write, write
+from attacca.worker.host.hierarchy import CONTROLLERS, UNIFIED, Mounted, counter, here, numbers, try_to_write, write
 from attacca.worker.host.processors import PERIOD_US, quota_us, shares, weight
 
 NEEDED = {"memory", "pids"}  # without `cpu` the shares are equal and `cpus` bounds nothing
-INSIDE = "0"  # the group below that whoever is born into one lives in
+INSIDE = "0"  # the group below a divided one in which those live who lived in it before; in version 2 from the start
 HOME = "attacca-home"  # the group that we and whoever lives beside us move to, see `_leave`
 MOVES = 10  # while whom we move forks
 
@@ -26,8 +26,9 @@ class Group(Protocol):
     def unite(self) -> None:
         """Only the sandbox and what it forks live in it from now on: for want of memory they end together."""
 
-    def divide(self, memory_mb: int, processes: int, cpus: float | None) -> None:
-        """From now on it is for several, each in an `inner` group. Who lives in it already keeps these limits."""
+    def divide(self, living: Iterable[int], memory_mb: int, processes: int, cpus: float | None) -> None:
+        """From now on it is for several, each in an `inner` group. These are all who live in it itself, and they keep
+        these limits."""
 
     def resize(self, memory_mb: int, processes: int, cpus: float) -> None:
         """What all that live in a divided one may have together, and as how many processors' worth they count."""
@@ -70,14 +71,6 @@ class Groups(Protocol):
     def close(self) -> None: ...
 
 
-def _counter(path: str, word: str) -> int:
-    with contextlib.suppress(OSError), open(path) as file:
-        for line in file:
-            if line.startswith(word + " "):
-                return int(line.split()[1])
-    return 0
-
-
 def _with_slack(memory_mb: int) -> int:
     """Nobody who keeps within their own limit must meet the common one; some is for what minds the sandboxes."""
     return memory_mb + memory_mb // 8 + 128
@@ -91,13 +84,12 @@ def _is_gone(directory: str) -> bool:
 
 
 class GroupV1:
-    """`directories` by controller have the limits, and who lives in it lives in the one called `home` below each, so
-    that it can be divided."""
+    """`directories` by controller have the limits. Who lives in one that is divided lives in the one called INSIDE
+    below each."""
 
-    def __init__(self, directories: dict[str, str], home: str = "") -> None:
-        self._in = directories
-        self._home = {controller: f"{path}/{home}" if home else path for controller, path in directories.items()}
-        for path in dict.fromkeys([*directories.values(), *self._home.values()]):
+    def __init__(self, directories: dict[str, str]) -> None:
+        self._in = self._home = directories
+        for path in dict.fromkeys(directories.values()):
             os.mkdir(path)
 
     def __repr__(self) -> str:
@@ -122,8 +114,13 @@ class GroupV1:
     def unite(self) -> None:
         """Version 1 kills one process at a time."""
 
-    def divide(self, memory_mb: int, processes: int, cpus: float | None) -> None:
+    def divide(self, living: Iterable[int], memory_mb: int, processes: int, cpus: float | None) -> None:
+        self._home = {controller: f"{path}/{INSIDE}" for controller, path in self._in.items()}
+        for path in dict.fromkeys(self._home.values()):
+            os.mkdir(path)
         self._limit(self._home, memory_mb, processes, cpus)
+        for pid in living:
+            self.add(pid)
         if "cpu" in self._in:
             write(f"{self._in['cpu']}/cpu.cfs_quota_us", "-1")  # that was for one
 
@@ -139,13 +136,14 @@ class GroupV1:
         return GroupV1({controller: f"{path}/{name}" for controller, path in self._in.items()})
 
     def has_run_out(self) -> bool:
-        return _counter(f"{self._home['memory']}/memory.oom_control", "oom_kill") > 0
+        return counter(f"{self._home['memory']}/memory.oom_control", "oom_kill") > 0
 
     def processes(self) -> list[int]:
-        return _numbers(f"{self._home['pids']}/cgroup.procs")
+        places = dict.fromkeys((self._home["pids"], self._in["pids"]))  # of a divided one, whoever was born meanwhile
+        return [pid for path in places for pid in numbers(f"{path}/cgroup.procs")]
 
     def used(self) -> tuple[int, int | None]:
-        return sum(_numbers(f"{self._in['memory']}/memory.usage_in_bytes")), None
+        return sum(numbers(f"{self._in['memory']}/memory.usage_in_bytes")), None
 
     def is_removed(self) -> bool:
         gone = [_remove_tree(path) for path in self._in.values()]
@@ -185,7 +183,8 @@ class GroupV2:
     def _oom_group(self, value: str) -> None:
         try_to_write(f"{self._in}/memory.oom.group", value)  # it is gone already
 
-    def divide(self, memory_mb: int, processes: int, cpus: float | None) -> None:
+    def divide(self, living: Iterable[int], memory_mb: int, processes: int, cpus: float | None) -> None:
+        """They live where they are to be already."""
         _enable(self._in, self._controllers)
         self._limit(self._home, memory_mb, processes, cpus)
         if "cpu" in self._controllers:
@@ -193,6 +192,7 @@ class GroupV2:
         self._oom_group("0")
 
     def resize(self, memory_mb: int, processes: int, cpus: float) -> None:
+        self._oom_group("0")  # whoever left it last may have united it since it was divided
         with contextlib.suppress(OSError):  # it is gone already
             write(f"{self._in}/memory.max", str(memory_mb << 20))
             write(f"{self._in}/pids.max", str(processes))
@@ -205,26 +205,18 @@ class GroupV2:
     def has_run_out(self) -> bool:
         """A kill for the sake of the whole machine is no `oom` of this group, nor of what it was divided from."""
         events = f"{self._in}/memory.events"
-        if _counter(events, "oom_kill") == 0:
+        if counter(events, "oom_kill") == 0:
             return False
-        return _counter(events, "oom") > 0 or (
-            bool(self._above) and _counter(f"{self._above}/memory.events", "oom") > 0
-        )
+        return counter(events, "oom") > 0 or (bool(self._above) and counter(f"{self._above}/memory.events", "oom") > 0)
 
     def processes(self) -> list[int]:
-        return _numbers(f"{self._home}/cgroup.procs")
+        return numbers(f"{self._home}/cgroup.procs")
 
     def used(self) -> tuple[int, int | None]:
-        return sum(_numbers(f"{self._in}/memory.current")), _counter(f"{self._in}/cpu.stat", "usage_usec")
+        return sum(numbers(f"{self._in}/memory.current")), counter(f"{self._in}/cpu.stat", "usage_usec")
 
     def is_removed(self) -> bool:
         return _remove_tree(self._in)
-
-
-def _numbers(path: str) -> list[int]:
-    with contextlib.suppress(OSError), open(path) as file:
-        return [int(word) for word in file.read().split()]
-    return []
 
 
 def _remove_tree(path: str) -> bool:
@@ -263,7 +255,7 @@ class GroupsV1:
 
     def make(self) -> GroupV1:
         name = next(self._count)
-        return GroupV1({controller: f"{path}/{name}" for controller, path in self._roots.items()}, INSIDE)
+        return GroupV1({controller: f"{path}/{name}" for controller, path in self._roots.items()})
 
     def close(self) -> None:
         for path in self._roots.values():

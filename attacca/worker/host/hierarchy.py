@@ -78,3 +78,19 @@ def _below(point: str, root: str, path: str) -> str:
 def _plain(word: str) -> str:
     """Without the octal escapes for spaces and the like."""
     return word.encode().decode("unicode_escape") if "\\" in word else word
+
+
+def counter(path: str, word: str) -> int:
+    """What a group counts under this word; 0 if it does not, or is gone."""
+    with contextlib.suppress(OSError), open(path) as file:
+        for line in file:
+            if line.startswith(word + " "):
+                return int(line.split()[1])
+    return 0
+
+
+def numbers(path: str) -> list[int]:
+    """All that a file of a group lists; nothing when it is gone."""
+    with contextlib.suppress(OSError), open(path) as file:
+        return [int(word) for word in file.read().split()]
+    return []

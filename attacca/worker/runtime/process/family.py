@@ -1,7 +1,7 @@
 """The cgroups of one template and of what is forked from it.
 
 family/          what all of them may have together: so much for the template, and so much for each sandbox alive
-  0/             where the template was born, and what its import may have left running
+  0/             where the template lives, and what its import may have left running
   minder/        who minds it, and the first processes of its sandboxes: ours, without limits of their own
   1/ 2/ ...      one for each birth, which the template waits in, with its revision's limits
 """
@@ -34,29 +34,35 @@ def ours(alive: int) -> Limits:
 
 
 class Family:
-    def __init__(self, group: Group, limits: Limits, minders: list[int]) -> None:
-        """`group` is the one that the template was born in; `minders` are those processes in it that are ours."""
-        self._group, self._limits, self._minders = group, limits, minders
+    def __init__(self, group: Group, limits: Limits) -> None:
+        """`group` is the one that the template was born in."""
+        self._group, self._limits = group, limits
         self._count = itertools.count(1)
-        self._is_divided = False
         self.alive = 0  # sandboxes
 
     def __repr__(self) -> str:
         return f"<Family of {self.alive} in {self._group}>"
 
+    def divide(self, template: int, minders: list[int]) -> None:
+        """Before anybody else lives there: the template, and those processes that are ours. For another thread: it
+        takes the kernel a while.
+
+        Raises:
+            OSError: the tree, or one of them, is gone.
+        """
+        self.bound()
+        minder = self._group.inner("minder")
+        for pid in minders:
+            minder.add(pid)
+        self._group.divide([template], *self._limits)
+
     def make(self) -> Group:
         """The group of the next birth, with its limits. For another thread: it takes the kernel a while.
 
         Raises:
-            OSError: the tree, or the minder, is gone.
+            OSError: the tree is gone.
         """
         self.bound()
-        if not self._is_divided:
-            self._group.divide(*self._limits)
-            minder = self._group.inner("minder")
-            for pid in self._minders:
-                minder.add(pid)
-            self._is_divided = True
         group = self._group.inner(str(next(self._count)))
         group.limit(*self._limits)
         return group

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable
+from functools import partial
 
 from attacca.guest import channel as wire
 from attacca.guest.link import Room
@@ -144,12 +145,22 @@ class TemplateProcess:
                 return
             minders, pid = [self.process.pid, found[0]], found[1]
         self.fork_client.lineage.settle(pid)
-        if self.process.group is not None:
-            self.family = Family(self.process.group, self._limits, minders)
-        if self.plug is None:
-            self.fork_client.go()
-        else:
-            self.plug(pid, self.fork_client.go)
+        go = self.fork_client.go if self.plug is None else partial(self.plug, pid, self.fork_client.go)
+        if self.process.group is None:
+            go()
+            return
+        self.family = Family(self.process.group, self._limits)
+        self.family.alive = self.alive
+        divided = self._loop.run_in_executor(None, self.family.divide, pid, minders if self._isolate else [])
+        divided.add_done_callback(partial(self._divided, go))
+
+    def _divided(self, go: Callable[[], None], done: "asyncio.Future[None]") -> None:
+        if done.cancelled():
+            return
+        if (error := done.exception()) is not None:
+            self.process.kill(f"it could be given no group of its own: {error}")
+        elif not self.process.is_over:
+            go()
 
     def _failed(self, told: untrusted.NotImported) -> None:
         why, hint = told.message, told.hint

@@ -1,5 +1,7 @@
 """Cgroups that only remember what was asked of them."""
 
+from collections.abc import Iterable
+
 
 class Paper:
     """A tree of them. `fails` names what the kernel refuses."""
@@ -47,9 +49,9 @@ class Place:
         self._paper.check("unite")
         self.is_united = True
 
-    def divide(self, memory_mb: int, processes: int, cpus: float | None) -> None:
+    def divide(self, living: Iterable[int], memory_mb: int, processes: int, cpus: float | None) -> None:
         self._paper.check("divide")
-        self._tell(f"divide {memory_mb} {processes} {cpus}")
+        self._tell(f"divide {memory_mb} {processes} {cpus} for {[*living]}")
 
     def resize(self, memory_mb: int, processes: int, cpus: float) -> None:
         self._tell(f"resize {memory_mb} {processes} {cpus:g}")

@@ -10,18 +10,20 @@ MINDERS = [7, 8]
 LIMITS = Limits(128, 64, 0.5)
 
 
-def test_it_is_divided_once_and_each_group_has_limits_before_anybody_is_in_it() -> None:
+def test_it_is_divided_and_each_group_has_limits_before_anybody_is_in_it() -> None:
     paper = Paper()
-    family = Family(paper.make(), LIMITS, MINDERS)
+    family = Family(paper.make(), LIMITS)
+    family.divide(9, MINDERS)
     family.make()
     family.make()
     together = f"1 resize {SPARE * (128 + EACH_MB) + OURS_MB} {SPARE * (64 + EACH) + OURS} 0.5"
     assert paper.story == [
         together,
-        "1 divide 128 64 0.5",
         "1 inner minder",
         "1/minder add 7",
         "1/minder add 8",
+        "1 divide 128 64 0.5 for [9]",
+        together,
         "1 inner 1",
         "1/1 limit 128 64 0.5",
         together,
@@ -32,7 +34,7 @@ def test_it_is_divided_once_and_each_group_has_limits_before_anybody_is_in_it() 
 
 def bound_of(limits: Limits, alive: int) -> tuple[int, int]:
     paper = Paper()
-    family = Family(paper.make(), limits, MINDERS)
+    family = Family(paper.make(), limits)
     family.alive = alive
     family.bound()
     [told] = paper.story
@@ -53,6 +55,6 @@ def test_what_they_have_together_is_enough_for_all_and_little_more(memory_mb: in
 
 
 def test_it_says_how_it_is() -> None:
-    family = Family(Paper().make(), LIMITS, MINDERS)
+    family = Family(Paper().make(), LIMITS)
     family.alive = 3
     assert repr(family) == "<Family of 3 in <Place 1>>"
