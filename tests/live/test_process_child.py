@@ -1,20 +1,34 @@
 """A process of ours ends once, in whatever order we hear of it."""
 
+import errno
 import os
 import signal
 import subprocess
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attacca.worker.runtime.process.child_process import OUTPUT_PER_S, OUTPUT_READ, STATUS_WAIT_S, ChildProcess
+from attacca.worker.runtime.process.child_process import (
+    AGAIN_S,
+    OUTPUT_PER_S,
+    OUTPUT_READ,
+    STATUS_WAIT_S,
+    ChildProcess,
+    tells_processes_apart,
+)
 from tests.worker.runtime.process.turns import Loop
+
+
+def descriptors() -> list[str]:
+    return os.listdir("/proc/self/fd")
 
 
 class House:
     def __init__(self) -> None:
+        self.before = descriptors()
         self.loop = Loop()
         self.out, self.far_out = os.pipe()
         os.set_blocking(self.far_out, False)
@@ -36,19 +50,28 @@ class House:
 
     def hear(self) -> None:
         """The loop sees that the process is gone, if it is."""
-        if self.process is not None and self.process.poll() is not None and self.pidfd in self.loop.readers:
-            self.loop.readers[self.pidfd]()
+        pidfd = self.child._pidfd
+        if self.process is not None and self.process.poll() is not None and pidfd in self.loop.readers:
+            self.loop.readers[pidfd]()
+        for do in self.loop.take_soon():
+            do()
 
     def end(self) -> None:
         self.die()
         assert self.loop.is_empty()
-        for descriptor in (self.out, self.pidfd):
-            with pytest.raises(OSError, match="Bad file descriptor"):
-                os.fstat(descriptor)
         os.close(self.far_out)
+        assert self.before == descriptors()
 
 
-DOINGS = st.sampled_from(["born", "told", "kill", "die", "hear", "abandon", "wait", "print"])
+DOINGS = st.sampled_from(["born", "told", "die", "hear", "wait", "print", "kill", "abandon", "rest", "look"])
+
+
+SIMPLE: dict[str, Callable[[ChildProcess], None]] = {
+    "kill": lambda child: child.kill("killed"),
+    "abandon": ChildProcess.abandon,
+    "rest": lambda child: child.rest(0),
+    "look": ChildProcess.look,
+}
 
 
 @given(st.lists(DOINGS, max_size=10))
@@ -61,16 +84,14 @@ def test_it_ends_once_whatever_comes_first(doings: list[str]) -> None:
                 assert house.born() is not child.killed_for.startswith("killed")
             case "told" if not house.ended:
                 child.told(9)
-            case "kill":
-                child.kill("killed")
             case "die":
                 house.die()
             case "hear":
                 house.hear()
-            case "abandon":
-                child.abandon()
             case "wait":
                 house.loop.wait(STATUS_WAIT_S)
+            case _ if doing in SIMPLE:
+                SIMPLE[doing](child)
             case "print" if not house.ended:
                 said += os.write(house.far_out, b"x")
         assert len(house.ended) <= 1
@@ -119,6 +140,80 @@ def test_what_it_says_of_the_end(status: int, says: str) -> None:
     house.child.told(status)
     assert len(house.ended) == 1
     assert status < 0 or house.ended == [says]
+    house.end()
+
+
+@pytest.mark.parametrize("sign", ["kill", "told", "output", "look"])
+def test_one_at_rest_is_held_by_no_descriptor_until_something_says_that_it_may_have_ended(sign: str) -> None:
+    if not tells_processes_apart():
+        pytest.skip("pidfds of this kernel's are all alike: Linux 6.9")
+    for has_ended in (False, True):
+        house = House()
+        house.born()
+        held = len(descriptors())
+        house.child.rest(0)
+        assert len(descriptors()) == held - 1
+        assert house.loop.readers.keys() == {house.out}
+        assert house.child.is_born
+        if has_ended:
+            house.die()
+        match sign:
+            case "kill":
+                house.child.kill("we did it")
+            case "told":
+                house.child.told(9)
+            case "output":
+                os.close(house.far_out)
+                house.loop.turn()
+                house.far_out = os.open(os.devnull, os.O_WRONLY)
+            case _:
+                house.child.look()
+        assert house.ended == []
+        assert (house.child._pidfd >= 0) is not has_ended
+        house.die()
+        house.hear()
+        house.loop.wait(STATUS_WAIT_S)
+        assert len(house.ended) == 1
+        house.end()
+
+
+def test_another_process_of_its_number_is_not_taken_for_one_at_rest() -> None:
+    if not tells_processes_apart():
+        pytest.skip("pidfds of this kernel's are all alike: Linux 6.9")
+    house = House()
+    house.born()
+    house.child.rest(0)
+    with subprocess.Popen(["sleep", "60"]) as other:
+        house.child.pid = other.pid
+        house.child.kill("we did it")
+        house.hear()
+        house.loop.wait(STATUS_WAIT_S)
+        assert house.ended == ["we did it"]
+        assert other.poll() is None
+        other.kill()
+    house.end()
+
+
+def test_one_at_rest_is_ended_once_there_is_a_descriptor_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not tells_processes_apart():
+        pytest.skip("pidfds of this kernel's are all alike: Linux 6.9")
+    house = House()
+    house.born()
+    house.child.rest(0)
+
+    def none_left(_: int) -> int:
+        raise OSError(errno.EMFILE, "none is left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pidfd_open", none_left)
+        house.child.kill("we did it")
+    assert house.process is not None
+    assert house.process.poll() is None
+    house.loop.wait(AGAIN_S)
+    assert house.process.wait() == -signal.SIGKILL
+    house.hear()
+    house.loop.wait(STATUS_WAIT_S)
+    assert house.ended == ["we did it"]
     house.end()
 
 

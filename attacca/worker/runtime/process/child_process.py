@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import os
 import signal
 from collections.abc import Callable
@@ -11,7 +12,20 @@ from attacca.worker.runtime.process.berths import OWN
 from attacca.worker.runtime.process.fork_client import ForkClient
 
 OUTPUT_READ, OUTPUT_PER_S = 16_384, 4 << 20  # what is written past our capture, straight to descriptors 1 and 2
+REST_FROM = 1024  # with so many descriptors, a process at rest is known by its number alone
+AGAIN_S = 0.1  # while there are no descriptors at all
 STATUS_WAIT_S = 0.5  # how long the parent may take to tell how its child ended: on a busy machine, many turns
+
+
+@functools.cache
+def tells_processes_apart() -> bool:
+    """Whether pidfds of two processes can be told from one another, as from Linux 6.9 on."""
+    found = set()
+    for pid in (1, os.getpid()):
+        pidfd = os.pidfd_open(pid)
+        found.add(os.fstat(pidfd).st_ino)
+        os.close(pidfd)
+    return len(found) > 1
 
 
 class ChildProcess:
@@ -35,6 +49,7 @@ class ChildProcess:
         self.network = OWN  # its berth
         self._printed, self._ended = printed, ended
         self.pid, self._pidfd = 0, -1
+        self._life = 0  # of one at rest: what no other process of its number will be
         self._is_doomed = self._is_over = False
         self._status: int | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -55,7 +70,7 @@ class ChildProcess:
 
     @property
     def is_born(self) -> bool:
-        return self._pidfd >= 0
+        return self._pidfd >= 0 or self._life != 0
 
     def born(self, pid: int, pidfd: int) -> bool:
         """The process exists; its pidfd is ours from here on. False when it was killed before it was born."""
@@ -81,25 +96,60 @@ class ChildProcess:
         """End it and everything in it."""
         self._is_doomed = True
         self.killed_for = self.killed_for or why
+        self.look()
         if self._pidfd >= 0:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
+    def rest(self, fewest: int = REST_FROM) -> None:
+        """Nothing happens to it for a while: where descriptors are many, let go of its pidfd. It is opened anew when
+        the process is to be ended, and when its output, its channel or its parent says that it may have ended: one of
+        a template that hides all three has ended unnoticed, until it is asked for something."""
+        if self._pidfd < fewest or self._is_doomed or self._status is not None or not tells_processes_apart():
+            return
+        self._life = os.fstat(self._pidfd).st_ino
+        self._loop.remove_reader(self._pidfd)
+        os.close(self._pidfd)
+        self._pidfd = -1
+
+    def look(self) -> None:
+        """One at rest may have ended: hold it again, if it has not."""
+        if self._life == 0 or self._pidfd >= 0:
+            return
+        try:
+            pidfd = os.pidfd_open(self.pid)
+        except ProcessLookupError:
+            self._loop.call_soon(self._gone)
+        except OSError:  # no descriptor is left, and others will be
+            self._loop.call_later(AGAIN_S, self.kill if self._is_doomed else self.look)
+        else:
+            if os.fstat(pidfd).st_ino == self._life:
+                self._pidfd = pidfd
+                self._loop.add_reader(pidfd, self._gone)
+            else:
+                os.close(pidfd)
+                self._loop.call_soon(self._gone)
 
     def told(self, status: int) -> None:
         """Its parent says how it ended. Of one that was never seen, that is all there will be."""
         self._status = status
         if self._timer is not None or not self.is_born:
             self._finish()
+        else:
+            self.look()
 
     def abandon(self) -> None:
-        """It will never be born."""
-        if self._pidfd < 0:
+        """It will never be born; if it was, it may have ended."""
+        if self.is_born:
+            self.look()
+        else:
             self._finish()
 
     def _gone(self) -> None:
-        if self._is_over:  # both it and its parent spoke in one turn of the loop
+        if self._is_over or self._timer is not None:  # both it and its parent spoke in one turn of the loop
             return
-        self._loop.remove_reader(self._pidfd)
+        if self._pidfd >= 0:
+            self._loop.remove_reader(self._pidfd)
         if self._status is None:
             self._timer = self._loop.call_later(STATUS_WAIT_S, self._finish)
         else:
@@ -121,7 +171,10 @@ class ChildProcess:
             if self._pidfd >= 0:
                 self._loop.remove_reader(self._pidfd)
                 os.close(self._pidfd)
-                self._pidfd = -1  # the number may soon be another process's, and `_ended` may yet ask to kill this one
+                self._pidfd, self._life = (
+                    -1,
+                    0,
+                )  # the number may soon be another process's, and `_ended` may yet ask to kill this one
             self._ended(self._describe_end())
 
     def _describe_end(self) -> str:
@@ -154,6 +207,8 @@ class ChildProcess:
             data = b""
         if not data:
             self._loop.remove_reader(self._out)
+            if not self._is_over:
+                self.look()
             return
         self._printed(data)
         self._quota += len(data)

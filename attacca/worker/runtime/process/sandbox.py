@@ -246,6 +246,7 @@ class SandboxProcess:
             self.timer.cancel()
         self.is_ready = True
         made = untrusted.making(times, (self._clock.now() - self._ordered) * 1e3)
+        self.process.rest()
         self._sink(SandboxReady(self.name, made.knowing(network=self._plugged_ms, image=self.image_ms)))
 
     def _on_failed(self, _number: int, payload: bytes) -> None:

@@ -51,10 +51,13 @@ class Loop:
     def call_at(self, at: float, do: Callable[[], Any]) -> Timer:
         return self.call_later(at - self.now, do)
 
+    def take_soon(self) -> list[Callable[[], Any]]:
+        soon, self._soon = self._soon, []
+        return soon
+
     def turn(self) -> None:
         """What asyncio does in one round: callbacks first, then whoever reads and writes, ready or not."""
-        soon, self._soon = self._soon, []
-        for do in [*soon, *self.readers.values(), *self.writers.values()]:
+        for do in [*self.take_soon(), *self.readers.values(), *self.writers.values()]:
             do()
 
     def wait(self, seconds: float) -> None:
