@@ -42,6 +42,7 @@ class Guest(Sandbox):
     def close(self) -> None:
         os.write(self._told, b"!")
         self._carrier.join()
+        self._card.close()
         for one in (self._stop, self._told, *self._taps):
             os.close(one)
         super().close()

@@ -131,6 +131,8 @@ def test_one_that_was_restored_has_the_address_that_it_is_told() -> None:
                 one.become(first.address)  # of where it was saved
                 assert one.called(PUBLIC, seconds=0.1) == "no answer"
                 one.become(second.address)
+                one.become(first.address)
+                one.become(second.address)
                 one.become(second.address)
                 assert one.called(PUBLIC) == THERE
                 assert one.called(PUBLIC, source=first.address) == "EADDRNOTAVAIL"

@@ -151,9 +151,13 @@ class Netlink:
         Raises:
             OSError: one was refused; those behind it were tried too.
         """
-        self._socket.send(numbered(requests))
+        self.ask_together(numbered(requests), len(requests))
+
+    def ask_together(self, data: bytes, count: int) -> None:
+        """So many that are `numbered` already. Raises as `ask` does."""
+        self._socket.send(data)
         found: dict[int, int] = {}
-        while len(found) < len(requests):
+        while len(found) < count:
             found |= answers(self._socket.recv(ANSWER))
         for number in sorted(found):
             if found[number]:

@@ -8,6 +8,7 @@ it too.
 
 import fcntl
 import os
+import socket
 import struct
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -22,6 +23,7 @@ DEVICE = Path("/dev/net/tun")
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 NO_IPV6 = Path("/proc/sys/net/ipv6/conf/default/disable_ipv6")  # of links that are still to come
 TUNSETIFF, TUNSETPERSIST, TUNSETOWNER, SIOCSIFHWADDR = 0x400454CA, 0x400454CB, 0x400454CC, 0x8924
+ANY = IPv4Address("255.255.255.255")  # in the place of one that is not known yet
 IFF_TAP, IFF_NO_PI, IFF_VNET_HDR, ETHERNET = 0x0002, 0x1000, 0x4000, 1
 
 
@@ -70,11 +72,14 @@ def led_to(one: IPv4Address) -> list[bytes]:
 
 
 class GuestCard:
-    """Within a guest: the link, as its kernel calls it."""
+    """Within a guest: the link, as its kernel calls it. What takes its time is done before the guest is saved: who is
+    restored from there fills an address in, and sends."""
 
     def __init__(self, link: str) -> None:
-        self._link = link
-        self._address: IPv4Address | None = None
+        self._link, self._address = link, ""
+        self._index = 0
+        self._kernel: Netlink
+        self._next: list[bytes] = []  # what is asked for the next address, where that is left out
 
     def __repr__(self) -> str:
         return f"<GuestCard {self._link} {self._address or 'without an address'}>"
@@ -85,19 +90,33 @@ class GuestCard:
         Raises:
             OSError: the kernel refuses it.
         """
-        one, before, here = IPv4Address(address), self._address, IPv4Address(HERE)
-        if one == before:
+        if address == self._address:
             return
-        index = netlink.index_of(self._link)
-        with Netlink() as kernel:
-            if before is None:
-                kernel.ask(
-                    netlink.raised(index),
-                    netlink.address(index, one),
-                    netlink.route(index, here),
-                    netlink.route(index, None, here),
-                    netlink.neighbour(index, here, MAC),
-                )
-            else:  # in this order its routes stay
-                kernel.ask(netlink.address(index, one), netlink.address_gone(index, before))
-        self._address = one
+        if self._address:
+            self._kernel.ask_together(socket.inet_aton(address).join(self._next or self._prepared()), 2)
+            self._address, self._next = address, []
+        else:
+            self._begin(IPv4Address(address))
+            self._address = address
+            self._next = self._prepared()
+
+    def close(self) -> None:
+        """In another process; or it becomes nothing any more."""
+        if self._address:
+            self._kernel.close()
+
+    def _begin(self, one: IPv4Address) -> None:
+        index, here = netlink.index_of(self._link), IPv4Address(HERE)
+        self._index, self._kernel = index, Netlink()
+        self._kernel.ask(
+            netlink.raised(index),
+            netlink.address(index, one),
+            netlink.route(index, here),
+            netlink.route(index, None, here),
+            netlink.neighbour(index, here, MAC),
+        )
+
+    def _prepared(self) -> list[bytes]:
+        """In this order its routes stay."""
+        gone = netlink.address_gone(self._index, IPv4Address(self._address))
+        return netlink.numbered([netlink.address(self._index, ANY), gone]).split(ANY.packed)

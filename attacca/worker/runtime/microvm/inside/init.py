@@ -35,6 +35,7 @@ def main() -> None:
     pid = os.fork()
     if pid == 0:
         control.close()
+        card.close()
         function.live(spec, ports, (agent, out), (told[0], heard[1]), code_ms)
     for one in (agent, out, heard[1], told[0]):
         os.close(one)
