@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 HEAD = struct.Struct("<IBI")
 MAX_FRAME = 1 << 30
+SPARE = 65_536  # bytes: no packet is longer
 
 # worker -> sandbox
 ORDER = 9  # what to be, a JSON object: the first frame to whoever was forked by the zygote
@@ -40,6 +41,7 @@ RESPONSE_BODY = 21
 RESPONSE_END = 22
 LOG = 23
 BROKEN = 24  # the answer could not be sent: {"code", "message"}
+BOUNCED = 29  # an INVOKE that came too early, while another runs: it was not begun, and will not be
 ASK = 25  # a question about an invocation that runs here; each has one ANSWERED
 CAST = 26  # an event for another instance; nothing comes back
 CALL = 27  # the same, and one REPLIED comes back
@@ -157,7 +159,7 @@ class Channel:
         return data
 
     def _receive_until(self, start: bytes, end: int) -> bytes:
-        whole = bytearray(end)
+        whole = bytearray(end + SPARE)  # of a packet in a pipe, what is not read at once is lost
         whole[: len(start)] = start
         view, filled = memoryview(whole), len(start)
         while filled < end:
@@ -165,7 +167,7 @@ class Channel:
             if count == 0:
                 raise Closed
             filled += count
-        return bytes(whole)
+        return bytes(view[:filled])
 
     def write(self, kind: int, number: int, *parts: bytes) -> None:
         size = sum(map(len, parts))

@@ -95,6 +95,22 @@ class Link:
             self.is_pressed = True
             self._pressed(self.is_pressed)
 
+    def offer(self, data: bytes) -> bool:
+        """Write it if all of it can be written now; False: nothing was."""
+        if not self.is_open or self._backlog:
+            return False
+        try:
+            sent = os.write(self._writer, data)
+        except OSError:
+            return False
+        assert sent == len(data), "what is offered is no longer than what a pipe takes whole or not at all"
+        return True
+
+    @property
+    def is_behind(self) -> bool:
+        """Something waits until the other side reads."""
+        return bool(self._backlog)
+
     def pause(self) -> None:
         if self.is_open and not self.is_paused:
             self.is_paused = True

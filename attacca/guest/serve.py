@@ -143,6 +143,9 @@ class Server:
         if kind == wire.ANSWERED:
             self.asker.hear(payload)
             return
+        if kind == wire.INVOKE:
+            self.write(wire.BOUNCED, number)
+            return
         line = self.lines.get(number)
         if line is not None:
             line.hear(kind, payload)

@@ -20,19 +20,22 @@ from attacca.model.messages import (
 from attacca.worker.core.events import (
     Deliver,
     DropTemplate,
+    Hand,
     Kill,
     Listen,
     MakeSandbox,
     MakeTemplate,
     Respond,
     Stop,
+    TakeBack,
+    ToSandbox,
     Warn,
 )
 from attacca.worker.core.reports import RunBody, RunFlow, RunHead
 from attacca.worker.runtime.types import Runtime
 
 LOG = logging.getLogger("attacca.worker")
-Order = MakeSandbox | Kill | Stop | MakeTemplate | DropTemplate | Deliver | Respond | Listen | Warn
+Order = MakeSandbox | Kill | Stop | MakeTemplate | DropTemplate | ToSandbox | Warn
 
 
 class Roads(Protocol):
@@ -64,7 +67,7 @@ def carry_out(runtime: Runtime, order: Order) -> None:
             runtime.make_template(order.template, order.revision)
         case DropTemplate():
             runtime.drop_template(order.template)
-        case Deliver() | Respond() | Listen():
+        case Hand() | TakeBack() | Deliver() | Respond() | Listen():
             runtime.tell(order.sandbox, order)
         case Warn():
             LOG.warning("%s", order.text)

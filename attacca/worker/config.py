@@ -75,6 +75,7 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     patience_s: Positive = 1.0  # who waits longer for memory gets it piece by piece, as sandboxes come to rest
     check_timeout_s: Positive = 60.0  # a check that finds no memory is given up after this long
     poll_us: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 400  # a lone invocation is awaited awake; 0: asleep
+    ahead: Annotated[int, msgspec.Meta(ge=0, le=12)] = 8  # what a busy sandbox of a short function has next; 0: nothing
     cut_off_s: NotNegative = 300.0  # event functions end when no control was heard of for so long; 0: they never do
     drain_s: NotNegative = 30.0  # what runs may take this long to finish at shutdown
     body_hold_kb: Annotated[int, msgspec.Meta(ge=1)] = 256  # of a streamed body that comes before its turn; then: pause

@@ -49,6 +49,7 @@ from attacca.worker.core.events import (
     Dial,
     Drain,
     Event,
+    Hand,
     Measured,
     NeighbourJoined,
     NeighbourSaid,
@@ -157,6 +158,9 @@ class Worker:
         for invocation, run in list(self._runs.items()):
             if run is not None:
                 self._send(run.peer, Ended(invocation, STOPPED))
+        for item in self.core.lines.items():
+            if item.id not in self._runs:  # it was handed ahead
+                self._send(item.peer, Ended(item.id, STOPPED))
         self._runs.clear()
 
     async def drain(self, grace_s: float) -> None:
@@ -297,7 +301,7 @@ class Worker:
                 self._runtime.tell(command.sandbox, command)
                 if command.delivery.kind is EventKind.CALL and self._awake is not None:
                     self._awake.called(command.sandbox)
-            elif type(command) is Respond:
+            elif type(command) is Respond or type(command) is Hand:
                 self._runtime.tell(command.sandbox, command)
             elif type(command) is not Send:
                 self._order(command)

@@ -134,3 +134,13 @@ def test_so_many_are_open_at_most_and_a_child_has_none() -> None:
         assert repr(asker) == f"<Asker {OPEN_MOST + 1} asked, 0 open>"
 
     asyncio.run(main())
+
+
+def test_an_invocation_that_comes_while_one_waits_is_given_back() -> None:
+    with serving(ask, "event") as outside:
+        outside.invoke()
+        number, question, _ = asked(outside)
+        outside.invoke(2)
+        assert outside.read() == (wire.BOUNCED, 2, b"")
+        reply(outside, number, question, "well")
+        assert outside.answer()[3] == b"well"

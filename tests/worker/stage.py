@@ -32,12 +32,14 @@ from attacca.worker.core.events import (
     Command,
     DropTemplate,
     Event,
+    Hand,
     Kill,
     MakeSandbox,
     MakeTemplate,
     Received,
     Run,
     Stop,
+    TakeBack,
     Tick,
     ToPeer,
 )
@@ -233,6 +235,8 @@ class Stage:
                 runtime.make_template(command.template, command.revision)
             case DropTemplate():
                 runtime.drop_template(command.template)
+            case Hand() | TakeBack():
+                runtime.tell(command.sandbox, command)
             case _:
                 raise AssertionError(f"no event function is played here: {command}")
 

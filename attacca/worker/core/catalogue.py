@@ -301,7 +301,7 @@ class Catalogue:
             if sandbox.phase is Phase.STARTING:
                 self._pool.kill(now, sandbox, Loss(now, "stopped", ": a secret of it has changed"), out)
             elif sandbox.phase is Phase.BUSY:
-                self._pool.start_draining(sandbox, ": a secret of it has changed")
+                self._pool.start_draining(sandbox, ": a secret of it has changed", out)
         self._lines.start_failed(now, state, None, out)
 
     def expire(self, now: float, name: str, out: list[Command]) -> None:

@@ -50,6 +50,7 @@ from attacca.worker.core.reports import (
     SandboxFailed,
     SandboxGone,
     SandboxReady,
+    TakenBack,
     TemplateFailed,
     TemplateGone,
     TemplateReady,
@@ -110,6 +111,7 @@ Event = (
     | PeerJoined
     | FunctionReplied
     | RunEnded
+    | TakenBack
     | SandboxReady
     | SandboxFailed
     | SandboxGone
@@ -172,6 +174,21 @@ class Run(msgspec.Struct, frozen=True, gc=False):
     peer: str
 
 
+class Hand(msgspec.Struct, frozen=True, gc=False):
+    """What runs next in a sandbox that is busy, which may have it now, and begins it when it has ended what it runs.
+    Ends in its Run, when that is known, or in TakenBack. A runtime that does nothing with it is slower, and no more."""
+
+    sandbox: str
+    revision: Revision
+    invocation: Invocation
+
+
+class TakeBack(msgspec.Struct, frozen=True):
+    """What the sandbox was handed ahead and has not begun. Ends in TakenBack of that, if there is any."""
+
+    sandbox: str
+
+
 class Stop(msgspec.Struct, frozen=True):
     """Give up one invocation in a sandbox that others share."""
 
@@ -225,5 +242,5 @@ ToPeer = (
     Started | Ended | Checked | Resting | NotBegun | SlotFree | SandboxUp | SandboxDown | Sandboxes
     | InstancesSaid | BetweenInstances | FunctionCalled
 )  # fmt: skip
-OfEvent = Deliver | Respond | Listen
-Command = Run | Send[ToPeer] | MakeSandbox | Kill | Stop | MakeTemplate | DropTemplate | OfEvent | Write | Warn | Dial
+ToSandbox = Hand | TakeBack | Deliver | Respond | Listen
+Command = Run | Send[ToPeer] | MakeSandbox | Kill | Stop | MakeTemplate | DropTemplate | ToSandbox | Write | Warn | Dial

@@ -99,8 +99,15 @@ def _line(worker: WorkerCore, scheduler: Scheduler) -> None:
         if item.position is Position.RUNNING:
             assert item.sandbox is not None
             assert item.sandbox.running[item.id] is item
+        if item.position is Position.AHEAD:
+            assert item.sandbox is not None
+            assert item in item.sandbox.ahead
     every = [state for function in worker.functions.values() for state in function.states]
     states = [state for state in every if worker.lines.of(state) is scheduler]
+    held = [sandbox for state in states for sandbox in state.sandboxes.values() if sandbox.ahead]
+    assert sum(len(sandbox.ahead) for sandbox in held) == sum(item.position is Position.AHEAD for item in items)
+    assert sum(state.ahead for state in states) == sum(len(sandbox.ahead) for sandbox in held)
+    assert all(sandbox.running or sandbox.phase is Phase.DYING for sandbox in held), "it could run what it was handed"
     assert all(name in line.items for name in worker.lines.both for line in worker.lines)
     assert all(item.position is Position.QUEUED for item in items if item.id in worker.lines.both)
     assert scheduler.claims == sum(state.claim for state in states)

@@ -130,7 +130,7 @@ class Orders:
         elif sandbox is not None and sandbox.is_ordered and sandbox.is_live:
             why = f" by control: {order.why}"
             if sandbox.running:
-                self._pool.start_draining(sandbox, why)
+                self._pool.start_draining(sandbox, why, out)
             else:
                 self._pool.kill(now, sandbox, Loss(now, "stopped", why), out)
 

@@ -39,6 +39,7 @@ class Position(StrEnum):
     QUEUED = "queued"  # in the policy's queue
     HEAD_OF_LINE = "head_of_line"  # before the queue: it was popped, or its revision is not current any more
     PENDING = "pending"  # waits for a sandbox of its revision that is starting
+    AHEAD = "ahead"  # a busy sandbox was handed it, as what it runs next
     RUNNING = "running"
 
 
@@ -58,4 +59,6 @@ DRAINING: Final = Phase.DRAINING
 DYING: Final = Phase.DYING
 GONE: Final = Phase.GONE
 QUEUED: Final = Position.QUEUED
+AHEAD: Final = Position.AHEAD
+RUNNING: Final = Position.RUNNING
 SLOT: Final[WaitedFor] = WaitedFor.SLOT

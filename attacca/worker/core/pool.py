@@ -16,7 +16,7 @@ from attacca.model.resources import NOTHING, Resources, scarcest, total
 from attacca.policy.keepalive.types import Idle, Keepalive, KeepaliveState, begin
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.devices import Devices, with_devices, without_devices
-from attacca.worker.core.events import Command, DropTemplate, Kill, MakeSandbox, MakeTemplate
+from attacca.worker.core.events import Command, DropTemplate, Kill, MakeSandbox, MakeTemplate, TakeBack
 from attacca.worker.core.eviction import Plan, plan
 from attacca.worker.core.house import House
 from attacca.worker.core.phases import Phase, TemplatePhase
@@ -146,9 +146,24 @@ class Pool:
             self.keepalive.became_busy(now, idle)
             self._stir(sandbox)
 
-    def start_draining(self, sandbox: Sandbox, why: str) -> None:
+    def make_way(self, now: float, state: RevisionState, out: list[Command]) -> None:
+        """The function has all the sandboxes it may have, but an idle one of another revision can go for this one."""
+        function = state.function
+        if state.has_its_most or any(
+            sandbox.phase is Phase.DYING for other in function.states for sandbox in other.sandboxes.values()
+        ):
+            return
+        for other in function.states:
+            for sandbox in other.free:
+                if other is not state and sandbox.idle is not None:
+                    self.kill(now, sandbox, Loss(now, "made way", " for another revision"), out)
+                    return
+
+    def start_draining(self, sandbox: Sandbox, why: str, out: list[Command]) -> None:
         """It takes nothing new, and is killed when what runs in it has ended."""
         sandbox.start_draining(why)
+        if sandbox.ahead:
+            out.append(TakeBack(sandbox.id))
         sandbox.state.live -= 1
         if sandbox in sandbox.state.free:
             sandbox.state.free.remove(sandbox)
@@ -158,6 +173,8 @@ class Pool:
         sandbox.kill()
         self._leave(now, sandbox, before, loss)
         self.leaving += sandbox.resources
+        if sandbox.ahead:
+            out.append(TakeBack(sandbox.id))
         out.append(Kill(sandbox.id, f"{loss.verb}{loss.why}"))
 
     def ended(self, now: float, sandbox: Sandbox, loss: Loss, out: list[Command], *, was_ready: bool) -> bool:

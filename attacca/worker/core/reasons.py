@@ -7,6 +7,7 @@ from attacca.worker.core.state import QueuedInvocation, RevisionState, Sandbox
 
 ABOVE_LIMIT = "its function runs short enough to pass the limit"
 OLD_REVISION = "its revision is not current any more: before the queue"
+TAKEN_BACK = "what ran before it in its sandbox took too long: before the queue"
 START_FAILED = "the sandbox it waited for did not start: before the queue"
 
 

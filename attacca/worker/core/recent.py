@@ -6,7 +6,7 @@ from attacca.model.events import BetweenInstances, InstanceDown, StartInstance, 
 from attacca.model.invocation import Ok
 from attacca.model.messages import Catalogue, Checked, Dispatch, Ended, Send, Started
 from attacca.model.story import ABOUT_MOST, Fact, Recent, outcome
-from attacca.worker.core.events import Command, Deliver, Event, NeighbourSaid, Received, Respond, Run
+from attacca.worker.core.events import Command, Deliver, Event, Hand, NeighbourSaid, Received, Respond, Run
 from attacca.worker.core.reports import (
     EventAsked,
     EventSent,
@@ -61,7 +61,7 @@ def _orders(commands: list[Command]) -> list[Fact]:
 
 def _order(command: Command) -> Fact:
     """None: something else says the same."""
-    if type(command) is Run:
+    if type(command) is Run or type(command) is Hand:
         return None
     if type(command) is Send:
         message = command.message

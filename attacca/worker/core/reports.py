@@ -63,12 +63,13 @@ class SandboxGone(msgspec.Struct, frozen=True):
     """A ready sandbox's process has ended, whether by kill() or by itself. `code` is sandbox_lost or out_of_memory.
 
     Reported once per sandbox that was ready; only then is its memory free. Invocations in it are lost: no RunEnded
-    follows for them.
+    follows for them. `not_begun`: what it was handed ahead and has not begun.
     """
 
     sandbox: str
     code: str
     message: str
+    not_begun: tuple[str, ...] = ()
 
 
 class RunEnded(msgspec.Struct, frozen=True, gc=False):
@@ -76,6 +77,15 @@ class RunEnded(msgspec.Struct, frozen=True, gc=False):
     invocation: str
     outcome: Outcome
     run_ms: float
+
+
+class TakenBack(msgspec.Struct, frozen=True):
+    """The sandbox has not begun these, and will not: they were handed to it ahead, or just before its end. `by_itself`:
+    nobody had asked; it listens while it runs, and so hears of what comes next too early."""
+
+    sandbox: str
+    invocations: tuple[str, ...]
+    by_itself: bool = False
 
 
 class RunHead(msgspec.Struct, frozen=True):
@@ -137,6 +147,7 @@ class DevicesSeen(msgspec.Struct, frozen=True):
 OfEvents = EventSent | EventAsked | StateOffered
 Report = (
     RunEnded
+    | TakenBack
     | RunHead
     | RunBody
     | RunFlow

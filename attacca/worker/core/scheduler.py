@@ -15,12 +15,13 @@ from typing import Final
 
 from attacca.errors import IllegalTransition
 from attacca.model.invocation import Failed, Invocation, Ok, Outcome, Start, Timing
-from attacca.model.messages import Ended, Send, Started
+from attacca.model.messages import Ended, Send, Started, Withdraw
 from attacca.policy.concurrency.types import Concurrency, Load
 from attacca.policy.keepalive.types import Use
-from attacca.policy.queueing.types import Queue, Waiting
+from attacca.policy.queueing.types import Queue
 from attacca.worker.config import WorkerConfig
-from attacca.worker.core import reasons
+from attacca.worker.core import known, reasons
+from attacca.worker.core.ahead import HandOver
 from attacca.worker.core.events import Command, Run
 from attacca.worker.core.phases import Phase, Position, WaitedFor
 from attacca.worker.core.pool import Pool, Room
@@ -41,6 +42,7 @@ class Placed(StrEnum):
 
 
 # Looking a member of an enumeration up costs ten times a name, and this is the road of every invocation.
+AHEAD: Final = Position.AHEAD
 PENDING: Final = Position.PENDING
 RUNNING: Final = Position.RUNNING
 DRAINING: Final = Phase.DRAINING
@@ -64,6 +66,7 @@ class Scheduler:
         self.queue = queue
         self.concurrency = concurrency
         self._timers = timers
+        self.ahead = HandOver(config.ahead, queue, timers)
         self._functions = functions
         self._cores = cores
         self.items: dict[str, QueuedInvocation] = {}
@@ -88,10 +91,9 @@ class Scheduler:
         """True: it runs already. `at_once`: it may be, nobody else waits for anything."""
         if invocation.id in self.items:
             raise IllegalTransition(f"invocation {invocation.id} was dispatched twice", "give each one its own id")
-        name = state.function.name
-        known = state.function.statistics
-        known.arrived(now)
-        self._pool.keepalive.arrived(now, name)
+        statistics = state.function.statistics
+        statistics.arrived(now)
+        self._pool.keepalive.arrived(now, state.function.name)
         self.items[invocation.id] = item = QueuedInvocation(peer, invocation, state, now)
         if state.retired:
             item.turn = reasons.OLD_REVISION
@@ -100,16 +102,19 @@ class Scheduler:
             state.waiting += 1
             return False
         free = state.free
-        if free and self.running + self.claims >= self.limit and self.concurrency.can_skip(known.exec_s.ewma):
+        if free and self.running + self.claims >= self.limit and self.concurrency.can_skip(statistics.exec_s.ewma):
             item.turn = reasons.ABOVE_LIMIT
             self._run(now, item, free[-1], None, out)
             return True
-        at_once = at_once and bool(free) and self.running + self.claims < self.limit
+        can_pass, at_once = at_once, at_once and bool(free) and self.running + self.claims < self.limit
         if at_once and self.queue.is_memoryless:
             self._run(now, item, free[-1], None, out)
             return True
+        is_full = self.running + self.claims >= self.limit or state.is_full
+        if can_pass and is_full and self.ahead.take(now, item, out):
+            return True
         item.behind = len(self.head_of_line) + len(self.queue)
-        self.queue.push(now, self._waiting(now, item))
+        self.queue.push(now, known.waiting(now, item))
         if at_once and self.queue.pop(now, _anyone) is not None:
             item.was_popped = True
             self._run(now, item, free[-1], None, out)
@@ -125,29 +130,6 @@ class Scheduler:
         if state.is_full and not (state.free or state.can_join):
             return WaitedFor.SANDBOX
         return WaitedFor.ROOM
-
-    def _waiting(self, now: float, item: QueuedInvocation) -> Waiting:
-        state = item.state
-        known = state.function.statistics
-        if state.template is None:
-            cold = known.cold_s if known.cold_s.count else known.template_s
-        else:
-            cold = known.template_s if known.template_s.count else known.cold_s
-        idle = ""
-        if state.free:
-            idle = "warm" if state.free[-1].served else "prewarmed"
-        return Waiting(
-            item.id,
-            state.function.name,
-            now,
-            known.exec_s.ewma,
-            known.warm_s.ewma,
-            known.prewarmed_s.ewma,
-            cold.ewma,
-            known.gap_s.ewma,
-            idle,
-            state.running,
-        )
 
     # Whose turn it is.
 
@@ -205,7 +187,7 @@ class Scheduler:
             if not may_start:
                 return Placed.NO
             if state.is_full:
-                self._make_way(now, state, out)
+                self._pool.make_way(now, state, out)
                 return Placed.NO
             hard_at = item.popped + self._patience_s
             if self._pool.room(now, state.resources, state, out, evict=True, hard=now >= hard_at) is not Room.FREE:
@@ -219,19 +201,6 @@ class Scheduler:
         state.pending.append(item)
         self.recount(state)
         return Placed.YES
-
-    def _make_way(self, now: float, state: RevisionState, out: list[Command]) -> None:
-        """The function has all the sandboxes it may have, but an idle one of another revision can go for this one."""
-        function = state.function
-        if state.has_its_most or any(
-            sandbox.phase is Phase.DYING for other in function.states for sandbox in other.sandboxes.values()
-        ):
-            return
-        for other in function.states:
-            for sandbox in other.free:
-                if other is not state and sandbox.idle is not None:
-                    self._pool.kill(now, sandbox, Loss(now, "made way", " for another revision"), out)
-                    return
 
     def recount(self, state: RevisionState) -> None:
         claim = max(len(state.pending), len(state.demanded))
@@ -263,6 +232,14 @@ class Scheduler:
         else:
             timing = AT_ONCE if now == item.arrived else Timing(queued=(now - item.arrived) * 1000)
             item.began = now
+        turn = item.turn if not timing.queued else reasons.turn(item, self.limit, self._limit_why)
+        self._begin(now, item, sandbox, start, why, timing, turn, kept, out)
+
+    def _begin(
+        self, now: float, item: QueuedInvocation, sandbox: Sandbox, start: Start, why: str, timing: Timing, turn: str,
+        kept: str, out: list[Command],
+    ) -> None:  # fmt: skip
+        state = item.state
         tell_began = self._tell_began
         pended = tell_began is not None and item.position is PENDING
         item.position = RUNNING
@@ -272,9 +249,28 @@ class Scheduler:
         state.running += 1
         if tell_began is not None:
             tell_began(now, Use(state.function.name, sandbox.id, start.value, pended))
-        turn = item.turn if not timing.queued else reasons.turn(item, self.limit, self._limit_why)
         out.append(Run(sandbox.id, state.revision, item.invocation, item.peer))
         out.append(Send(item.peer, Started(item.id, sandbox.id, start, why, timing, turn, kept)))
+
+    def _go_on(self, now: float, sandbox: Sandbox, out: list[Command]) -> None:
+        """With what it was handed ahead, which it has begun or does so in this moment."""
+        item, state = self.ahead.begin(sandbox), sandbox.state
+        sandbox.take(item)
+        state.waiting -= 1
+        item.began = now
+        self._begin(now, item, sandbox, WARM, REUSED, Timing(queued=(now - item.arrived) * 1000), item.turn, "", out)
+        self.ahead.hand(now, sandbox, self.items, out)
+
+    def taken_back(self, now: float, sandbox: Sandbox, names: tuple[str, ...], out: list[Command]) -> None:
+        """The sandbox has not begun these: they are before all others again, unless nobody wants them any more."""
+        again = self.ahead.take_back(sandbox, names)
+        for item in again:
+            item.position = Position.HEAD_OF_LINE
+            item.turn = reasons.TAKEN_BACK
+        self.head_of_line[:0] = again
+        for item in again:
+            if item.unwanted is not None:
+                self.drop(now, item, item.unwanted.outcome, out)
 
     def sandbox_ready(self, now: float, sandbox: Sandbox, ready: SandboxReady, out: list[Command]) -> None:
         state = sandbox.state
@@ -303,6 +299,9 @@ class Scheduler:
 
     def vacate(self, now: float, sandbox: Sandbox, out: list[Command]) -> None:
         state = sandbox.state
+        if sandbox.ahead:
+            self._go_on(now, sandbox, out)
+            return
         if sandbox.phase is DRAINING:
             if not sandbox.running:
                 self._pool.kill(now, sandbox, Loss(now, "stopped", sandbox.drained_why), out)
@@ -330,12 +329,19 @@ class Scheduler:
         statistics = item.state.function.statistics
         statistics.errors += 1
         statistics.lost[item.start] += 1
+        if item.position is AHEAD:  # it may have begun, and nobody has said so
+            item.state.waiting -= 1
+            item.state.running += 1
+            self.running += 1
         self._left(now, item, now - item.began)
         out.append(Send(item.peer, Ended(item.id, outcome)))
 
     def drop(self, now: float, item: QueuedInvocation, outcome: Outcome, out: list[Command]) -> None:
         """It waited, wherever that was."""
         state = item.state
+        if item.position is AHEAD:
+            self.ahead.drop(item, Withdraw(item.id, running=False, outcome=outcome), out)
+            return
         if item.position is Position.PENDING:
             state.pending.remove(item)
             self.recount(state)

@@ -11,10 +11,12 @@ from attacca.errors import IllegalTransition
 from attacca.kernel.window import Measure
 from attacca.model.function import Revision, Scheduling
 from attacca.model.invocation import Invocation, Start
+from attacca.model.messages import Withdraw
 from attacca.model.resources import Resources
 from attacca.model.sandbox import SandboxView
 from attacca.policy.keepalive.types import Expiry, Idle
-from attacca.worker.core.phases import BUSY, DRAINING, DYING, GONE, IDLE, QUEUED, SLOT, STARTING, TemplatePhase
+from attacca.worker.core.alone import can_have_ahead
+from attacca.worker.core.phases import AHEAD, BUSY, DRAINING, DYING, GONE, IDLE, QUEUED, SLOT, STARTING, TemplatePhase
 from attacca.worker.core.statistics import Statistics
 from attacca.worker.core.timers import Key, Timer
 
@@ -28,7 +30,7 @@ class QueuedInvocation:
 
     __slots__ = (
         "arrived", "began", "behind", "held", "id", "invocation", "peer", "popped", "position", "sandbox", "start",
-        "state", "turn", "was_popped",
+        "state", "turn", "unwanted", "was_popped",
     )  # fmt: skip
 
     def __init__(self, peer: str, invocation: Invocation, state: "RevisionState", now: float) -> None:
@@ -45,6 +47,7 @@ class QueuedInvocation:
         self.held = SLOT  # what it waited for last
         self.position = QUEUED
         self.sandbox: Sandbox | None = None
+        self.unwanted: Withdraw | None = None  # handed ahead, and by now nobody waits for it
         self.start = WARM
 
     def __repr__(self) -> str:
@@ -54,9 +57,7 @@ class QueuedInvocation:
 class Template:
     """`state` is None while it belongs to a check, or to a checked revision that is not deployed yet."""
 
-    __slots__ = (
-        "children", "id", "phase", "resources", "revision", "state", "unfit", "used_at",
-    )  # fmt: skip
+    __slots__ = ("children", "id", "phase", "resources", "revision", "state", "unfit", "used_at")
 
     def __init__(self, name: str, revision: Revision, state: "RevisionState | None", now: float) -> None:
         self.id = name
@@ -128,8 +129,8 @@ class Sandbox:
     """`running` holds its invocations by id; `idle` is what the keep-alive policy was told when it became idle."""
 
     __slots__ = (
-        "drained_why", "expiry", "id", "idle", "idle_since", "is_ordered", "made", "made_at", "phase", "resources",
-        "running", "served", "slots", "state", "template", "timer", "why",
+        "ahead", "drained_why", "expiry", "id", "idle", "idle_since", "is_ordered", "made", "made_at", "phase",
+        "resources", "running", "served", "slots", "state", "template", "timer", "why",
     )  # fmt: skip
 
     def __init__(
@@ -146,6 +147,7 @@ class Sandbox:
         self.phase = STARTING
         self.drained_why = ""  # why it is
         self.running: dict[str, QueuedInvocation] = {}
+        self.ahead: deque[QueuedInvocation] = deque()  # what it was handed, and is to begin next
         self.served = 0
         self.idle: Idle | None = None
         self.expiry: Expiry | None = None  # as the keep-alive policy answered
@@ -168,12 +170,14 @@ class Sandbox:
 
     def take(self, item: QueuedInvocation) -> None:
         running = self.running
-        if len(running) >= self.slots or not (self.phase is IDLE or self.phase is BUSY):
+        is_open = self.phase is IDLE or self.phase is BUSY or (self.phase is DRAINING and item.position is AHEAD)
+        if len(running) >= self.slots or not is_open:
             self._refuse("take")
         running[item.id] = item
         self.served += 1
         self.state.function.cached_uses += 1
-        self.phase = BUSY
+        if self.phase is IDLE:
+            self.phase = BUSY
 
     def leave(self, invocation: str) -> QueuedInvocation | None:
         """None: it was given up before; its slot was free, or the sandbox was draining, since then."""
@@ -314,9 +318,9 @@ class RevisionState:
     """All sandboxes of one revision. Who is pending is never passed by: `pending` and `free` are not both filled."""
 
     __slots__ = (
-        "application", "claim", "demanded", "device_twin", "failures", "free", "function", "granted",
-        "is_accelerated", "is_apart", "is_computing", "is_ordered", "is_too_large", "is_twin", "key", "live", "loss",
-        "no_template_reason", "pending", "resources", "retired", "revision", "running", "sandboxes", "starting",
+        "ahead", "application", "can_have_ahead", "claim", "demanded", "device_twin", "failures", "free", "function",
+        "granted", "is_accelerated", "is_apart", "is_computing", "is_ordered", "is_too_large", "is_twin", "key", "live",
+        "loss", "no_template_reason", "pending", "resources", "retired", "revision", "running", "sandboxes", "starting",
         "template", "template_failures", "template_retry_at", "trigger", "waiting", "wanted",
     )  # fmt: skip
 
@@ -343,7 +347,9 @@ class RevisionState:
         self.demanded: dict[str, Sandbox] = {}  # starting because someone waited
         self.pending: deque[QueuedInvocation] = deque()
         self.claim = 0  # slots of the worker's limit held by pending ones and by demanded starts
-        self.waiting = 0  # queued, or at the head of the line
+        self.waiting = 0  # queued, at the head of the line, or handed ahead
+        self.ahead = 0  # the last of these
+        self.can_have_ahead = can_have_ahead(revision)
         self.running = 0
         self.wanted = 0  # sandboxes to be made ahead of need, not counting min_sandboxes
         self.failures = 0  # starts that failed since one succeeded

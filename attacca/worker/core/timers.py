@@ -18,6 +18,7 @@ class Timer(IntEnum):
     REPLY = 9  # a call that is waited for no longer
     HALT = 10  # an instance that takes too long to stop
     CUT_OFF = 11  # no control is there
+    AHEAD = 12  # something was handed ahead
 
 
 Key = tuple[Timer, str]

@@ -36,17 +36,8 @@ from attacca.worker.core.accelerators import Accelerators
 from attacca.worker.core.catalogue import Catalogue
 from attacca.worker.core.checks import DRAINING, Checks, never_fits
 from attacca.worker.core.choosing import Choosing
-from attacca.worker.core.events import (
-    Asked,
-    Command,
-    Drain,
-    Event,
-    Measured,
-    PeerLost,
-    Received,
-    Stop,
-    Tick,
-)
+from attacca.worker.core.events import Asked, Command, Drain, Event, Measured, PeerLost, Received, Stop, Tick
+from attacca.worker.core.failing import Failing
 from attacca.worker.core.instances import OF_INSTANCES, Instances
 from attacca.worker.core.lines import lines_of
 from attacca.worker.core.orders import Orders
@@ -58,6 +49,7 @@ from attacca.worker.core.reports import (
     SandboxFailed,
     SandboxGone,
     SandboxReady,
+    TakenBack,
     TemplateFailed,
     TemplateGone,
     TemplateReady,
@@ -70,7 +62,6 @@ from attacca.worker.core.timers import Timer, Timers
 
 Told = Announced | Deployed | Deleted | Prewarm | Evict | Measured | PeerLost | DevicesSeen | Drain
 
-LOST_STARTS = 3  # in a row, before a start that was merely lost (a fork whose template died) counts as hopeless
 FORSAKEN = Failed("cancelled", "the gateway that sent it is gone")
 
 
@@ -110,6 +101,7 @@ class WorkerCore:
         self.catalogue = Catalogue(config, self.pool, self.lines, self.checks, self.timers, self.functions)
         self.templates = Templates(config, self.pool, self.checks, self.catalogue, self.scheduler)
         self.orders = Orders(config, self.pool, self.catalogue)
+        self.failing = Failing(self.pool, self.templates, self.lines, self.catalogue, self._ordered_ended)
         self.accelerators = Accelerators(config, self.pool, self.lines, self.catalogue, self.orders)
         self.instances = Instances(config, self.pool, self.checks, self.templates, self.timers, ids, chance)
         self.draining = False
@@ -154,6 +146,9 @@ class WorkerCore:
                 self._move_on(now, out)
             case TemplateReady() | TemplateFailed() | TemplateGone():
                 self.templates.hear(now, event, out)
+                self._move_on(now, out)
+            case TakenBack():
+                self._taken_back(now, event, out)
                 self._move_on(now, out)
             case Withdraw():
                 self._withdraw(now, event, out)
@@ -229,8 +224,8 @@ class WorkerCore:
             if sandbox is not None and sandbox.is_ordered:  # or it was no invocation
                 self.instances.run_ended(now, event, out)
             return
-        scheduler = self.scheduler
-        state = item.state
+        assert sandbox is not None
+        scheduler, state, goes_on = self.scheduler, item.state, bool(sandbox.ahead)
         if not state.is_apart:
             scheduler.run_ended(now, item, event.outcome, event.run_ms, out)
         elif state.is_ordered:
@@ -241,15 +236,22 @@ class WorkerCore:
             self._move_on(now, out)
         if state.template is None and self._has_templates and type(event.outcome) is not Failed and not self.draining:
             self.templates.want(now, state, out)
-        if self.checks.waiting or state.retired or self.lines.has_line():
+        if self.checks.waiting or state.retired or (self.lines.has_line() and not goes_on):
             self._move_on(now, out)
             self.catalogue.settle(now, state, out)
+        if sandbox.running and not (goes_on or state.is_apart):
+            scheduler.ahead.hand(now, sandbox, scheduler.items, out)
+        while scheduler.ahead.given_up:
+            given_up, withdraw = scheduler.ahead.given_up.pop()
+            self._give_up(now, given_up, withdraw.outcome, out)
 
     def _withdraw(self, now: float, event: Withdraw, out: list[Command]) -> None:
         item = self.lines.find(event.id) or self.orders.items.get(event.id)
         if item is None or (item.position is Position.RUNNING and not event.running):
             return
-        if item.position is not Position.RUNNING:
+        if item.position is Position.AHEAD:
+            self.scheduler.ahead.drop(item, event, out)
+        elif item.position is not Position.RUNNING:
             self.lines.of(item.state).drop(now, item, event.outcome, out)
         else:
             self._give_up(now, item, event.outcome, out)
@@ -270,7 +272,7 @@ class WorkerCore:
             return
         out.append(Stop(sandbox.id, item.id))
         if sandbox.phase is not Phase.DRAINING:
-            self.pool.start_draining(sandbox, ": an invocation in it was given up")
+            self.pool.start_draining(sandbox, ": an invocation in it was given up", out)
 
     def _forsake(self, now: float, peer: str, out: list[Command]) -> None:
         self._watchers = [one for one in self._watchers if one != peer]
@@ -305,9 +307,10 @@ class WorkerCore:
                 if sandbox.template is not None:
                     sandbox.state.template_failures = 0
             case SandboxFailed():
-                self._start_failed(now, sandbox, event, out)
+                self.failing.failed(now, sandbox, event, out)
             case SandboxGone():
-                lost = list(sandbox.running.values())
+                self.scheduler.taken_back(now, sandbox, event.not_begun, out)
+                lost = [*sandbox.running.values(), *self.scheduler.ahead.all_of(sandbox)]
                 self.pool.ended(now, sandbox, Loss(now, "died", f": {event.message}"), out, was_ready=True)
                 sandbox.running.clear()
                 outcome = Failed(event.code, event.message, advice(event.code))
@@ -322,24 +325,13 @@ class WorkerCore:
         elif sandbox.is_ordered:
             self.orders.ended(sandbox, error, out)
 
-    def _start_failed(self, now: float, sandbox: Sandbox, event: SandboxFailed, out: list[Command]) -> None:
-        state = sandbox.state
-        loss = Loss(now, "failed to start", f": {event.message}")
-        was_wanted = self.pool.ended(now, sandbox, loss, out, was_ready=False)
-        self._ordered_ended(now, sandbox, Failed(event.code, event.message, advice(event.code), event.traceback), out)
-        if not was_wanted:
-            return
-        if is_blamed := event.code != "no_capacity":  # which is the machine's affair
-            state.failures += 1
-            self.templates.fork_failed(now, sandbox, out)
-        if sandbox.is_ordered:
-            return
-        failed = None
-        was_lost = event.code == "sandbox_lost" or (sandbox.template is not None and not event.traceback)
-        if state.failures >= LOST_STARTS or not was_lost or not is_blamed:
-            failed = Failed(event.code, event.message, advice(event.code), event.traceback)
-        self.lines.start_failed(now, state, failed, out)
-        self.catalogue.start_failed(now, state)
+    def _taken_back(self, now: float, event: TakenBack, out: list[Command]) -> None:
+        sandbox = self.pool.sandboxes.get(event.sandbox)
+        if sandbox is not None:
+            state = sandbox.state
+            state.can_have_ahead = state.can_have_ahead and not event.by_itself
+            self.scheduler.taken_back(now, sandbox, event.invocations, out)
+            self.catalogue.settle(now, state, out)
 
     # The rest.
 
@@ -374,6 +366,8 @@ class WorkerCore:
                 self.templates.let_go(name, out)
             elif timer is Timer.CHECK:
                 self.checks.give_up(name, out)
+            elif timer is Timer.AHEAD:
+                self.scheduler.ahead.look(now, out)
             elif timer is Timer.BUFFER:
                 self.pool.restore_buffer(now, out)
             elif timer is Timer.KEEPALIVE:

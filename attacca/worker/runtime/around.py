@@ -2,7 +2,7 @@
 
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation
-from attacca.worker.core.events import OfEvent
+from attacca.worker.core.events import ToSandbox
 from attacca.worker.runtime.types import Runtime
 
 
@@ -39,7 +39,7 @@ class Around:
     def flow(self, sandbox: str, invocation: str, paused: bool) -> None:  # noqa: FBT001 - mirrors messages.Flow
         self._inner.flow(sandbox, invocation, paused)
 
-    def tell(self, sandbox: str, word: OfEvent) -> None:
+    def tell(self, sandbox: str, word: ToSandbox) -> None:
         self._inner.tell(sandbox, word)
 
     def leave(self, sandbox: str, invocation: str) -> None:

@@ -22,6 +22,7 @@ from attacca.worker.core.reports import (
     SandboxGone,
     SandboxReady,
     StateOffered,
+    TakenBack,
     TemplateFailed,
     TemplateGone,
     TemplateReady,
@@ -85,7 +86,7 @@ class Witness:
                 was = self._running.pop((report.sandbox, report.invocation), None)
                 assert was is not None, f"of what does not run: {report}"
                 assert was == "answering" or not is_streamed, f"without a head: {report}"
-            case RunFlow() | Logged() | EventSent() | EventAsked() | StateOffered():
+            case RunFlow() | Logged() | TakenBack() | EventSent() | EventAsked() | StateOffered():
                 assert report.sandbox in self._phases, f"of nobody: {report}"
             case DevicesSeen():
                 pass

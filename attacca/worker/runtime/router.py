@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from attacca.errors import RuntimeMissing
 from attacca.model.function import Artefact, MicroVm, PodImage, Revision, WasmFunction, WasmModule
 from attacca.model.invocation import Invocation
-from attacca.worker.core.events import OfEvent
+from attacca.worker.core.events import Hand, ToSandbox
 from attacca.worker.core.reports import SandboxFailed, Sink, TemplateFailed
 from attacca.worker.runtime.types import Runtime
 
@@ -90,7 +90,10 @@ class Router:
         for runtime in self._all:
             runtime.flow(sandbox, invocation, paused)
 
-    def tell(self, sandbox: str, word: OfEvent) -> None:
+    def tell(self, sandbox: str, word: ToSandbox) -> None:
+        if type(word) is Hand:  # as often as `run`
+            self._runtimes[type(word.revision.artefact)].tell(sandbox, word)
+            return
         for runtime in self._all:
             runtime.tell(sandbox, word)
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 from attacca.model.function import Revision, Signature
 from attacca.model.invocation import Failed, Invocation, Making, Outcome, Request
 from attacca.model.resources import NOTHING, Resources
-from attacca.worker.core.events import Deliver, Listen, OfEvent, Respond
+from attacca.worker.core.events import Deliver, Hand, Listen, Respond, TakeBack, ToSandbox
 from attacca.worker.core.reports import (
     Report,
     RunEnded,
@@ -20,6 +20,7 @@ from attacca.worker.core.reports import (
     SandboxGone,
     SandboxReady,
     Sink,
+    TakenBack,
     TemplateFailed,
     TemplateGone,
     TemplateReady,
@@ -67,8 +68,8 @@ class Instance:
     """A sandbox or a template. `made_at`, `steps`, `ticket` and `has_run` are its machine's."""
 
     __slots__ = (
-        "has_run", "id", "is_ready", "is_template", "is_told_to_end", "later", "made_at", "resources", "revision",
-        "running", "steps", "template", "ticket",
+        "ahead", "has_run", "id", "is_ready", "is_template", "is_told_to_end", "later", "made_at", "resources",
+        "revision", "running", "steps", "template", "ticket",
     )  # fmt: skip
 
     def __init__(self, name: str, revision: Revision, template: str | None, *, is_template: bool) -> None:
@@ -79,6 +80,7 @@ class Instance:
         resources = revision.settings.resources
         self.resources = resources.memory_alone() if is_template else resources
         self.running: dict[str, Job] = {}
+        self.ahead: dict[str, None] = {}  # invocations that it was handed ahead
         self.later: deque[Invocation] = deque()  # of an event function: what it handles next
         self.steps = NO_STEPS
         self.made_at = 0.0
@@ -206,6 +208,8 @@ class SimulatedRuntime:
         if instance is None:
             return  # it died in that moment; its end has been reported
         job = Job(instance, invocation)
+        if instance.ahead:
+            instance.ahead.pop(invocation.id, None)
         if not instance.running:
             self.busy += 1
         instance.running[job.name] = job
@@ -228,12 +232,17 @@ class SimulatedRuntime:
         if job is not None:
             self.machine.flow(job, paused=paused)
 
-    def tell(self, sandbox: str, word: OfEvent) -> None:
-        """What it is to handle is an invocation whose method is the kind of event, and whose path is its source."""
+    def tell(self, sandbox: str, word: ToSandbox) -> None:
+        """What it is to handle is an invocation whose method is the kind of event, and whose path is its source.
+        What it is handed ahead it does not touch before its turn."""
         instance = self.instances.get(sandbox)
         if instance is None:
             return
-        if isinstance(word, Deliver):
+        if type(word) is Hand:
+            instance.ahead[word.invocation.id] = None
+        elif type(word) is TakeBack:
+            self.machine.later(partial(self._taken_back, instance))
+        elif isinstance(word, Deliver):
             delivery, revision = word.delivery, instance.revision
             request = Request(delivery.data or b"", method=str(delivery.kind), path=delivery.source)
             invocation = Invocation(delivery.id, revision.function, revision.id, request)
@@ -241,7 +250,7 @@ class SimulatedRuntime:
                 instance.later.append(invocation)
             else:
                 self.run(sandbox, revision, invocation)
-        else:
+        elif isinstance(word, Respond | Listen):
             self.machine.told(word)
 
     def leave(self, sandbox: str, invocation: str) -> None:
@@ -342,6 +351,12 @@ class SimulatedRuntime:
         if not instance.running:
             self.busy -= 1
 
+    def _taken_back(self, instance: Instance) -> None:
+        taken = tuple(instance.ahead)
+        instance.ahead.clear()
+        if taken and self.instances.get(instance.id) is instance:
+            self._report(TakenBack(instance.id, taken))
+
     def _gave_up(self, job: Job) -> None:
         if self.instances.get(job.instance.id) is job.instance:
             self._report(RunEnded(job.instance.id, job.name, GIVEN_UP, 0.0))
@@ -355,7 +370,7 @@ class SimulatedRuntime:
         if instance.is_template:
             report = TemplateGone(instance.id, message) if was_ready else TemplateFailed(instance.id, code, message)
         elif was_ready:
-            report = SandboxGone(instance.id, code, message)
+            report = SandboxGone(instance.id, code, message, tuple(instance.ahead))
         else:
             report = SandboxFailed(instance.id, code, message)
         self._report(report)

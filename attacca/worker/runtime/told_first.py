@@ -10,7 +10,7 @@ from functools import partial
 
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation
-from attacca.worker.core.events import OfEvent
+from attacca.worker.core.events import ToSandbox
 from attacca.worker.core.reports import Sink
 from attacca.worker.runtime.types import Runtime
 
@@ -67,7 +67,7 @@ class ToldFirst:
     def flow(self, sandbox: str, invocation: str, paused: bool) -> None:  # noqa: FBT001 - mirrors messages.Flow
         self._in_turn(partial(self._inner.flow, sandbox, invocation, paused))
 
-    def tell(self, sandbox: str, word: OfEvent) -> None:
+    def tell(self, sandbox: str, word: ToSandbox) -> None:
         self._in_turn(partial(self._inner.tell, sandbox, word))
 
     def leave(self, sandbox: str, invocation: str) -> None:

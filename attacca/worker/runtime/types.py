@@ -4,7 +4,7 @@ from typing import Protocol
 
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation
-from attacca.worker.core.events import OfEvent
+from attacca.worker.core.events import ToSandbox
 from attacca.worker.core.reports import Sink
 
 
@@ -45,7 +45,7 @@ class Runtime(Protocol):
 
     def body(self, sandbox: str, invocation: str, data: bytes, last: bool) -> None: ...  # noqa: FBT001 - mirrors messages.Body
     def flow(self, sandbox: str, invocation: str, paused: bool) -> None: ...  # noqa: FBT001 - mirrors messages.Flow
-    def tell(self, sandbox: str, word: OfEvent) -> None:
+    def tell(self, sandbox: str, word: ToSandbox) -> None:
         """To the instance of an event function. A Deliver ends in RunEnded of its delivery's id, as `run` does."""
 
     def leave(self, sandbox: str, invocation: str) -> None:

@@ -15,7 +15,7 @@ from attacca.kernel.clock import Clock
 from attacca.model.events import Delivery, EventKind, ReplyKind
 from attacca.model.function import ResourceClass, Revision
 from attacca.model.invocation import Failed, Invocation, Making, Ok, Outcome
-from attacca.worker.core.events import Deliver, OfEvent, Respond
+from attacca.worker.core.events import Deliver, Respond, ToSandbox
 from attacca.worker.core.reports import (
     EventAsked,
     EventSent,
@@ -147,7 +147,7 @@ class ResourceRuntime:
 
     # What it handles.
 
-    def tell(self, sandbox: str, word: OfEvent) -> None:
+    def tell(self, sandbox: str, word: ToSandbox) -> None:
         place = self._places.get(sandbox)
         if place is None:
             return

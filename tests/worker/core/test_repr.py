@@ -36,6 +36,7 @@ def test_a_worker_that_runs_one_starts_one_and_lets_one_wait() -> None:
     assert repr(core.pool.house) == "<House 1 functions, 30% full>"
     assert repr(core.catalogue) == "<Catalogue 1 functions, 1 revisions, 0 kept>"
     assert repr(core.checks) == "<Checks 0 waiting, 1 making>"
+    assert repr(core.failing) == f"<Failing of <Lines {scheduler}, None>>"
     assert repr(core.timers) == "<Timers 0 set, 2 entries>"
 
 

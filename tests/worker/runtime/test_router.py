@@ -9,7 +9,7 @@ import pytest
 from attacca.errors import IsolationMissing
 from attacca.model.function import Artefact, Executable, Image, PodImage, PythonDirectory, Revision, WasmModule
 from attacca.model.invocation import Invocation, Request
-from attacca.worker.core.events import OfEvent
+from attacca.worker.core.events import ToSandbox
 from attacca.worker.core.reports import Report, SandboxFailed, Sink, TemplateFailed
 from attacca.worker.runtime.router import Router, missing, with_events
 from attacca.worker.runtime.types import Runtime
@@ -66,7 +66,7 @@ class Notebook:
     def leave(self, sandbox: str, invocation: str) -> None:
         self._note("leave", sandbox, invocation)
 
-    def tell(self, sandbox: str, word: OfEvent) -> None:
+    def tell(self, sandbox: str, word: ToSandbox) -> None:
         self._note("tell", sandbox, word)
 
 

@@ -11,7 +11,7 @@ from attacca.kernel.clock import Clock
 from attacca.model.function import Network, Revision
 from attacca.model.image import Contract, UnpackedImage
 from attacca.model.invocation import Invocation, Making
-from attacca.worker.core.events import OfEvent
+from attacca.worker.core.events import ToSandbox
 from attacca.worker.core.reports import (
     SandboxFailed,
     SandboxGone,
@@ -148,7 +148,7 @@ class ContainerRuntime:
             container.flow(invocation, paused=paused)
 
     def leave(self, sandbox: str, invocation: str) -> None: ...
-    def tell(self, sandbox: str, word: OfEvent) -> None: ...
+    def tell(self, sandbox: str, word: ToSandbox) -> None: ...
 
     # starts
 

@@ -12,7 +12,7 @@ from attacca.errors import AttaccaError
 from attacca.kernel.clock import Clock
 from attacca.model.function import HANDLER_MOST, EventShape, PodImage, Revision, Signature
 from attacca.model.invocation import Invocation, Making
-from attacca.worker.core.events import OfEvent
+from attacca.worker.core.events import ToSandbox
 from attacca.worker.core.reports import (
     SandboxReady,
     Sink,
@@ -134,7 +134,7 @@ class KubernetesRuntime:
             found.flow(invocation, paused=paused)
 
     def leave(self, sandbox: str, invocation: str) -> None: ...
-    def tell(self, sandbox: str, word: OfEvent) -> None: ...
+    def tell(self, sandbox: str, word: ToSandbox) -> None: ...
 
     # what there is in the cluster
 

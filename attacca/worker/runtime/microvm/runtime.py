@@ -26,7 +26,7 @@ from attacca.kernel.clock import Clock
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation, Making
 from attacca.model.messages import Logged
-from attacca.worker.core.events import OfEvent
+from attacca.worker.core.events import ToSandbox
 from attacca.worker.core.reports import (
     Report,
     RunEnded,
@@ -217,7 +217,7 @@ class MicroVmRuntime:
         if (one := self._housed.get(sandbox)) is not None and (process := one.sandbox) is not None and one.is_ready:
             one.resting.do(lambda: order(process))
 
-    def tell(self, sandbox: str, word: OfEvent) -> None: ...  # it has no event functions
+    def tell(self, sandbox: str, word: ToSandbox) -> None: ...  # it has no event functions
 
     # starts
 

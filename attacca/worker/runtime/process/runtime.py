@@ -13,7 +13,7 @@ from attacca.kernel.budget import Budget
 from attacca.kernel.clock import Clock
 from attacca.model.function import Network, Revision
 from attacca.model.invocation import Invocation
-from attacca.worker.core.events import OfEvent
+from attacca.worker.core.events import ToSandbox
 from attacca.worker.core.reports import SandboxFailed, SandboxGone, Sink, TemplateFailed, TemplateGone
 from attacca.worker.host.cgroups import Group
 from attacca.worker.host.isolation import no_limits
@@ -210,7 +210,7 @@ class ProcessRuntime:
         if (made := self._sandboxes.get(sandbox)) is not None and made.process.group is not None:
             made.process.group.limit(*self._limits(revision))
 
-    def tell(self, sandbox: str, word: OfEvent) -> None:
+    def tell(self, sandbox: str, word: ToSandbox) -> None:
         if (made := self._sandboxes.get(sandbox)) is not None:
             made.tell(word)
 
@@ -377,7 +377,7 @@ class ProcessRuntime:
         memory = f"it went over its memory of {made.revision.settings.memory_mb} MB"
         if made.is_ready:
             code, message = ("out_of_memory", memory) if was_oom else ("sandbox_lost", why)
-            self._sink(SandboxGone(made.name, code, message))
+            self._sink(SandboxGone(made.name, code, message, made.not_begun))
         elif was_oom:
             self._sink(SandboxFailed(made.name, "out_of_memory", memory + " while it started"))
         else:

@@ -11,7 +11,8 @@ from attacca.kernel.clock import Clock
 from attacca.model.function import Revision, Signature
 from attacca.model.invocation import Failed, FunctionError, Invocation, Ok, Request
 from attacca.model.messages import Logged
-from attacca.worker.core.events import Deliver, OfEvent, Respond
+from attacca.worker.core.alone import can_have_ahead
+from attacca.worker.core.events import Deliver, Hand, Listen, Respond, TakeBack, ToSandbox
 from attacca.worker.core.reports import (
     RunBody,
     RunEnded,
@@ -20,10 +21,12 @@ from attacca.worker.core.reports import (
     SandboxFailed,
     SandboxReady,
     Sink,
+    TakenBack,
 )
 from attacca.worker.runtime.process import untrusted
 from attacca.worker.runtime.process.child_process import ChildProcess
 from attacca.worker.runtime.process.event_frames import EventFrames
+from attacca.worker.runtime.process.handed import Handed
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.pace import Pace
 from attacca.worker.runtime.process.questions import Questions
@@ -72,12 +75,14 @@ class SandboxProcess:
         self._count = 0
         self._numbers: dict[str, int] = {}  # invocation to its number on the channel
         self._running: dict[int, str] = {}
+        self.not_begun: tuple[str, ...] = ()  # of what it was handed ahead, once it is closed
         self._streaming: dict[int, None] = {}  # invocations whose answer has begun
         self._began: dict[int, float] = {}  # by number: when it was handed over
         self._questions = Questions(self._left_s, self._link.send)
         self._late: dict[int, int] = {}  # invocations that were told to wait: bytes that came all the same
         self._is_alone = revision.settings.concurrency == 1
         self._takes_requests = revision.takes_requests
+        self._handed = Handed(self._link, channel[1]) if can_have_ahead(revision) else None
         self._pace = Pace(PER_S, loop.time)
         self._takers: dict[int, Callable[[int, bytes], None]] = {
             wire.READY: self._on_ready,
@@ -89,6 +94,7 @@ class SandboxProcess:
             wire.RESPONSE_BODY: self._on_body,
             wire.RESPONSE_END: self._on_end,
             wire.LOG: self._on_log,
+            wire.BOUNCED: self._on_bounced,
             wire.ASK: self._on_ask,
         }
         self._events = EventFrames(name, sink, self._link.send)
@@ -125,20 +131,33 @@ class SandboxProcess:
         self.go()
 
     def run(self, invocation: Invocation) -> None:
+        name, handed = invocation.id, self._handed
+        if name in self._numbers:
+            return  # it was handed ahead
         number = self._count = (self._count + 1) & 0xFFFFFFFF
-        name, request = invocation.id, invocation.request
-        self._numbers[name] = number
-        self._running[number] = name
-        self._began[number] = self._loop.time()
         if self._takes_requests:
-            self._request(number, name, request)
+            self._begin(number, name)
+            self._request(number, name, invocation.request)
             return
-        named = f"{name} {request.trace}" if request.trace else name
-        raw_id, kind, query = named.encode(), request.content_type.encode("latin-1"), request.query.encode("latin-1")
-        sizes = (len(raw_id), len(kind), len(query))
-        body = request.body
-        size = 6 + sizes[0] + sizes[1] + sizes[2] + len(body)
-        self._link.send(b"".join((INVOKE.pack(size, wire.INVOKE, number, *sizes), raw_id, kind, query, body)))
+        frame = _invoke(number, invocation)
+        if handed is not None:
+            handed.run(name)
+            handed.shape(len(frame), is_idle=not self._running)
+        self._begin(number, name)
+        self._link.send(frame)
+
+    def _begin(self, number: int, name: str) -> None:
+        self._numbers[name], self._running[number], self._began[number] = number, name, self._loop.time()
+
+    def _hand(self, invocation: Invocation) -> None:
+        if self._handed is not None:
+            number = self._count = (self._count + 1) & 0xFFFFFFFF
+            self._handed.hand(invocation.id, number, _invoke(number, invocation))
+
+    def _take_back(self) -> None:
+        taken = () if self._handed is None else self._handed.take_back()
+        if taken:
+            self._loop.call_soon(self._sink, TakenBack(self.name, taken))
 
     def _request(self, number: int, name: str, request: Request) -> None:
         kind, query, method, path = request.content_type, request.query, request.method, request.path
@@ -149,18 +168,20 @@ class SandboxProcess:
         frame = REQUEST.pack(7 + size + len(body), wire.REQUEST, number, request.more, request.port, size)
         self._link.send(b"".join((frame, head, body)))
 
-    def tell(self, word: OfEvent) -> None:
-        if isinstance(word, Deliver):
+    def tell(self, word: ToSandbox) -> None:
+        if type(word) is Hand:
+            self._hand(word.invocation)
+        elif type(word) is TakeBack:
+            self._take_back()
+        elif isinstance(word, Deliver):
             number = self._count = (self._count + 1) & 0xFFFFFFFF
             name = word.delivery.id
-            self._numbers[name], self._running[number], self._began[number] = number, name, self._loop.time()
+            self._begin(number, name)
             self._events.deliver(number, word.delivery)
         elif isinstance(word, Respond):
             self._events.reply(word.asked, word.kind, word.data)
-        elif word.paused:
-            self._link.pause()
-        else:
-            self._link.resume()
+        elif isinstance(word, Listen):
+            self._link.pause() if word.paused else self._link.resume()
 
     def stop(self, invocation: str) -> None:
         self._tell(wire.STOP, invocation, b"")
@@ -191,6 +212,9 @@ class SandboxProcess:
         self._link.close()
         if self.timer is not None:
             self.timer.cancel()
+        if self._handed is not None:
+            self.not_begun += self._handed.take_back()
+            self._handed.close()
 
     def fail(self, code: str, message: str) -> None:
         self.failure = SandboxFailed(self.name, code, message)
@@ -236,6 +260,8 @@ class SandboxProcess:
             self._late.pop(number, None)
         if self._link.is_paused:
             self._link.resume()
+        if self._handed is not None and (goes_on := self._handed.begin()) is not None:
+            self._begin(*goes_on)
         self._sink(RunEnded(self.name, invocation, outcome, run_ms))
 
     def _on_ready(self, _number: int, payload: bytes) -> None:
@@ -305,6 +331,11 @@ class SandboxProcess:
         self._weigh(1 + len(payload) / LOG_UNIT)
         self._log(self._running.get(number, ""), payload[1 : 1 + size].decode(), payload[1 + size :])
 
+    def _on_bounced(self, number: int, _payload: bytes) -> None:
+        if self._handed is None:
+            raise ValueError("nothing was handed ahead")
+        self._sink(TakenBack(self.name, (self._handed.bounced(number),), by_itself=True))
+
     def _on_ask(self, number: int, payload: bytes) -> None:
         self._weigh(1)
         self._questions.take(number, payload, is_deaf=self._link.is_pressed)
@@ -328,6 +359,16 @@ class SandboxProcess:
     def _pressed(self, paused: bool) -> None:  # noqa: FBT001 - mirrors messages.Flow
         for invocation in list(self._numbers):
             self._sink(RunFlow(self.name, invocation, paused))
+
+
+def _invoke(number: int, invocation: Invocation) -> bytes:
+    name, request = invocation.id, invocation.request
+    named = f"{name} {request.trace}" if request.trace else name
+    raw_id, kind, query = named.encode(), request.content_type.encode("latin-1"), request.query.encode("latin-1")
+    sizes = (len(raw_id), len(kind), len(query))
+    body = request.body
+    size = 6 + sizes[0] + sizes[1] + sizes[2] + len(body)
+    return b"".join((INVOKE.pack(size, wire.INVOKE, number, *sizes), raw_id, kind, query, body))
 
 
 HINTS = {

@@ -16,7 +16,7 @@ from attacca.errors import AttaccaError, BadFunction
 from attacca.kernel.clock import Clock
 from attacca.model.function import EventShape, PythonDirectory, Revision, RuntimeKind, Signature
 from attacca.model.invocation import Invocation, Making
-from attacca.worker.core.events import OfEvent
+from attacca.worker.core.events import ToSandbox
 from attacca.worker.core.reports import Report, SandboxFailed, SandboxReady, Sink, TemplateFailed, TemplateReady
 from attacca.worker.runtime.types import Runtime
 from attacca.worker.runtime.unforeseen import failure
@@ -171,7 +171,7 @@ class WasmFunctions:
         if self._opening is not None:
             self._processes.leave(sandbox, invocation)
 
-    def tell(self, sandbox: str, word: OfEvent) -> None: ...  # it has no event functions
+    def tell(self, sandbox: str, word: ToSandbox) -> None: ...  # it has no event functions
 
 
 def _failure(name: str, failed: Failed, error: AttaccaError) -> Report:

@@ -18,7 +18,7 @@ from attacca.model.events import Delivery, EventKind
 from attacca.model.function import Revision
 from attacca.model.invocation import Failed, FunctionError, Invocation, Making, Ok
 from attacca.model.messages import Logged
-from attacca.worker.core.events import Deliver, OfEvent
+from attacca.worker.core.events import Deliver, ToSandbox
 from attacca.worker.core.reports import (
     EventAsked,
     EventSent,
@@ -116,7 +116,7 @@ class WasmRuntime:
             else:
                 self._give_up(instance, SandboxFailed(sandbox, "start_failed", "it was killed while it started"))
 
-    def tell(self, sandbox: str, word: OfEvent) -> None:
+    def tell(self, sandbox: str, word: ToSandbox) -> None:
         instance = self._instances.get(sandbox)
         if instance is None or not instance.host:
             return

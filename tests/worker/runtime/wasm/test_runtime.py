@@ -14,7 +14,7 @@ from attacca.model.events import Delivery, EventKind, ReplyKind
 from attacca.model.function import Revision, Signature, WasmModule
 from attacca.model.invocation import Failed, FunctionError, Making, Ok
 from attacca.model.messages import Logged
-from attacca.worker.core.events import Deliver, OfEvent, Respond
+from attacca.worker.core.events import Deliver, Respond, ToSandbox
 from attacca.worker.core.reports import (
     EventAsked,
     EventSent,
@@ -49,7 +49,7 @@ class Beneath:
 
     def __init__(self) -> None:
         self.orders: list[str] = []
-        self.told: list[tuple[str, OfEvent]] = []
+        self.told: list[tuple[str, ToSandbox]] = []
         self.fails = ""
         self.compiled: Ok | FunctionError = Ok(b"machine code")
 
@@ -82,7 +82,7 @@ class Beneath:
         if self.fails == "limit":
             raise OSError("no such group")
 
-    def tell(self, sandbox: str, word: OfEvent) -> None:
+    def tell(self, sandbox: str, word: ToSandbox) -> None:
         self.told.append((sandbox, word))
         if isinstance(word, Deliver) and word.delivery.id in ("compile", "fetch"):
             outcome = Ok() if word.delivery.id == "compile" else self.compiled

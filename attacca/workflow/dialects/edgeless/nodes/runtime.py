@@ -18,7 +18,7 @@ from attacca.kernel.clock import Clock
 from attacca.model.events import Delivery, EventKind
 from attacca.model.function import MODULE, ResourceClass, Revision, WasmModule
 from attacca.model.invocation import Failed, Invocation, Making, Ok, Outcome
-from attacca.worker.core.events import Deliver, OfEvent, Respond
+from attacca.worker.core.events import Deliver, Respond, ToSandbox
 from attacca.worker.core.reports import (
     EventAsked,
     EventSent,
@@ -221,7 +221,7 @@ class NodeRuntime:
         whom, guest.id = speech.whom(self._node, guest.id), ""
         await self._agent.stop(whom, is_resource=guest.is_resource)
 
-    def tell(self, sandbox: str, word: OfEvent) -> None:
+    def tell(self, sandbox: str, word: ToSandbox) -> None:
         guest = self._guests.get(sandbox)
         if guest is None:
             return
