@@ -9,6 +9,7 @@ import msgspec
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation, Ok, Request
 from attacca.model.messages import Logged
+from attacca.worker.core.events import Hand
 from attacca.worker.core.reports import (
     DevicesSeen,
     EventAsked,
@@ -152,6 +153,13 @@ class Bench:
         self.witness.began(sandbox, name)
         request = Request(content_type="application/json", body=body, method="POST", path=path, more=more)
         self.tell(self.runtime.run, sandbox, revision, Invocation(name, revision.function, revision.id, request))
+        return name
+
+    def hand(self, sandbox: str, revision: Revision) -> str:
+        """As what it runs next."""
+        name = self._name("i")
+        invocation = Invocation(name, revision.function, revision.id, Request(WORDS, "application/json"))
+        self.tell(self.runtime.tell, sandbox, Hand(sandbox, revision, invocation))
         return name
 
     def kill(self, sandbox: str) -> None:

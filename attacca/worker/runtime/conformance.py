@@ -16,11 +16,14 @@ import msgspec
 from attacca.model.function import Network, Revision
 from attacca.model.invocation import Failed, FunctionError, Invocation, Ok, Request
 from attacca.model.messages import Logged
+from attacca.worker.core.alone import can_have_ahead
+from attacca.worker.core.events import TakeBack
 from attacca.worker.core.reports import (
     RunBody,
     RunEnded,
     SandboxFailed,
     SandboxGone,
+    TakenBack,
     TemplateFailed,
     TemplateGone,
 )
@@ -156,6 +159,23 @@ async def what_runs_is_lost_with_a_killed_sandbox(bench: Bench, subject: Subject
     assert not bench.has_ended(invocation)
 
 
+async def what_is_handed_ahead_comes_back_until_it_has_begun(bench: Bench, subject: Subject) -> None:
+    waits = subject.function(Doing.WAIT)
+    if not can_have_ahead(waits):
+        return
+    sandbox = await bench.sandbox(waits)
+    bench.run(sandbox, waits)
+    ahead = bench.hand(sandbox, waits)
+    bench.tell(bench.runtime.tell, sandbox, TakeBack(sandbox))
+    report = await bench.witness.until(lambda one: isinstance(one, TakenBack), f"{ahead} to be taken back")
+    assert report == TakenBack(sandbox, (ahead,)), report
+    ahead = bench.hand(sandbox, waits)
+    bench.kill(sandbox)
+    gone = await bench.gone(sandbox)
+    assert isinstance(gone, SandboxGone), gone
+    assert gone.not_begun == (ahead,), gone
+
+
 async def who_ends_its_process_is_gone(bench: Bench, subject: Subject) -> None:
     exits = subject.function(Doing.EXIT)
     sandbox = await bench.sandbox(exits)
@@ -268,6 +288,7 @@ NEEDS: dict[Check, tuple[Doing, ...]] = {
     who_raises_lives_on: (Doing.RAISE,),
     several_run_at_once: (Doing.WAIT,),
     what_runs_is_lost_with_a_killed_sandbox: (Doing.WAIT,),
+    what_is_handed_ahead_comes_back_until_it_has_begun: (Doing.WAIT,),
     who_ends_its_process_is_gone: (Doing.EXIT,),
     who_takes_too_much_memory_is_ended: (Doing.HOG,),
     what_it_prints_comes_with_its_names_and_before_its_end: (Doing.PRINT,),

@@ -1,0 +1,57 @@
+"""Short functions in a crowd: their sandboxes are handed what is next, and nobody can tell but by the time it takes."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.live.patience import Later
+from tests.live.whole import Answer, Whole, running
+
+QUICK = """
+import os
+at_work = []
+
+def quick(n, dies=False):
+    assert not at_work, "two at once"
+    at_work.append(n)
+    if dies:
+        os._exit(3)
+    at_work.remove(n)
+    return n
+"""
+CALLERS, EACH = 12, 40
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
+    with running(tmp_path_factory.mktemp("state")) as up:
+        up.function("quick", QUICK, max_sandboxes=1, queue=1000)
+        yield up
+
+
+def crowd(whole: Whole, deadly: range = range(0)) -> dict[int, Answer]:
+    """What each is answered, when so many ask at once, one after the other."""
+
+    def ask(caller: int) -> dict[int, Answer]:
+        numbers = range(caller * EACH, (caller + 1) * EACH)
+        return {number: whole.call("quick", {"n": number, "dies": number in deadly}) for number in numbers}
+
+    callers = [Later(lambda caller=caller: ask(caller)) for caller in range(CALLERS)]  # type: ignore[misc]
+    return {number: answer for caller in callers for number, answer in caller.result().items()}
+
+
+def test_each_is_answered_with_its_own_and_some_were_handed_ahead(whole: Whole) -> None:
+    for _ in range(20):
+        whole.call("quick", {"n": 0})
+    answers = crowd(whole)
+    assert {number: answer.value for number, answer in answers.items()} == {number: number for number in answers}
+    turns = [call["reasons"]["turn"] for call in whole.get("/api/calls?function=quick&limit=500")]
+    assert any(turn.startswith("handed ahead") for turn in turns)
+
+
+def test_a_sandbox_that_dies_takes_nobody_with_it_but_whom_it_had_begun(whole: Whole) -> None:
+    deadly = range(10, CALLERS * EACH, 2 * EACH)
+    answers = crowd(whole, deadly)
+    assert [number for number, answer in answers.items() if answer.status != 200] == [*deadly]
+    assert {answers[number].code for number in deadly} == {"sandbox_lost"}
+    assert all(answers[number].value == number for number in answers if number not in deadly)
