@@ -142,12 +142,9 @@ class Server:
     def _hear(self, kind: int, number: int, payload: bytes) -> None:
         if kind == wire.ANSWERED:
             self.asker.hear(payload)
-            return
-        if kind == wire.INVOKE:
+        elif kind == wire.INVOKE:
             self.write(wire.BOUNCED, number)
-            return
-        line = self.lines.get(number)
-        if line is not None:
+        elif (line := self.lines.get(number)) is not None:
             line.hear(kind, payload)
 
     def line(self, number: int) -> "Line":
