@@ -212,6 +212,18 @@ said = len(made)
     assert (answer.status, 50 < answer.value < 128) == (200, True), answer
 
 
+def test_what_it_uses_is_seen_as_of_any_sandbox(server: Whole) -> None:
+    burnt_s = inside(server, "[sum(range(10**6)) for _ in range(10)] and sum(os.times()[:2])")
+
+    def use() -> dict[str, Any]:
+        boxes = [one for one in server.worker()["sandboxes"] if one["revision"].startswith("box@")]
+        return max((one["use"] or {} for one in boxes), key=lambda one: one.get("cpu_s", 0.0), default={})
+
+    until(lambda: use().get("cpu_s", 0.0) >= burnt_s - 0.02, "its processor time is known")
+    assert use()["memory_mb"] > 1
+    assert use()["processes"] >= 1
+
+
 def test_its_end_is_told_and_the_next_one_is_there(server: Whole) -> None:
     assert run(server, "os._exit(3)").code == "sandbox_lost"
     assert run(server, "said = len(b'x' * (1 << 30))").code == "out_of_memory"

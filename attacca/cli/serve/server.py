@@ -44,7 +44,7 @@ from attacca.kernel.access import is_loopback
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
-from attacca.model.function import Artefact, Image, ResourceClass
+from attacca.model.function import Artefact, ResourceClass
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
 from attacca.model.machine import Machine
@@ -75,7 +75,7 @@ from attacca.worker.host.uses import Uses
 from attacca.worker.measuring import Measuring
 from attacca.worker.runtime.abilities import makers, networks
 from attacca.worker.runtime.code_store import SharedCode
-from attacca.worker.runtime.container.runtime import ContainerRuntime
+from attacca.worker.runtime.container.making import containers
 from attacca.worker.runtime.kubernetes.making import pods
 from attacca.worker.runtime.looking import watched
 from attacca.worker.runtime.microvm.making import micro_vms
@@ -189,7 +189,7 @@ class Server:
         images = ImageStore(state.images, state.tmp)
         self.runtime = ProcessRuntime(code, config.of_sandboxes, clock, memory_mb, secret, nat=nat, images=images)
         uploaded = with_modules(self.runtime, config.of_sandboxes, clock, memory_mb, state.code, secret)
-        uploaded[Image] = ContainerRuntime(images, config.container, config.of_sandboxes, clock, secret, nat)
+        uploaded |= containers(self.runtime, images, config.container, config.of_sandboxes, clock, secret)
         uploaded |= micro_vms(self.runtime, code, config.microvm, config.of_sandboxes, state.path, clock, secret)
         uploaded |= pods(config.kubernetes, config.process.space_mb, state.path, clock, secret)
         self.worker = Worker(

@@ -33,7 +33,7 @@ from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.rand import Streams
 from attacca.model.endpoints import AskSandboxes
 from attacca.model.events import BetweenInstances
-from attacca.model.function import Image, ResourceClass
+from attacca.model.function import ResourceClass
 from attacca.model.messages import Access, FromControl, FromWorker, Leads, Supplied, ToControl, ToWorker
 from attacca.model.supplies import Piece, Prefetch, SecretChanged, SecretsTold
 from attacca.worker.core import view
@@ -46,7 +46,7 @@ from attacca.worker.host.uses import Uses
 from attacca.worker.measuring import Measuring
 from attacca.worker.runtime.abilities import makers, networks
 from attacca.worker.runtime.code_cache import CodeCache
-from attacca.worker.runtime.container.runtime import ContainerRuntime
+from attacca.worker.runtime.container.making import containers
 from attacca.worker.runtime.fetching import Fetching
 from attacca.worker.runtime.image_supplies import ImageSupplies
 from attacca.worker.runtime.kubernetes.making import pods
@@ -157,7 +157,7 @@ class WorkerPlane:
             cache, of_sandboxes, self._clock, memory_mb, supplies.secret, nat=nat, images=images
         )
         uploaded = with_modules(self.runtime, of_sandboxes, self._clock, memory_mb, cache.code, supplies.secret)
-        uploaded[Image] = ContainerRuntime(images, config.container, of_sandboxes, self._clock, supplies.secret, nat)
+        uploaded |= containers(self.runtime, images, config.container, of_sandboxes, self._clock, supplies.secret)
         uploaded |= micro_vms(
             self.runtime, cache, config.microvm, of_sandboxes, directory, self._clock, supplies.secret
         )

@@ -16,7 +16,7 @@ class Word(msgspec.Struct, frozen=True):
     descriptor: int = -1
     why: str = ""
     status: int = 0  # as wait() has it
-    pid: int = 0  # of its first process, where the engine has made its network
+    pid: int = 0  # of its first process, once it has started; 0: it is not known
     oom: bool = False
 
 

@@ -183,7 +183,23 @@ class Keeping:
                 self._lost()
                 return
             told = _told(raw)
-            self._hear(msgspec.structs.replace(told, descriptor=opened[0]) if opened else told)
+            if opened and told.started:
+                told = msgspec.structs.replace(told, pid=process_of(opened[0]))
+            elif opened:
+                told = msgspec.structs.replace(told, descriptor=opened[0])
+            self._hear(told)
+
+
+def process_of(descriptor: int) -> int:
+    """As we call it; 0: it is gone, or none. The descriptor is closed."""
+    try:
+        lines = Path(f"/proc/self/fdinfo/{descriptor}").read_text().splitlines()
+    except OSError:
+        return 0
+    finally:
+        os.close(descriptor)
+    numbers = [line.removeprefix("Pid:").strip() for line in lines if line.startswith("Pid:")]
+    return int(numbers[0]) if numbers and numbers[0].isdecimal() else 0
 
 
 def is_abandoned(group: str) -> bool:

@@ -315,6 +315,7 @@ class ContainerRuntime:
         if told.started:
             container.started_at = self._clock.now()
             container.quiet_s = self._patience.quiet_s(container.revision.id, container.started_at)
+            container.pid = told.pid
             if told.pid and container.network is None:
                 container.network = self._networks.of(told.pid)
             if not container.started.done():

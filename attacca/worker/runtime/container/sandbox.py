@@ -22,6 +22,7 @@ from attacca.model.invocation import Failed, Invocation, Ok, Outcome, Request
 from attacca.model.messages import Logged
 from attacca.model.publishing import Published
 from attacca.worker.core.reports import Report, RunEnded
+from attacca.worker.host.cgroups import Group
 from attacca.worker.host.nat.outside import Cable
 from attacca.worker.host.network import Namespace
 from attacca.worker.runtime.container import contracts
@@ -58,6 +59,8 @@ class Container:
         self._rest: asyncio.TimerHandle | None = None  # until it is paused
         self._loop = asyncio.get_running_loop()
         self.output = Output(self._loop, self._printed)
+        self.pid = 0  # of its first process; 0: it has not started, or nobody knows
+        self.group: Group | None = None  # ours: its engine has made its own
         self.network: Namespace | None = None
         self.line: Cable | None = None  # out of it
         self.port, self.program = 0, ""

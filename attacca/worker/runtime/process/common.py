@@ -1,11 +1,13 @@
 """What the process runtimes of one worker share: the users that sandboxes are, cgroups, and how much all count."""
 
 import os
+from collections.abc import Mapping
 
 from attacca.worker.host.cgroups import Groups, open_groups, sweep
 from attacca.worker.host.nat.options import NatOptions
 from attacca.worker.host.nat.outside import Nat
 from attacca.worker.host.seat import Seat, take_seat
+from attacca.worker.host.uses import Living
 from attacca.worker.runtime.process.child_process import ChildProcess
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.users import Users
@@ -24,7 +26,7 @@ class Common:
         self.groups: Groups | None = None
         self._seat: Seat | None = None
         self._holders = 0
-        self._books: list[dict[str, ChildProcess]] = []
+        self._books: list[Mapping[str, Living]] = []
 
     def __repr__(self) -> str:
         return f"<Common to {self._holders}, {self.users}>"
@@ -53,10 +55,15 @@ class Common:
 
     def book(self) -> dict[str, ChildProcess]:
         """A new one, for one of them to keep its processes in."""
-        self._books.append({})
-        return self._books[-1]
+        book: dict[str, ChildProcess] = {}
+        self._books.append(book)
+        return book
 
-    def processes(self) -> dict[str, ChildProcess]:
+    def keep(self, book: Mapping[str, Living]) -> None:
+        """Of a runtime that has nothing else in common with them."""
+        self._books.append(book)
+
+    def processes(self) -> dict[str, Living]:
         """Of all of them, by sandbox or template."""
         return {name: process for book in self._books for name, process in book.items()}
 

@@ -199,12 +199,19 @@ class Keeper:
             self._over(kept, {"failed": kept.name, "why": "", "oom": kept.berth.has_run_out()})
             return
         kept.pid = pid
-        self._tell({"started": kept.name})
+        self._tell_started(kept)
         self._by_pid[pid] = kept
         if early is not None:
             self._ended(pid, early)
         elif kept.is_doomed:
             self._kill(kept)
+
+    def _tell_started(self, kept: Kept) -> None:
+        """With a descriptor of its first process, whose number the worker knows another of: it lives outside."""
+        process = os.pidfd_open(kept.pid)  # it is ours to bury, so it is there, dead or alive
+        with contextlib.suppress(OSError):  # the worker is gone, and so will we be
+            socket.send_fds(self._orders, [json.dumps({"started": kept.name}).encode()], [process])
+        os.close(process)
 
     def _look_again(self) -> None:
         self._looks = {name: left - 1 for name, left in self._looks.items() if left and name in self._by_name}

@@ -1,0 +1,27 @@
+"""The runtime for containers beside the one for processes, with which it has ways out and whoever is looked at."""
+
+from collections.abc import Mapping
+
+from attacca.kernel.clock import Clock
+from attacca.model.function import Artefact, Image
+from attacca.worker.runtime.container.options import ContainerOptions
+from attacca.worker.runtime.container.runtime import ContainerRuntime, Images
+from attacca.worker.runtime.process.description import Secret
+from attacca.worker.runtime.process.options import ProcessOptions
+from attacca.worker.runtime.process.runtime import ProcessRuntime
+from attacca.worker.runtime.types import Runtime
+
+
+def containers(
+    processes: ProcessRuntime,
+    images: Images,
+    options: ContainerOptions,
+    shared: ProcessOptions,
+    clock: Clock,
+    secret: Secret,
+) -> Mapping[type[Artefact], Runtime]:
+    """By the kind that it is for."""
+    common = processes.common
+    made = ContainerRuntime(images, options, shared, clock, secret, common.nat)
+    common.keep(made.containers)
+    return {Image: made}
