@@ -25,7 +25,7 @@ class EnergyView(msgspec.Struct, frozen=True, kw_only=True):
     functions_j: float = 0.0  # of it, reckoned to functions
     other_j: float = 0.0  # of it, what else computed: the platform itself, and other programs
     idle_j: float = 0.0  # of it, the machine's being on, as far as nobody was reckoned for that
-    accelerators_w: tuple[float, ...] = ()  # of each; in none of the others
+    accelerators_w: tuple[float, ...] = ()  # of each, by its number, 0: it does not say; in none of the others
     functions: tuple[FunctionEnergy, ...] = ()
 
 

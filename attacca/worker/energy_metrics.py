@@ -40,5 +40,6 @@ class OfEnergy(Collector):
         if view.accelerators_w:
             family = GaugeMetricFamily("attacca_accelerator_watts", "That an accelerator takes", labels=["device"])
             for number, watts in enumerate(view.accelerators_w):
-                family.add_metric([str(number)], watts)
+                if watts:
+                    family.add_metric([str(number)], watts)
             yield family

@@ -47,7 +47,7 @@ def devices(of: dict[str, Any]) -> list[str]:
 def _energy(energy: dict[str, Any]) -> str:
     total_j = energy["total_j"]
     of_functions = f", {energy['functions_j'] / total_j:.0%} for functions" if total_j else ""
-    accelerators = "".join(f" · {watts:.0f} W an accelerator" for watts in energy["accelerators_w"])
+    accelerators = "".join(f" · {watts:.0f} W an accelerator" for watts in energy["accelerators_w"] if watts)
     return (
         f"  energy      {energy['watts']:.1f} W · {energy['idle_w']:.1f} W at rest"
         f" · {total_j:,.0f} J so far{of_functions}{accelerators} · by {visible(energy['source'])}"

@@ -28,7 +28,7 @@ def test_what_a_machine_does_is_told_in_lines() -> None:
     seen = msgspec.to_builtins(LoadSeen(ago_s=0.0, load=load))
     seen["energy"] = msgspec.to_builtins(
         EnergyView(
-            source="powercap", watts=52.34, idle_w=40.0, total_j=2000.0, functions_j=500.0, accelerators_w=(61.0,)
+            source="powercap", watts=52.34, idle_w=40.0, total_j=2000.0, functions_j=500.0, accelerators_w=(0.0, 61.0)
         )
     )
     devices = (DeviceView(name="GPU-1", model="A30", memory_mb=24576, share=0.5, held_mb=12288, sandboxes=2),

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -22,6 +22,7 @@ from attacca.worker.host.uses import Living, Uses
 
 LOG = logging.getLogger("attacca.energy")
 TICK_S = 1 / TICKS_S
+PART_MOST = len("gpu999")
 Who = Mapping[str, tuple[int, Group | None]]  # process and cgroup of each sandbox
 
 
@@ -156,9 +157,15 @@ class EnergyMeter:
         self._silent.pop(self._accelerators.name, None)
         if self._kept is not None:
             self._kept.write(self._accelerators.name, reading, self._clock.wall())
-        return tuple(watts for _, watts in reading.parts)
+        return by_number(reading.parts)
 
     def _complain(self, source: Source, error: SourceSilent) -> None:
         if self._silent.get(source.name) != error.message:
             self._silent[source.name] = error.message
             LOG.warning("energy: %s; try: %s", error.message, error.hint or "attacca doctor")
+
+
+def by_number(parts: Iterable[tuple[str, float]]) -> tuple[float, ...]:
+    """Of `gpuN` at N; 0: that one does not say, or is none."""
+    numbered = {int(name[3:]): watts for name, watts in parts if name[3:].isdecimal() and len(name) <= PART_MOST}
+    return tuple(numbered.get(number, 0.0) for number in range(max(numbered, default=-1) + 1))

@@ -8,6 +8,8 @@ from attacca.errors import BadFunction, StartFailed
 from attacca.model.function import Settings
 from attacca.worker.host.cdi import DIRECTORIES, Edits, File, applied, edits_of, read
 
+SLICE = "MIG-"  # of one that is cut: the number is that of the whole, which nobody was promised
+OF_SLICES = "have nvidia-ctk cdi generate write it anew, with --device-name-strategy=uuid"
 HINT = "look into /etc/cdi and /var/run/cdi; for NVIDIA's, nvidia-ctk cdi generate writes them anew"
 
 
@@ -39,9 +41,11 @@ def equipped(
     numbers = _listed(settings, "NVIDIA_VISIBLE_DEVICES")
     edits: list[Edits] = []
     for name, number in zip(names, numbers, strict=True):
-        found = edits_of(described, kind, (name, number))
+        called = (name,) if name.startswith(SLICE) else (name, number)
+        found = edits_of(described, kind, called)
         if not found:
-            raise StartFailed(f"no file of CDI has a device {kind}={name}, nor {kind}={number}", HINT)
+            missing = ", nor ".join(f"{kind}={one}" for one in called)
+            raise StartFailed(f"no file of CDI has a device {missing}", HINT if len(called) > 1 else OF_SLICES)
         edits += found
     try:
         return applied(spec, edits, file)

@@ -5,7 +5,7 @@ import pytest
 from attacca.worker.core.energy.attribution import IdleBy
 from attacca.worker.core.energy.ledger import Ledger
 from attacca.worker.host.energy.files import Files
-from attacca.worker.host.energy.meter import EnergyMeter
+from attacca.worker.host.energy.meter import EnergyMeter, by_number
 from attacca.worker.host.energy.types import Reading, SourceSilent
 from attacca.worker.host.load import TICKS_S
 from tests.logged import Logged
@@ -54,6 +54,11 @@ def test_accelerators_are_shown_and_may_be_silent(tmp_path: Path, logged: Logged
     assert [one.look({}).accelerators_w for _ in range(2)] == [(), ()]
     assert logged.messages == ["energy: that was all; try: attacca doctor"]
     done(one)
+
+
+def test_one_accelerator_that_does_not_say_leaves_the_others_their_numbers() -> None:
+    assert by_number((("gpu1", 61.0), ("gpu3", 5.0))) == (0.0, 61.0, 0.0, 5.0)
+    assert by_number((("gpu9999999", 1.0), ("gpu", 2.0))) == ()
 
 
 def test_a_machine_that_shows_no_processors_is_silent(tmp_path: Path) -> None:

@@ -34,6 +34,14 @@ def test_each_device_is_found_by_its_name_or_its_number(tmp_path: Path) -> None:
     assert [(one["path"], one["major"], one["minor"]) for one in told["linux"]["devices"]] == [("/dev/null", 1, 3)]
 
 
+def test_who_has_a_slice_is_not_given_the_whole(tmp_path: Path) -> None:
+    directory = file(tmp_path, "0", "MIG-2")
+    told = equipped(SPEC, given(1, "MIG-2", "0"), KIND, [directory])
+    assert told["process"]["env"] == ["OF_1=MIG-2"]
+    with pytest.raises(StartFailed, match=r"has a device maker\.example/thing=MIG-1$"):
+        equipped(SPEC, given(1, "MIG-1", "0"), KIND, [directory])
+
+
 def test_where_nobody_tells_of_that_kind_it_is_as_it_was(tmp_path: Path) -> None:
     directory = file(tmp_path, "0")
     assert equipped(SPEC, given(1, "0", "0"), "other.example/thing", [directory]) is SPEC
