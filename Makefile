@@ -119,6 +119,7 @@ swarm: $(VENV)/.dev ## Many small simulations with drawn faults, everything chec
 
 bench: $(VENV)/.dev ## Measure the floors and attacca in the same run, print the ratios, append to bench/history.jsonl
 	@command -v wrk >/dev/null || scripts/debian.sh wrk
+	@$(BIN)/python -c 'import componentize_py' 2>/dev/null || $(BIN)/pip install --quiet 'componentize-py>=0.25'
 	@if command -v cc >/dev/null; then $(MAKE) --no-print-directory compile; fi  # as wheels have it
 	$(BIN)/python bench/run.py
 	@$(BIN)/python -m scripts.docs

@@ -1,7 +1,6 @@
 """Calls of functions in WebAssembly, each of which has an instance of its own, beside the same on bare wasmtime."""
 
 import contextlib
-import shutil
 import statistics
 import tempfile
 import time
@@ -13,6 +12,8 @@ import wasmtime
 
 from attacca.client.component import ready
 from attacca.client.source import find
+from attacca.lab.kinds import Places
+from attacca.lab.runtimes import chosen
 from attacca.worker.runtime.wasm.host.compiling import COMMAND, ENGINE, compiled
 from attacca.worker.runtime.wasm.host.instances import Runner
 from bench.client import BODY, latency
@@ -67,7 +68,7 @@ def modules() -> Iterator[dict[str, Path]]:
         for name in ("command", "handle"):
             found[name] = Path(place) / f"{name}.wasm"
             found[name].write_bytes(wasmtime.wat2wasm((FUNCTIONS / f"{name}.wat").read_text()))
-        if shutil.which("componentize-py") is not None:
+        if not chosen(["python-component"])[0].missing(Places()):
             source = find(FUNCTIONS / "echo", {"runtime": "wasm"})
             made = stack.enter_context(ready(source, lambda _: None)).path
             found["python"] = made / "function.wasm"

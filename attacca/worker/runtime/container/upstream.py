@@ -39,10 +39,11 @@ class Asker(Protocol):
 
 
 class Upstream(asyncio.Protocol):
-    """`gone` is called once, when it can be used no more."""
+    """`at` is its socket's descriptor."""
 
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
+    def __init__(self, at: int) -> None:
+        self._peer = select.poll()
+        self._peer.register(at, select.POLLIN)
         self._transport: asyncio.Transport | None = None
         self._asker: Asker | None = None
         self.is_used = False  # it has had a request
@@ -64,7 +65,7 @@ class Upstream(asyncio.Protocol):
         """The program has not closed it, nor said what nobody asked for."""
         if self._transport is None or self._transport.is_closing():
             return False
-        return not select.select([self._sock], [], [], 0)[0]
+        return not self._peer.poll(0)
 
     def ask(self, asker: Asker, data: bytes) -> None:
         assert self._asker is None, self
@@ -284,7 +285,7 @@ async def begun(sock: socket.socket) -> Upstream:
     try:
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        _, upstream = await asyncio.get_running_loop().create_connection(lambda: Upstream(sock), sock=sock)
+        _, upstream = await asyncio.get_running_loop().create_connection(lambda: Upstream(sock.fileno()), sock=sock)
     except BaseException:
         sock.close()
         raise

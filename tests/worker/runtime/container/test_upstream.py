@@ -1,6 +1,4 @@
 import asyncio
-import socket
-from typing import cast
 
 import httptools
 
@@ -49,7 +47,7 @@ class Client:
 
 
 def asked(client: Client) -> tuple[Upstream, Transport]:
-    upstream, transport = Upstream(cast(socket.socket, None)), Transport()
+    upstream, transport = Upstream(0), Transport()
     upstream.connection_made(transport)
     upstream.ask(client, b"request")
     return upstream, transport
