@@ -1,10 +1,12 @@
 """What a busy sandbox is handed before its turn: when, in which order, and how it is taken back."""
 
+from random import Random
+
 import pytest
 
 from attacca.model.function import Revision
 from attacca.model.invocation import Failed, Ok
-from attacca.model.messages import Send, Started
+from attacca.model.messages import Evict, Send, Started
 from attacca.policy.queueing.mqfq import Mqfq
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.ahead import LONG_S, RUNS
@@ -256,3 +258,37 @@ def test_a_revision_that_is_not_current_any_more_is_done_with_what_it_was_handed
     stage.play(1)
     assert len(stage.ended) == RUNS + 1 + 8
     assert revision("echo").id not in stage.core.catalogue.states
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_happens_each_ends_once(seed: int) -> None:
+    """What must always hold is looked at after each event."""
+    chance = Random(seed)
+    stage, echo = known(chance.choice((1, 2, 3)), Times(run_ms=chance.choice((0.05, 0.5))), ahead=chance.choice((1, 4)))
+    sent: list[str] = []
+    for _ in range(60):
+        match chance.choice(("send", "send", "play", "play", "withdraw", "lose", "stick", "give back", "renew")):
+            case "send":
+                before = stage.sent
+                stage.send(echo, chance.choice((1, 3, 12)))
+                sent += [f"echo-{number}" for number in range(before + 1, stage.sent + 1)]
+            case "play":
+                stage.play(chance.choice((0.0001, 0.001, 0.02)))
+            case "withdraw" if sent:
+                stage.withdraw(chance.choice(sent), running=chance.random() < 0.5)
+            case "lose" if ready := [name for name, one in stage.runtime.sandboxes.items() if one.is_ready]:
+                stage.runtime.lose(chance.choice(ready), "sandbox_lost", "killed")
+            case "stick" if stage.runtime.sandboxes:
+                stage.runtime.stick(chance.choice([*stage.runtime.sandboxes.values()]))
+            case "give back" if held := [one for one in stage.core.pool.sandboxes.values() if one.ahead]:
+                sandbox = chance.choice(held)
+                stage.tell(TakenBack(sandbox.id, (chance.choice(sandbox.ahead).id,)))
+            case "renew":
+                stage.tell(Evict("echo", is_renewal=True))
+            case _:
+                pass
+    for name in sent:
+        stage.withdraw(name, running=True)
+    stage.play(5)
+    assert set(sent) <= stage.ended.keys()
+    assert stage.core.busy() == 0
