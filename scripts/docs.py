@@ -6,7 +6,7 @@ import statistics
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import msgspec.inspect as shape
@@ -177,10 +177,9 @@ def error_codes() -> str:
 def policies(family: dict[str, type[Any]]) -> str:
     rows = []
     for name, policy in family.items():
-        module = cast("str", inspect.getdoc(inspect.getmodule(policy)))
         fields = shape.type_info(policy).fields  # type: ignore[attr-defined]
         options = ", ".join(f"`{field.name}` {default(field).strip('`')}" for field in fields)
-        rows.append((f"`{name}`", module.splitlines()[0], options))
+        rows.append((f"`{name}`", summary(inspect.getmodule(policy)), options))
     return table(("policy", "what it does", "options and defaults"), rows)
 
 

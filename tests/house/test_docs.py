@@ -13,6 +13,7 @@ import typer
 
 from attacca.cli.app import VERBS, app, load
 from attacca.kernel.registry import build
+from attacca.policy.dispatch import DISPATCH
 from attacca.policy.queueing import QUEUEING
 from attacca.policy.queueing.types import Waiting
 from scripts import docs
@@ -182,3 +183,8 @@ def test_what_is_said_to_be_tested_is() -> None:
     named = re.findall(r"`([\w/]*test_\w+\.py)`", (ROOT / "docs" / "isolation.md").read_text())
     assert len(named) > 20
     assert [name for name in named if not (ROOT / "tests" / name).is_file()] == []
+
+
+def test_what_a_policy_does_is_told_to_the_end_of_its_sentence() -> None:
+    told = [cells.split(" | ")[1] for cells in docs.policies(DISPATCH).splitlines()[2:]]
+    assert [one for one in told if not one.endswith(".")] == []
