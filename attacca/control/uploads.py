@@ -33,7 +33,7 @@ class Uploads:
             BadFunction: it is a module of which no event function can be made.
         """
         try:
-            made = await self._builder.make(upload, lambda _: None, from_source=False)
+            made = await self._builder.make(upload, lambda _: None, None, from_source=False)
         finally:
             upload.close()
         if made.image:

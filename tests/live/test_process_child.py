@@ -98,6 +98,7 @@ def test_it_ends_once_whatever_comes_first(doings: list[str]) -> None:
         is_alive = house.process is not None and house.process.poll() is None
         assert not (is_alive and house.ended), "never before its process is gone"
     house.die()
+    child.look()
     house.hear()
     house.loop.wait(STATUS_WAIT_S)
     child.abandon()

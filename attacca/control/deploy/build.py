@@ -82,11 +82,11 @@ class Builder:
         self,
         upload: Upload,
         say: Callable[[Step], None],
-        runtime: RuntimeKind = RuntimeKind.PROCESS,
+        runtime: RuntimeKind | None,
         *,
         from_source: bool,
     ) -> Made:
-        """The upload is let go as soon as it is unpacked.
+        """The upload is let go as soon as it is unpacked. `runtime` None: whoever refers to it will say what runs it.
 
         Raises:
             BadFunction: `runtime` runs nothing of that kind.
@@ -98,14 +98,15 @@ class Builder:
         upload.close()
         if runtime is RuntimeKind.KUBERNETES:  # what is run is pulled by others
             return Made(code, None)
-        if is_image(self._state.code / code, runtime):
+        if runtime is not None and is_image(self._state.code / code, runtime):
             image, config = await asyncio.to_thread(self._load, code)
             say(Step("build", f"image {image[:12]}"))
             return Made(code, None, image=image, has_handler=has_handler(config, runtime))
-        if await asyncio.to_thread(is_wasm, self._state.code / code, runtime):
-            await self._share(code, None, say)
-            return Made(code, None, is_wasm=True)
-        await asyncio.to_thread(expect_fit, self._state.code / code, runtime)
+        if runtime is not None:
+            if await asyncio.to_thread(is_wasm, self._state.code / code, runtime):
+                await self._share(code, None, say)
+                return Made(code, None, is_wasm=True)
+            await asyncio.to_thread(expect_fit, self._state.code / code, runtime)
         found = await asyncio.to_thread(manifest.find, self._state.code / code, PYTHON, allow_source_builds=from_source)
         for note in found.notes:
             say(Step("build", note))

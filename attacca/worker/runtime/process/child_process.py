@@ -171,10 +171,7 @@ class ChildProcess:
             if self._pidfd >= 0:
                 self._loop.remove_reader(self._pidfd)
                 os.close(self._pidfd)
-                self._pidfd, self._life = (
-                    -1,
-                    0,
-                )  # the number may soon be another process's, and `_ended` may yet ask to kill this one
+                self._pidfd, self._life = -1, 0  # the number may soon be another's, and `_ended` may ask to kill this
             self._ended(self._describe_end())
 
     def _describe_end(self) -> str:
