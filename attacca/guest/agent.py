@@ -20,6 +20,11 @@ from attacca.guest.serve import Server, adapted, describe
 from attacca.guest.spec import AgentSpec
 
 PROGRAM = f"{__package__}.program"  # the module of a function that is one
+IMPORTING = (
+    10_000,
+    50,
+    100,
+)  # `gc.set_threshold`: nearly all that an import makes stays, and is looked through in vain
 
 
 class TooSlow(BaseException):
@@ -34,6 +39,8 @@ def load_in_time(spec: AgentSpec, here: str) -> Loaded:
 
     signal.signal(signal.SIGALRM, interrupt)
     signal.setitimer(signal.ITIMER_REAL, spec["import_s"])
+    usual = gc.get_threshold()
+    gc.set_threshold(*IMPORTING)
     try:
         if is_program(spec["runtime"], spec["handler"], here) and spec["signature"] != EVENTS:
             program: Loaded = deferred.load("program").load(spec, here)
@@ -42,6 +49,8 @@ def load_in_time(spec: AgentSpec, here: str) -> Loaded:
         return find(spec["handler"], spec["signature"], spec["event"], here)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+        if gc.get_threshold() == IMPORTING:  # else the code has set its own
+            gc.set_threshold(*usual)
         if signal.getsignal(signal.SIGALRM) is interrupt:  # else the code has one of its own
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from attacca.guest import channel as wire
+from attacca.guest.agent import IMPORTING
 from tests.guest.pipes import Outside
 
 AGENT = Path(__file__).parents[2] / "attacca" / "guest"
@@ -63,6 +64,24 @@ def test_it_imports_and_answers(tmp_path: Path, concurrency: int) -> None:
         for number in (1, 2):
             outside.invoke(number, b'{"a": 1}')
             assert json.loads(outside.answer()[3]) == {"event": {"a": 1}, "strange": [], "path": str(tmp_path)}
+
+
+@pytest.mark.parametrize("own", ["", "gc.set_threshold(123, 4, 5)"])
+def test_the_collector_is_as_it_was_once_the_import_is_over_or_as_the_code_has_set_it(tmp_path: Path, own: str) -> None:
+    lines = [
+        "import gc",
+        "meanwhile = gc.get_threshold()",
+        own,
+        "def handler(event):",
+        "  return meanwhile, gc.get_threshold()",
+    ]
+    plainly = [sys.executable, "-I", "-S", "-c", "import gc; print(list(gc.get_threshold()))"]
+    with agent(tmp_path, "\n".join(lines)) as outside:
+        told(outside, wire.READY)
+        outside.invoke(1, b"{}")
+        meanwhile, then = json.loads(outside.answer()[3])
+        assert meanwhile == list(IMPORTING)
+        assert then == ([123, 4, 5] if own else json.loads(subprocess.check_output(plainly)))
 
 
 def test_it_serves_an_application_on_a_loop(tmp_path: Path) -> None:
