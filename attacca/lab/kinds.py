@@ -20,6 +20,7 @@ from attacca.client.source import FILE, Source, find
 from attacca.errors import IsolationMissing
 from attacca.images import build, layout
 from attacca.images.store import ImageStore
+from attacca.io.unpacking import unpack
 from attacca.model.image import CONTRACT, Contract
 from attacca.worker.runtime.container.engines import daemons
 from attacca.worker.runtime.container.keeping import PROGRAMS, engine_of
@@ -161,7 +162,7 @@ def _built(place: Path, made: Path, program: str, plan: build.Plan) -> None:
         layout.write(file, images.blobs, digest, manifest, [])
         file.seek(0)
         with tarfile.open(fileobj=file) as archive:
-            archive.extractall(made, filter="data")
+            unpack(archive, made)
 
 
 def _elsewhere(place: Path) -> Path:
