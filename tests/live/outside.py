@@ -126,6 +126,19 @@ def host_service() -> Greeter:
     return server
 
 
+@contextlib.contextmanager
+def served() -> Iterator[World]:
+    """`outside`, and on the machine a service that nobody in a sandbox is to reach."""
+    needed.expect("nft")
+    with outside() as world:
+        server = host_service()
+        try:
+            yield world
+        finally:
+            server.shutdown()
+            server.server_close()
+
+
 def _ip(*words: str) -> None:
     subprocess.run(["ip", *words], check=True, capture_output=True)
 

@@ -19,7 +19,7 @@ def quick(n, dies=False):
     at_work.remove(n)
     return n
 """
-CALLERS, EACH = 12, 40
+CALLERS, EACH, CROWDS = 12, 40, 50
 
 
 @pytest.fixture(scope="module")
@@ -36,17 +36,20 @@ def crowd(whole: Whole, deadly: range = range(0)) -> dict[int, Answer]:
         numbers = range(caller * EACH, (caller + 1) * EACH)
         return {number: whole.call("quick", {"n": number, "dies": number in deadly}) for number in numbers}
 
-    callers = [Later(lambda caller=caller: ask(caller)) for caller in range(CALLERS)]  # type: ignore[misc]
+    callers = [Later(lambda caller=caller: ask(caller)) for caller in range(CALLERS)]  # type: ignore[misc]  # mypy infers no lambda with a default
     return {number: answer for caller in callers for number, answer in caller.result().items()}
 
 
 def test_each_is_answered_with_its_own_and_some_were_handed_ahead(whole: Whole) -> None:
     for _ in range(20):
         whole.call("quick", {"n": 0})
-    answers = crowd(whole)
-    assert {number: answer.value for number, answer in answers.items()} == {number: number for number in answers}
-    turns = [call["reasons"]["turn"] for call in whole.get("/api/calls?function=quick&limit=500")]
-    assert any(turn.startswith("handed ahead") for turn in turns)
+    for _ in range(CROWDS):  # how many wait at once, and how long one takes, is the machine's affair
+        answers = crowd(whole)
+        assert {number: answer.value for number, answer in answers.items()} == {number: number for number in answers}
+        turns = [call["reasons"]["turn"] for call in whole.get("/api/calls?function=quick&limit=500")]
+        if any(turn.startswith("handed ahead") for turn in turns):
+            return
+    raise AssertionError(f"nobody in {CROWDS} crowds was handed ahead")
 
 
 def test_a_sandbox_that_dies_takes_nobody_with_it_but_whom_it_had_begun(whole: Whole) -> None:

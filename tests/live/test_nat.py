@@ -67,12 +67,8 @@ THERE, REFUSED = f"from {MACHINE}", errno.errorcode[errno.ECONNREFUSED]
 
 @pytest.fixture(scope="module", autouse=True)
 def _machine() -> Iterator[None]:
-    needed.expect("nft")
-    with outside.outside():
-        server = outside.host_service()
+    with outside.served():
         yield
-        server.shutdown()
-        server.server_close()
 
 
 def nat() -> Nat:

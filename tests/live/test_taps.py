@@ -14,7 +14,7 @@ from attacca.worker.host import netlink, tap
 from attacca.worker.host.nat.options import NatOptions
 from attacca.worker.host.nat.outside import Nat
 from attacca.worker.runtime.microvm.cards import Card, Cards
-from tests.live import needed, outside
+from tests.live import outside
 from tests.live.guests import Guest, guest
 from tests.live.outside import MACHINE, PORT
 from tests.live.test_nat_machine import fetched, sent
@@ -29,12 +29,8 @@ RESOLVER = (tap.HERE, 53)
 
 @pytest.fixture(scope="module", autouse=True)
 def _machine() -> Iterator[None]:
-    needed.expect("nft")
-    with outside.outside():
-        server = outside.host_service()
+    with outside.served():
         yield
-        server.shutdown()
-        server.server_close()
 
 
 @contextlib.asynccontextmanager

@@ -17,7 +17,7 @@ from attacca.worker.host.nat.outside import Nat
 from attacca.worker.runtime.bench import Bench
 from attacca.worker.runtime.conformance import Doing
 from attacca.worker.runtime.microvm.options import MicroVmOptions
-from tests.live import needed, outside
+from tests.live import outside
 from tests.live.microvms.monitors import fake, usual
 from tests.live.microvms.pool import until_waiting
 from tests.live.microvms.subject import MicroVmSubject
@@ -65,12 +65,8 @@ def handler(event, context):
 
 @pytest.fixture(scope="module", autouse=True)
 def _machine() -> Iterator[None]:
-    needed.expect("nft")
-    with outside.outside():
-        server = outside.host_service()
+    with outside.served():
         yield
-        server.shutdown()
-        server.server_close()
 
 
 def nat() -> Nat:

@@ -20,7 +20,7 @@ QUICK = Times(run_ms=0.5, sandbox_ms=0.0, code_ms=0.0, imports_ms=0.0)
 
 def known(sandboxes: int = 1, times: Times = QUICK, **more: object) -> tuple[Stage, Revision]:
     """A function that takes as long, as its worker has seen."""
-    stage = Stage(WorkerConfig(memory_mb=1000, templates=False, **more), times=times)  # type: ignore[arg-type]
+    stage = Stage(WorkerConfig(memory_mb=1000, templates=False, **more), times=times)  # type: ignore[arg-type]  # any settings
     echo = stage.deploy("echo", max_sandboxes=sandboxes, queue=1000)
     for _ in range(RUNS):
         stage.send(echo)
