@@ -58,3 +58,44 @@ def test_a_sandbox_that_dies_takes_nobody_with_it_but_whom_it_had_begun(whole: W
     assert [number for number, answer in answers.items() if answer.status != 200] == [*deadly]
     assert {answers[number].code for number in deadly} == {"sandbox_lost"}
     assert all(answers[number].value == number for number in answers if number not in deadly)
+
+
+EVIL = """
+import fcntl, os, struct
+def swallow():
+    os.set_blocking(3, False)
+    try:
+        while os.read(3, 65536):
+            pass
+    except BlockingIOError:
+        os.set_blocking(3, True)
+def forge():
+    for number in range(1, 500, 7):
+        os.write(4, struct.pack("<IBI", 0, 29, number))
+def no_packets():
+    fcntl.fcntl(3, fcntl.F_SETFL, os.O_NONBLOCK)
+def close():
+    os.close(3)
+def evil(n, how=""):
+    if how:
+        globals()[how]()
+    return n
+"""
+
+
+@pytest.mark.parametrize("how", ["swallow", "forge", "no_packets", "close"])
+def test_who_tampers_with_what_it_was_handed_loses_its_own_and_nobody_gets_anothers(whole: Whole, how: str) -> None:
+    name = f"evil-{how}".replace("_", "-")
+    whole.function(name, EVIL, handler="main:evil", max_sandboxes=1, queue=1000, timeout_s=5.0)
+    for _ in range(20):
+        whole.call(name, {"n": 0})
+
+    def ask(caller: int) -> list[tuple[int, Answer]]:
+        numbers = range(caller * 10, (caller + 1) * 10)
+        return [(n, whole.call(name, {"n": n, "how": how if n % 37 == 5 else ""})) for n in numbers]
+
+    callers = [Later(lambda caller=caller: ask(caller)) for caller in range(CALLERS)]  # type: ignore[misc]  # as above
+    for number, answer in (pair for caller in callers for pair in caller.result()):
+        assert answer.value == number if answer.status == 200 else answer.code in ("sandbox_lost", "timeout")
+    assert whole.call("quick", {"n": 7}).value == 7
+    whole.delete(name)
