@@ -32,8 +32,8 @@ def python() -> str:
     )
 
 
-def command(interpreter: str) -> list[str]:
-    return ["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups", interpreter, "-P"]
+def command(interpreter: str, user: int = UID) -> list[str]:
+    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", interpreter, "-P"]
 
 
 def environment() -> dict[str, str]:
@@ -44,12 +44,12 @@ def environment() -> dict[str, str]:
     return {**kept, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/nonexistent"}
 
 
-def run_again(*files: str | Path) -> None:
+def run_again(*files: str | Path, user: int = UID) -> None:
     """The tests of these files, by somebody who is not root."""
     setting = ["-x", "-q", "-p", "no:cacheprovider", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml")]
     ran = subprocess.run(
-        [*command(python()), "-m", "pytest", *setting, *map(str, files)],
-        env=environment(),
+        [*command(python(), user), "-m", "pytest", *setting, *map(str, files)],
+        env={**environment(), "LOGNAME": f"user-{user}"},  # whose directory of pytest it is
         cwd="/",
         capture_output=True,
         text=True,
