@@ -19,6 +19,8 @@ from attacca.model.function import Network, Signature
 from attacca.worker.host.nat import homes
 from attacca.worker.host.nat.gate import programs
 from attacca.worker.host.nat.gate.gate import Gate
+from attacca.worker.host.nat.gate.main import carry
+from attacca.worker.runtime.process.lineage import children
 from tests.live import needed, ordinary, outside
 from tests.live.house import House, value, visit
 from tests.live.outside import MACHINE, PORT
@@ -221,6 +223,20 @@ def test_nothing_is_left_of_a_worker_that_was_killed(program: str) -> None:
         assert said == b"<Gate of process " + said[-1:]
         assert alive(program) > 0
         worker.kill()
+
+
+def test_a_program_ends_whose_gate_had_ended_before_it_could_be_told() -> None:
+    """The gate may see its cable before who brought the program up has come to say so."""
+    before = set(children(os.getpid()))
+    lifeline, held = os.pipe()
+    told, tell = os.pipe()
+    os.close(told)
+    with subprocess.Popen(["true"]) as gate:
+        os.waitid(os.P_PID, gate.pid, os.WEXITED | os.WNOWAIT)
+        carry(["sleep", "600"], gate.pid, lifeline, tell)
+    for descriptor in (lifeline, held, tell):
+        os.close(descriptor)
+    assert set(children(os.getpid())) == before
 
 
 @of_user

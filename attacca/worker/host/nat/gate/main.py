@@ -189,7 +189,8 @@ def carry(command: list[str], pid: int, lifeline: int, tell: int) -> None:
         said, heard = os.pipe2(os.O_CLOEXEC)
         program = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=heard)
         os.close(heard)
-        os.write(tell, b"+%d\n" % program.pid)
+        with contextlib.suppress(BrokenPipeError):  # the gate has ended since: so the program does, below
+            os.write(tell, b"+%d\n" % program.pid)
         end = os.pidfd_open(program.pid)
         poller.register(end, select.POLLIN)
         ready = [descriptor for descriptor, _ in poller.poll()]
@@ -204,7 +205,8 @@ def carry(command: list[str], pid: int, lifeline: int, tell: int) -> None:
         last = b""
         with contextlib.suppress(BlockingIOError):
             last = b" ".join(os.read(said, 1 << 16).split())[-LAST:]
-        os.write(tell, b"-" + (last or b"it ended, and does not say why") + b"\n")
+        with contextlib.suppress(BrokenPipeError):
+            os.write(tell, b"-" + (last or b"it ended, and does not say why") + b"\n")
         os.close(said)
         if poller.poll(AGAIN_S * 1000):
             return
