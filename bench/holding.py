@@ -1,6 +1,7 @@
 """What idle sandboxes hold, and whether it matters how many there are already."""
 
 import contextlib
+import math
 import resource
 import time
 from collections.abc import Iterator
@@ -11,10 +12,10 @@ from bench.server import FUNCTIONS, Attacca, attacca
 
 SANDBOX_MB = 32  # that each reserves; it holds far less
 STALL_S = 30.0  # in which no sandbox comes: no more will
-SPARE_MB = 2048  # of the machine's memory, which others are left
+SPARE_MB = 3072  # of the machine's memory, which others are left
 STEPS = 20  # in which many are made
 LOOK_S, LOOK_SHARE = 0.02, 10  # between two looks at how many there are, of which each takes the server a while
-DESCRIPTORS = 8  # of the server for each sandbox, at most
+DESCRIPTORS, OTHERS = 4, 1000  # of a worker for each sandbox, at most; and for all else
 
 
 def memory(rounds: int, count: int) -> Iterator[Result]:
@@ -30,7 +31,10 @@ def memory(rounds: int, count: int) -> Iterator[Result]:
 
 
 def crowd(rounds: int, most: int) -> Iterator[Result]:
-    """Idle sandboxes of one function, as many as memory holds: starts per second of the last against the first."""
+    """Idle sandboxes of one function, as many as memory holds: starts per second of the last against the first.
+
+    As many workers hold them as it takes for each to have descriptors enough.
+    """
     held, rates, each = [], [], []
     for _ in range(rounds):
         with _room_for(most) as server:
@@ -55,12 +59,15 @@ def crowd(rounds: int, most: int) -> Iterator[Result]:
 @contextlib.contextmanager
 def _room_for(count: int) -> Iterator[Attacca]:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = max(DESCRIPTORS * count, before[1])
+    most = max(DESCRIPTORS * count + OTHERS, before[1])
     with contextlib.suppress(OSError, ValueError):  # who may not raise it keeps what there is
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    workers = math.ceil(DESCRIPTORS * count / (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - OTHERS))
+    options = ["--memory", str(SANDBOX_MB * (count + 64) * workers), "--set", "worker.keepalive.idle_s=3600"]
+    if workers > 1:  # each with a part of them
+        options += ["--workers", str(workers)]
     try:
-        memory_mb = str(SANDBOX_MB * (count + 64))
-        with attacca("--memory", memory_mb, "--set", "worker.keepalive.idle_s=3600") as server:
+        with attacca(*options) as server:
             server.deploy(FUNCTIONS / "cold", "--name", "cold", "--memory", str(SANDBOX_MB))
             yield server
     finally:
@@ -92,16 +99,26 @@ def _free_mb() -> float:
 
 
 def _each_mb(server: Attacca, count: int) -> float:
-    """All processes below the server, by their share of what they share."""
-    return sum(map(_pss_mb, _below(server.process.pid))) / count
+    """All processes below the planes, by their share of what they share."""
+    planes = [child for child in _children(server.process.pid) if _is_plane(child)] or [server.process.pid]
+    return sum(_pss_mb(one) for plane in planes for one in _below(plane)) / count
+
+
+def _is_plane(pid: int) -> bool:
+    return b"--lifeline" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
 
 
 def _below(pid: int) -> Iterator[int]:
     """All descendants of a process."""
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            yield int(child)
-            yield from _below(int(child))
+    for child in _children(pid):
+        yield child
+        yield from _below(child)
+
+
+def _children(pid: int) -> list[int]:
+    """Of all its threads."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
 
 
 def _pss_mb(pid: int) -> float:

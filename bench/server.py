@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from attacca.client.http import Client
 from attacca.client.source import deploy, find
@@ -182,10 +183,17 @@ class Attacca:
                     pass
 
     def api(self, method: str, path: str, body: object = None) -> object:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
-        connection.request(method, path, json.dumps(body), {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        text = answer.read()
+        """Wherever it is answered: control may be in a process of its own."""
+        place, said = f"127.0.0.1:{self.port}", json.dumps(body)
+        while True:
+            connection = http.client.HTTPConnection(place, timeout=120)
+            connection.request(method, path, said, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            text = answer.read()
+            connection.close()
+            if answer.status != 307:
+                break
+            place = urlsplit(answer.headers["location"]).netloc
         if answer.status >= 400:
             raise RuntimeError(f"{method} {path}: {answer.status} {text.decode()}")
         return json.loads(text) if text else None

@@ -15,7 +15,10 @@ from attacca.model.sandbox import Capacity, WorkerView
 class Worker:
     """One, from its joining until it is gone."""
 
-    __slots__ = ("address", "capacity", "gone", "granted", "heard_at", "is_draining", "is_silent", "machine", "name")
+    __slots__ = (
+        "address", "capacity", "gone", "granted", "heard_at", "is_draining", "is_silent", "machine", "name",
+        "ordered_mb", "used_mb",
+    )  # fmt: skip
 
     def __init__(self, now: float, joined: WorkerJoined) -> None:
         self.name = joined.view.name
@@ -23,6 +26,8 @@ class Worker:
         self.machine: Machine | None = joined.machine
         self.capacity: Capacity | None = joined.capacity  # None: it has not said what it can reserve
         self.granted: dict[str, int] = {}  # of those that want min_sandboxes: how many it keeps
+        self.used_mb = joined.view.used.memory_mb
+        self.ordered_mb = 0  # ahead of need, since it has said what it uses
         self.heard_at = now
         self.gone = joined.view.devices_gone
         self.is_draining = joined.view.draining
@@ -30,6 +35,11 @@ class Worker:
 
     def __repr__(self) -> str:
         return f"<Worker {self.name}: {sum(self.granted.values())} reserved{', draining' * self.is_draining}>"
+
+    @property
+    def free_mb(self) -> int:
+        total_mb = 0 if self.capacity is None else self.capacity.resources.memory_mb
+        return total_mb - self.used_mb - self.ordered_mb
 
 
 class Workers:
@@ -58,6 +68,7 @@ class Workers:
         worker.heard_at = now
         worker.gone = view.devices_gone
         worker.is_draining = view.draining
+        worker.used_mb, worker.ordered_mb = view.used.memory_mb, 0
         self.silent_at = min(self.silent_at, now + self.silent_s)
         return was_silent
 
@@ -121,10 +132,11 @@ class Workers:
         return [(settings, count) for settings, count in wanted if count < settings.reserves]
 
     def place(self, revision: Revision, count: int, catalogue: CatalogueState) -> str | AttaccaError | None:
-        """Who makes so many sandboxes ahead of need; None: there is nobody."""
+        """Who makes so many sandboxes ahead of need: of those that could keep them the one with the most memory free,
+        those that drain last. None: there is nobody."""
         settings = revision.settings
         refusal: AttaccaError | None = None
-        for worker in self.heard():
+        for worker in sorted(self.heard(), key=_by_room):
             if lack := unable(worker.machine, revision.needs, worker.gone):
                 refusal = refusal or NoCapacity(
                     f"worker {worker.name!r} cannot have it: {lack}", "attacca doctor there"
@@ -135,9 +147,14 @@ class Workers:
             most = reserve.orderable(worker.capacity, wishes(catalogue), worker.granted, settings.resources)
             why = reserve.refuse_order(worker.capacity, settings.name, count, most, settings.resources)
             if why is None:
+                worker.ordered_mb += count * settings.resources.memory_mb
                 return worker.name
             refusal = refusal or why
         return refusal
+
+
+def _by_room(worker: Worker) -> tuple[bool, int]:
+    return worker.is_draining, -worker.free_mb
 
 
 def share(worker: Worker, catalogue: CatalogueState, first: str = "") -> None:

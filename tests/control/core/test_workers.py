@@ -56,3 +56,17 @@ def test_a_device_that_is_gone_is_not_counted_on_until_it_is_back() -> None:
     refusal = workers.place(asked, 1, catalogue)
     assert isinstance(refusal, NoCapacity)
     assert refusal.message.endswith("it has 1 accelerators, of which 1 are gone, and 1 are asked for")
+
+
+def test_what_is_made_ahead_is_made_where_most_memory_is_free() -> None:
+    asked = revision("ant", memory_mb=100)
+    catalogue, workers = CatalogueState([deployed(None, asked)], epoch=1), Workers(10.0)
+    views = [msgspec.structs.replace(VIEW, name=name) for name in ("w1", "w2", "w3")]
+    for view, memory_mb in zip(views, (4000, 4000, 3500), strict=True):
+        workers.join(0.0, WorkerJoined(view, Capacity(resources=Resources(memory_mb))), catalogue)
+    assert [workers.place(asked, 10, catalogue) for _ in range(4)] == ["w1", "w2", "w3", "w1"]
+    for view, used_mb in zip(views, (3000, 2500, 1000), strict=True):
+        workers.hear(1.0, msgspec.structs.replace(view, used=Resources(used_mb), draining=view.name == "w3"))
+    assert [workers.place(asked, 10, catalogue) for _ in range(3)] == ["w2", "w1", "w2"]
+    del workers.by_name["w1"], workers.by_name["w2"]
+    assert workers.place(asked, 10, catalogue) == "w3", "it drains, and there is nobody else"
