@@ -69,7 +69,7 @@ shape = { rate = 4 }
 [system]
 memory_mb = 1024
 cores = 2
-keepalive = { policy = "ttl", options = { idle_s = 0.1 } }
+keepalive = { policy = "ttl", options = { idle_s = 0.04 } }
 """
 
 
