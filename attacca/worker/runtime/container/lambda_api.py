@@ -108,10 +108,12 @@ class LambdaApi:
             self.address = "{}:{}".format(*sock.getsockname())
             sock.settimeout(0)
             loop = asyncio.get_running_loop()
-            self._server = await loop.create_server(lambda: Line(self, self._most + SLACK), sock=sock)
+            make = loop.create_server(lambda: Line(self, self._most + SLACK), sock=sock, start_serving=False)
+            self._server = await make
         except BaseException:
             sock.close()
             raise
+        await self._server.start_serving()  # who gives up meanwhile closes it: the loop knows the socket already
 
     def close(self) -> None:
         """Nobody is told of what ran."""
