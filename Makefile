@@ -85,7 +85,7 @@ registry: $(VENV)/.dev ## Hold the registry of images to the OCI's own suite, wh
 
 engines: $(VENV)/.dev ## Hold containers by gVisor, containerd and docker to what every runtime does, and to what must survive, for root
 	@scripts/debian.sh crun runc runsc containerd docker.io skopeo nftables
-	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -rfEs tests/live/engines/gvisor.py tests/live/engines/conformance.py tests/live/engines/ways_out.py tests/live/engines/survival.py tests/live/engines/enemies.py tests/live/engines/pushes.py tests/live/engines/devices.py --durations=5
+	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -rfEs tests/live/engines/gvisor.py tests/live/engines/conformance.py tests/live/engines/ways_out.py tests/live/engines/ushers.py tests/live/engines/survival.py tests/live/engines/enemies.py tests/live/engines/pushes.py tests/live/engines/devices.py --durations=5
 
 microvms: $(VENV)/.dev ## Hold micro-VMs by QEMU and Firecracker to what every runtime does, to what must survive, and to their network
 	@scripts/debian.sh qemu-system-x86 linux-image-cloud-amd64 busybox-static e2fsprogs lz4 nftables

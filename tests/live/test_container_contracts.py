@@ -90,15 +90,16 @@ while True:
     client.close()
 """
 IMPORTED = python_image.LOADED.replace("import sys,", "import sys, http.server, json, struct,")
+BY_CRUN = ContainerOptions(engine="crun")
 
 
 class Speaking:
     """A runtime with one image that speaks so."""
 
-    def __init__(self, directory: Path, program: str, **options: Any) -> None:
-        needed.expect("crun")
+    def __init__(self, directory: Path, program: str, told: ContainerOptions = BY_CRUN, **options: Any) -> None:
+        if told is BY_CRUN:
+            needed.expect("crun")
         image = python_image.unpacked(directory / "image", program, **options)
-        told = ContainerOptions(engine="crun")
         self.runtime = ContainerRuntime(OneImage(image), told, ProcessOptions(), SystemClock(), lambda _: b"hidden")
         self.bench = Bench(self.runtime)
 
@@ -126,8 +127,12 @@ class Speaking:
 
 
 def test_one_that_is_made_for_lambda_asks_for_its_events(tmp_path: Path) -> None:
+    asks_for_its_events(tmp_path, BY_CRUN)
+
+
+def asks_for_its_events(place: Path, told: ContainerOptions) -> None:
     async def main() -> None:
-        async with Speaking(tmp_path, HANDLER, module="awslambdaric") as speaking:
+        async with Speaking(place, HANDLER, told, module="awslambdaric") as speaking:
             assert (await speaking.found()).signature is Signature.EVENT_CONTEXT
             revision = speaking.revision(Signature.EVENT_CONTEXT)
             sandbox = await speaking.bench.sandbox(revision)

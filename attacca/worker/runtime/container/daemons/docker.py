@@ -1,8 +1,10 @@
-"""A door to dockerd, over its Engine API. It has a copy of its own of each image, for as long as the worker runs, and
-makes each container's network itself, which is entered once there is a process in it."""
+"""A door to dockerd, over its Engine API. It has a copy of its own of each image, for as long as the worker runs. A
+container is made in a network that is there already, where ushers can go into one; else docker makes it, which takes
+longer than all else of a start, and is entered once there is a process in it."""
 
 import asyncio
 import contextlib
+import logging
 import os
 import tarfile
 import tempfile
@@ -16,6 +18,7 @@ from attacca.worker.host.cdi import ELSEWHERE
 from attacca.worker.runtime.container.agent_socket import PLACE
 from attacca.worker.runtime.container.daemons.docker_api import DockerApi, Unanswered, pour
 from attacca.worker.runtime.container.daemons.tending import CALL_S, Charge, spoken
+from attacca.worker.runtime.container.daemons.ushers import Ushers
 from attacca.worker.runtime.container.keeping import PREFIX, is_abandoned
 
 SPACES, SHARED = ("/tmp", PLACE), "/dev/shm"  # that can be written to
@@ -24,12 +27,13 @@ LOOK_S = 5.0
 IMPORT_S = 300.0
 LAST_S = 2.0  # for what is still on its way of what one printed that has ended
 DRIVER = "cgroupfs"
-UNPLACED = ("/etc/",)  # docker writes such files itself
 YOUNG = (  # system calls in whose place C libraries use others, where a kernel does not know them
     *("clone3", "openat2", "faccessat2", "fchmodat2", "close_range", "epoll_pwait2", "futex_waitv", "rseq", "statx"),
     *("pidfd_open", "pidfd_getfd", "pidfd_send_signal", "copy_file_range", "membarrier", "landlock_create_ruleset"),
     *("io_uring_setup", "io_uring_enter", "io_uring_register", "process_madvise", "preadv2", "pwritev2", "getrandom"),
 )
+NOTHING = "nothing"  # a directory, which is an image
+LOG = logging.getLogger("attacca.worker")
 HINT = "start dockerd, or set container.engine to crun or runc"
 OTHER_DRIVER = "start dockerd with --exec-opt native.cgroupdriver=cgroupfs, or set container.engine to crun or runc"
 
@@ -63,20 +67,23 @@ class Docker:
     """Implements `tending.Door`. `socket` is where it listens."""
 
     name = "docker"
-    makes_networks = True
 
     def __init__(self, socket: str) -> None:
         self._api = DockerApi(socket)
-        self._group = ""
+        self._group, self._nothing = "", ""
+        self._ushers: Ushers | None = None  # where docker has no way for them it makes networks
         self._images: dict[str, asyncio.Task[str]] = {}  # by where they lie
         self._pouring: dict[str, asyncio.Task[None]] = {}  # by container
 
     def __repr__(self) -> str:
         return f"<Docker {self._api}, {len(self._images)} images, {len(self._pouring)} heard>"
 
+    @property
+    def makes_networks(self) -> bool:
+        return self._ushers is None
+
     async def open(self, group: str, home: str) -> None:
-        del home
-        self._group = group
+        self._group, self._nothing = group, f"{home}/{NOTHING}"
         try:
             info = msgspec.json.decode(await self._ask("GET", "/info", timeout_s=LOOK_S), type=Info)
             if info.cgroup_driver != DRIVER:
@@ -85,10 +92,27 @@ class Docker:
             await self._sweep(ours=False)
         except OSError as error:
             raise IsolationMissing(str(error), HINT) from None
+        ushers = Ushers(group, home, self._run, self._end)
+        try:
+            os.mkdir(self._nothing)
+            await ushers.open()
+        except OSError as error:
+            LOG.warning("docker makes the networks of containers itself, which takes longer: %s", error)
+            await ushers.close()
+        else:
+            self._ushers = ushers
 
     async def launch(self, job: Charge) -> None:
         image = await self._image(job.lower)
         told = body(job.spec, image, self._group, job.berth.bundle, job.files)
+        if self._ushers is None or job.network < 0:
+            await self._launch(job, told)
+            return
+        async with self._ushers.within(job.network) as usher:
+            await self._launch(job, within(told, usher.name))
+            await usher.call(job.pid, told["Hostname"])
+
+    async def _launch(self, job: Charge, told: dict[str, Any]) -> None:
         made = msgspec.json.decode(await self._ask("POST", "/containers/create", told, name=job.id), type=Created)
         job.berth.group = f"/{self._group}/{made.id}"
         reader, writer = await self._api.attach(f"/containers/{job.id}/attach", timeout_s=CALL_S)
@@ -102,9 +126,11 @@ class Docker:
     async def _pour(
         self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, descriptor: int
     ) -> None:
-        with contextlib.suppress(OSError, EOFError):
-            await pour(reader, descriptor)
-        writer.close()
+        try:
+            with contextlib.suppress(OSError, EOFError):
+                await pour(reader, descriptor)
+        finally:
+            writer.close()
         self._pouring.pop(name, None)
 
     async def status(self, job: Charge) -> tuple[int, bool]:
@@ -122,7 +148,18 @@ class Docker:
             pouring.cancel()
         await self._delete(f"/containers/{job.id}")
 
+    async def _run(self, name: str, told: dict[str, Any]) -> None:
+        """An usher."""
+        whole = {**told, "Image": await self._image(self._nothing), "Labels": {LABEL: self._group}}
+        await self._ask("POST", "/containers/create", whole, name=name)
+        await self._ask("POST", f"/containers/{name}/start")
+
+    async def _end(self, name: str) -> None:
+        await self._delete(f"/containers/{name}")
+
     async def close(self) -> None:
+        if self._ushers is not None:
+            await self._ushers.close()
         for pouring in list(self._pouring.values()):
             pouring.cancel()
         for task in self._images.values():
@@ -187,7 +224,6 @@ def body(spec: dict[str, Any], image: str, group: str, bundle: str, files: tuple
         {"Name": one["type"].removeprefix("RLIMIT_").lower(), "Soft": one["soft"], "Hard": one["hard"]}
         for one in process["rlimits"]
     ]
-    placed = [path for path in files if not path.startswith(UNPLACED)]
     return {
         "Image": image,
         "Hostname": spec["hostname"],
@@ -216,7 +252,7 @@ def body(spec: dict[str, Any], image: str, group: str, bundle: str, files: tuple
             "Ulimits": limits,
             "Tmpfs": space,
             "ShmSize": _size(shared),
-            "Binds": [*(f"{bundle}/upper{path}:{path}:ro" for path in placed), *_binds(spec["mounts"])],
+            "Binds": [*(f"{bundle}/upper{path}:{path}:ro" for path in files), *_binds(spec["mounts"])],
             "Devices": [
                 {
                     "PathOnHost": there.get(ELSEWHERE + one["path"], one["path"]),
@@ -230,6 +266,14 @@ def body(spec: dict[str, Any], image: str, group: str, bundle: str, files: tuple
             "LogConfig": {"Type": "none"},
         },
     }
+
+
+def within(told: dict[str, Any], other: str) -> dict[str, Any]:
+    """In the network of that other container. Docker lets such a one have no name of its own for the machine."""
+    named = {one.partition("=")[0] for one in told["Env"]}
+    said = [] if "HOSTNAME" in named else [f"HOSTNAME={told['Hostname']}"]
+    host = {**told["HostConfig"], "NetworkMode": f"container:{other}"}
+    return {**told, "Hostname": "", "Env": [*told["Env"], *said], "HostConfig": host}
 
 
 def _options(options: list[str]) -> str:

@@ -75,13 +75,18 @@ class DockerApi:
             Unanswered: it refuses, or does not answer.
         """
         query = {"stream": "1", "stdout": "1", "stderr": "1"}
+        writer = None
         try:
             async with asyncio.timeout(timeout_s):
                 reader, writer = await asyncio.open_unix_connection(self._path)
                 writer.write(_head("POST", path, query, 0, upgrade="Connection: Upgrade\r\nUpgrade: tcp\r\n"))
                 head = await reader.readuntil(b"\r\n\r\n")
-        except (OSError, EOFError, TimeoutError, asyncio.LimitOverrunError):
-            raise Unanswered(self._deaf()) from None
+        except BaseException as error:
+            if writer is not None:
+                writer.close()
+            if isinstance(error, OSError | EOFError | TimeoutError | asyncio.LimitOverrunError):
+                raise Unanswered(self._deaf()) from None
+            raise
         if b" 101 " not in head.partition(b"\r\n")[0]:
             writer.close()
             raise Unanswered(f"docker lets nobody hear what it prints: {head[:60]!r}")

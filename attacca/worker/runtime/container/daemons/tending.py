@@ -75,7 +75,10 @@ class Door(Protocol):
     """To one daemon. What it refuses, and that it does not answer, is an OSError that says so."""
 
     name: str
-    makes_networks: bool
+
+    @property
+    def makes_networks(self) -> bool:
+        """Known once it is open."""
 
     async def open(self, group: str, home: str) -> None:
         """
@@ -127,7 +130,6 @@ class Tending:
             IsolationMissing: there is no such daemon.
         """
         self._loop = asyncio.get_running_loop()
-        await self._door.open(self._group, self._home)
         os.makedirs(self._home, 0o755)
         reader, self._word = os.pipe2(os.O_CLOEXEC)
         self._minder = subprocess.Popen(  # noqa: ASYNC220 - a fork and an exec, once
@@ -138,6 +140,11 @@ class Tending:
             start_new_session=True,  # Ctrl-C in the terminal is for us
         )
         os.close(reader)
+        try:
+            await self._door.open(self._group, self._home)
+        except BaseException:
+            await self._tidied()
+            raise
 
     async def close(self) -> None:
         for job in self._jobs.values():
@@ -155,6 +162,10 @@ class Tending:
         await self._tidy()
         with contextlib.suppress(OSError, AttaccaError):
             await self._door.close()
+        await self._tidied()
+
+    async def _tidied(self) -> None:
+        """By its minder."""
         minder, self._minder = self._minder, None
         if minder is not None:
             os.close(self._word)

@@ -1,10 +1,13 @@
+import socket
+
 import msgspec
 
 from attacca.model.function import Network, Settings
 from attacca.model.image import ImageConfig
 from attacca.worker.host.cdi import Bound, Edits, Node, applied
+from attacca.worker.runtime.container.daemons import ushers
 from attacca.worker.runtime.container.daemons.containerd import Containerd
-from attacca.worker.runtime.container.daemons.docker import Docker, Inspected, body
+from attacca.worker.runtime.container.daemons.docker import Docker, Inspected, body, within
 from attacca.worker.runtime.container.daemons.docker_api import DockerApi
 from attacca.worker.runtime.container.daemons.tending import spoken
 from attacca.worker.runtime.container.spec import spec
@@ -32,11 +35,32 @@ def test_docker_is_told_the_same_as_other_engines() -> None:
     assert (host["Memory"], host["MemorySwap"], host["PidsLimit"]) == (64 << 20, 64 << 20, 64)
     assert (host["CpuQuota"], host["CpuPeriod"]) == (50_000, 100_000)
     assert (host["ReadonlyRootfs"], host["CapDrop"], host["NetworkMode"]) == (True, ["ALL"], "none")
-    assert host["Binds"] == ["/run/x/upper/run/secrets/key:/run/secrets/key:ro"]
+    assert host["Binds"] == [
+        "/run/x/upper/run/secrets/key:/run/secrets/key:ro",
+        "/run/x/upper/etc/hosts:/etc/hosts:ro",
+    ]
     assert host["Tmpfs"] == {"/tmp": "nosuid,nodev,mode=1777,size=64m,exec"}
     assert host["ShmSize"] == 64 << 20
     assert {"Name": "nofile", "Soft": 100, "Hard": 100} in host["Ulimits"]
     assert told(network=Network.HOST)["HostConfig"]["NetworkMode"] == "host"  # type: ignore[index]  # it is JSON
+
+
+def test_in_the_network_of_another_docker_lets_nobody_have_a_name_of_its_own() -> None:
+    whole = told()
+    inside = within(whole, "usher-1")
+    assert (whole["Hostname"], inside["Hostname"]) == ("box", "")
+    assert inside["HostConfig"]["NetworkMode"] == "container:usher-1"
+    assert inside["Env"][-1] == "HOSTNAME=box"
+    named = within({**whole, "Env": ["HOSTNAME=mine"]}, "usher-1")
+    assert named["Env"] == ["HOSTNAME=mine"]
+
+
+def test_an_usher_may_go_into_namespaces_and_nothing_else() -> None:
+    host = ushers.body("attacca-1-a", "/run/x/usher-1")["HostConfig"]
+    assert (host["CapDrop"], host["CapAdd"], host["NetworkMode"]) == (["ALL"], ["SYS_ADMIN"], "none")
+    assert all(one.endswith(":ro") for one in host["Binds"])
+    assert (host["ReadonlyRootfs"], host["CgroupParent"]) == (True, "/attacca-1-a")
+    assert len({one.split(":")[1] for one in host["Binds"]}) == len(host["Binds"])
 
 
 def test_docker_is_given_devices_mounts_and_groups() -> None:
@@ -70,6 +94,16 @@ def test_what_docker_says_of_a_container_is_read() -> None:
 
 
 def test_what_there_is_of_doors() -> None:
+    ours, theirs = socket.socketpair()
+    usher = ushers.Usher("u1", ours)
+    assert repr(usher) == "<Usher u1, here>"
+    usher.close()
+    theirs.close()
+    assert repr(usher) == "<Usher u1, gone>"
+
+    async def nothing(*_: object) -> None: ...
+
+    assert repr(ushers.Ushers("g", "/h", nothing, nothing)) == "<Ushers of g: 0 idle, 0 made>"
     assert repr(Docker("/d")) == "<Docker <DockerApi at /d>, 0 images, 0 heard>"
     assert repr(DockerApi("/d")) == "<DockerApi at /d>"
     assert repr(Containerd("/c")) == "<Containerd at /c, closed>"
