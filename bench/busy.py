@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 from attacca.cli.functions.init import AT_ONCE
 from bench.applications import web
-from bench.client import latency, sustained, throughput
+from bench.client import medians, sustained, throughput
 from bench.result import Result, Round
 from bench.server import attacca, endless_loops, seated_relay, uvicorn
 from bench.warm import echo
 
 LOOPS = 4
 WITHIN = 1.3  # of the quiet ratio
-CALLS = 500  # on one connection: beside the loops each may take a turn of the scheduler
+TURNS, CALLS = 10, 50  # on one connection: beside the loops each may take a turn of the scheduler
 
 
 class Row(NamedTuple):
@@ -52,7 +52,7 @@ def busy(rounds: int, seconds: int) -> Iterator[Result]:
         server.api("POST", "/api/functions/echo/prewarm", {"count": 2})
 
         def look() -> tuple[float, ...]:
-            lowest, ours = (latency(port, path, CALLS)[0] for port, path in _places(relay, server.port, "echo"))
+            lowest, ours = medians(_places(relay, server.port, "echo"), TURNS, CALLS)
             least, many = (sustained(port, path, 16, seconds) for port, path in _places(relay, server.port, "echo"))
             return ours / lowest, many.per_s / least.per_s, many.p99_us / least.p99_us
 
@@ -69,7 +69,7 @@ def busy_application(rounds: int, seconds: int) -> Iterator[Result]:
         server.api("POST", "/api/functions/web/prewarm", {"count": 2})
 
         def look() -> tuple[float, ...]:
-            lowest, ours = (latency(port, path, CALLS)[0] for port, path in _places(beside, server.port, "web"))
+            lowest, ours = medians(_places(beside, server.port, "web"), TURNS, CALLS)
             least, many = (throughput(port, path, 16, seconds) for port, path in _places(beside, server.port, "web"))
             return ours / lowest, many / least
 

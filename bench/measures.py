@@ -42,8 +42,8 @@ class Measure(NamedTuple):
 MEASURES = {
     "warm": Measure(warm, 7, 6000, 2000),
     "sustained": Measure(many, 5, 4, 2),
-    "busy": Measure(busy, 5, 2, 1),
-    "busy_application": Measure(busy_application, 5, 2, 1),
+    "busy": Measure(busy, 15, 1, 1),
+    "busy_application": Measure(busy_application, 15, 1, 1),
     "application": Measure(application, 7, 4000, 1500),
     "applications": Measure(applications, 5, 3, 2),
     "template": Measure(template, 5, 100, 30),

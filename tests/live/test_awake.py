@@ -1,4 +1,5 @@
-"""A server whose worker stays awake for what comes next, for as long as it may be told to."""
+"""A server whose worker stays awake for what comes next, for as long as it may be told to; and comes soon where it has
+to be woken."""
 
 import os
 import signal
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from attacca.worker.host.turns import NANOSECONDS, TURN_US, attributes
+from attacca.worker.runtime.process.lineage import children
 from tests.live.patience import Later
 from tests.live.whole import Whole, running, until, until_nothing_is_left
 
@@ -46,6 +49,19 @@ def test_it_sleeps_while_a_slow_function_runs(whole: Whole) -> None:
     slow = Later(lambda: whole.call("sleeps", {"s": 1.5}).value)
     until(lambda: rests(whole), "it sleeps")
     assert slow.result() == 1.5
+
+
+@pytest.mark.skipif(not (attributes() and attributes()[NANOSECONDS]), reason="Linux before 6.12")
+def test_the_server_and_its_sandboxes_ask_for_short_turns(whole: Whole) -> None:
+    whole.function("quick", "def quick(n):\n    return n")
+    assert whole.call("quick", {"n": 1}).value == 1
+    asked = [attributes(pid) for pid in (whole.pid, *below(whole.pid))]
+    assert len(asked) > 3, "a supervisor, a zygote, a sandbox"
+    assert {one[NANOSECONDS] for one in asked if one} == {TURN_US * 1000}
+
+
+def below(pid: int) -> list[int]:
+    return [one for child in children(pid) for one in (child, *below(child))]
 
 
 def test_what_ends_otherwise_than_by_an_answer_ends_as_ever(whole: Whole) -> None:

@@ -31,7 +31,10 @@ def run(plane: Plane, greet: Callable[[], None], *, has_lifeline: bool = False) 
     """The exit code."""
     import uvloop
 
+    from attacca.worker.host import turns
+
     take_open_files()
+    turns.ask()
     return uvloop.run(serve(plane, greet, has_lifeline=has_lifeline))
 
 
