@@ -8,8 +8,8 @@ import signal
 from collections.abc import Callable
 
 from attacca.worker.host.cgroups import Group
-from attacca.worker.runtime.process.berths import OWN
 from attacca.worker.runtime.process.fork_client import ForkClient
+from attacca.worker.runtime.process.quarters import NOWHERE
 
 OUTPUT_READ, OUTPUT_PER_S = 16_384, 4 << 20  # what is written past our capture, straight to descriptors 1 and 2
 REST_FROM = 1024  # with so many descriptors, a process at rest is known by its number alone
@@ -46,7 +46,7 @@ class ChildProcess:
         self.group: Group | None = None
         self.parent: ForkClient | None = None  # that was told to make it
         self.number = 0  # of its birth
-        self.network = OWN  # its berth
+        self.place = NOWHERE  # where it is born
         self._printed, self._ended = printed, ended
         self.pid, self._pidfd = 0, -1
         self._life = 0  # of one at rest: what no other process of its number will be

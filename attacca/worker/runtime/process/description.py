@@ -9,7 +9,7 @@ from attacca.errors import BadFunction, IsolationMissing, SecretMissing
 from attacca.model.function import Artefact, Network, PythonDirectory, Revision, SecretAs, Signature
 from attacca.model.image import UnpackedImage
 from attacca.worker.runtime.process.options import ProcessOptions
-from attacca.worker.runtime.process.zygote.spawn_spec import SpawnSpec
+from attacca.worker.runtime.process.zygote.spawn_spec import AT_HOME, FOUNDER, NEW_HOME, SpawnSpec
 
 DEVICES = "NVIDIA_VISIBLE_DEVICES"  # as the worker has set it
 PATH = "/usr/local/bin:/usr/bin:/bin"  # of an image that says none
@@ -30,10 +30,10 @@ def describe(
     *,
     template: bool,
     has_groups: bool,
-    is_connected: bool = False,
+    place: tuple[int, int] = (0, 0),
 ) -> bytes:
     """`places` hold code and bundles where there is no isolation; `image` is what its artefact is of. The values of
-    secrets are nowhere kept but in this. `is_connected`: it is born in a network of its own.
+    secrets are nowhere kept but in this. `place` has its network and its home, as `spawn_spec.BIRTH` has them.
 
     Raises:
         AttaccaError: a secret is not to be had.
@@ -69,7 +69,8 @@ def describe(
         concurrency=settings.concurrency,
         devices=[] if template else devices(revision),
         host_network=settings.network is Network.HOST,
-        is_connected=is_connected,
+        is_connected=place[0] != 0,
+        home=FOUNDER if place[1] & NEW_HOME else AT_HOME if place[1] else "",
         is_plugged=settings.network is Network.NAT,
         space_mb=min(options.space_mb, settings.memory_mb),
         limits=limits,

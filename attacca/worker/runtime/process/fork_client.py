@@ -14,6 +14,7 @@ from attacca.guest.link import Link, Room
 from attacca.worker.runtime.process.cgroup_slot import CgroupSlot
 from attacca.worker.runtime.process.lineage import Lineage
 from attacca.worker.runtime.process.pace import Pace
+from attacca.worker.runtime.process.quarters import NOWHERE, Birthplace
 from attacca.worker.runtime.process.zygote.spawn_spec import BIRTH
 
 LARGEST = 1 << 20  # bytes of a frame
@@ -76,15 +77,24 @@ class ForkClient:
         return f"<ForkClient {'open' if self.is_open else 'closed'}, {len(self._waiting)} waiting, {self.slot}>"
 
     def birth(
-        self, number: int, user: int, descriptors: tuple[int, ...], failed: Callable[[str], None], network: int = 0
+        self,
+        number: int,
+        user: int,
+        descriptors: tuple[int, ...],
+        failed: Callable[[str], None],
+        place: Birthplace = NOWHERE,
     ) -> None:
         """Order one. `failed` is called, never in this call, when it cannot be sent."""
-        self._waiting.append(SpawnOrder(BIRTH.pack(number, user, network), descriptors, failed))
+        self._waiting.append(SpawnOrder(BIRTH.pack(number, user, *place), descriptors, failed))
         self._write()
 
     def go(self) -> None:
         """Tell a template that it may begin."""
-        self._waiting.append(SpawnOrder(BIRTH.pack(0, 0, 0), (), lambda _: None))
+        self.forget(0)
+
+    def forget(self, home: int) -> None:
+        """Tell a zygote that nobody is born there any more."""
+        self._waiting.append(SpawnOrder(BIRTH.pack(0, 0, 0, home), (), lambda _: None))
         self._write()
 
     def tell(self, kind: int, payload: bytes = b"") -> None:

@@ -19,7 +19,6 @@ from attacca.worker.host.cgroups import Group
 from attacca.worker.host.isolation import no_limits
 from attacca.worker.host.nat.outside import Nat
 from attacca.worker.runtime.code_store import CodeStore
-from attacca.worker.runtime.process.berths import Berths
 from attacca.worker.runtime.process.child_process import ChildProcess
 from attacca.worker.runtime.process.common import Common
 from attacca.worker.runtime.process.description import Secret, no_secret
@@ -29,6 +28,7 @@ from attacca.worker.runtime.process.fork_client import ForkClient
 from attacca.worker.runtime.process.image_roots import ImageRoots, Roots
 from attacca.worker.runtime.process.leftovers import Leftovers
 from attacca.worker.runtime.process.options import ProcessOptions
+from attacca.worker.runtime.process.quarters import Quarters
 from attacca.worker.runtime.process.room import Share
 from attacca.worker.runtime.process.sandbox import SLACK, SandboxProcess
 from attacca.worker.runtime.process.telling import Telling
@@ -69,7 +69,7 @@ class ProcessRuntime:
         self._sandboxes: dict[str, SandboxProcess] = {}
         self._templates: dict[str, TemplateProcess] = {}
         self._processes = self.common.book()
-        self._berths = Berths()
+        self._quarters = Quarters(store)
         self._births: dict[int, str] = {}  # numbers of those whose end has not come, and their names
         self._count = itertools.count(1)
         largest = (options.max_response_mb << 20) + SLACK
@@ -239,10 +239,10 @@ class ProcessRuntime:
 
     def _beget(self, made: SandboxProcess | TemplateProcess, begin: Callable[[ForkClient | None], None]) -> None:
         """From a zygote, if it can be told what it is to be."""
-        network = made.revision.settings.network if self._isolate else None
-        if network is Network.NONE and isinstance(made, SandboxProcess):
-            made.process.network = self._berths.take(made.revision.function)
-        ask = partial(self._zygotes.ask, begin, outdoors=network is Network.HOST)
+        is_outdoors = self._isolate and made.revision.settings.network is Network.HOST
+        if self._isolate and isinstance(made, SandboxProcess):
+            made.process.place = self._quarters.take(made.revision, made, self._zygotes.indoors.fork_client)
+        ask = partial(self._zygotes.ask, begin, outdoors=is_outdoors)
         self._telling.tell(made, lambda is_told: ask() if is_told else begin(None))
 
     def _send(
@@ -268,7 +268,7 @@ class ProcessRuntime:
             parent.slot.made()  # nobody was, but the process has to move on for the next
             self._refuse(process, descriptors, str(error))
         else:
-            parent.birth(process.number, user, descriptors, partial(self._refused, parent, process), process.network)
+            parent.birth(process.number, user, descriptors, partial(self._refused, parent, process), process.place)
 
     def _refuse(self, process: ChildProcess, descriptors: tuple[int, ...], why: str) -> None:
         for descriptor in descriptors:
@@ -352,7 +352,7 @@ class ProcessRuntime:
         self._wiring.unplug(made.name)
         del self._births[process.number]
         self.common.users.give(made.revision.function)
-        self._berths.give(process.network, is_over=process.pid != 0)
+        self._quarters.leave(process.place, made, is_over=process.pid != 0)
         if process.parent is not None:
             process.parent.lineage.forget(process.pid)
         was_oom = process.is_over_memory

@@ -6,7 +6,6 @@ from pathlib import Path
 from attacca.errors import AttaccaError
 from attacca.model.function import PythonImage
 from attacca.model.image import UnpackedImage
-from attacca.worker.runtime.process.berths import OWN
 from attacca.worker.runtime.process.description import Secret, describe
 from attacca.worker.runtime.process.image_roots import ImageRoots
 from attacca.worker.runtime.process.options import ProcessOptions
@@ -54,7 +53,7 @@ class Telling:
             order = describe(
                 made.revision, self._options, self._secret, self._places, image,
                 template=isinstance(made, TemplateProcess), has_groups=self._has_groups,
-                is_connected=made.process.network != OWN,
+                place=made.process.place,
             )  # fmt: skip
         except AttaccaError as error:
             made.fail("start_failed", f"{error.message} ({error.hint})" if error.hint else error.message)

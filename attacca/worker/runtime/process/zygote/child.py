@@ -15,7 +15,7 @@ from attacca.guest import agent
 from attacca.guest import channel as wire
 from attacca.guest.load import Loaded, open_paths
 from attacca.worker.runtime.process.zygote import crossing, linux, rootfs, script, seccomp
-from attacca.worker.runtime.process.zygote.spawn_spec import SpawnSpec
+from attacca.worker.runtime.process.zygote.spawn_spec import AT_HOME, FOUNDER, SpawnSpec
 
 READER, WRITER = 3, 4  # from the worker and to it: the descriptors that a sandbox has besides its input and output
 FAMILY = 512  # sandboxes that one template may have at once, each with all the processes it is allowed
@@ -101,44 +101,61 @@ def import_code(spec: SpawnSpec) -> Loaded:
         pose.end()
 
 
-def settle(spec: SpawnSpec, user: int, *, isolate: bool, began: float) -> tuple[dict[str, float], int]:
+def become(user: int, processes: int) -> None:
+    """In a new user namespace, who we are to be there; `processes` is a descriptor of a /proc of the zygote's, as where
+    we are there may be none that knows us."""
+    linux.prctl(linux.PR_SET_DUMPABLE, 1)  # being born as another user took our own part of it away
+    rootfs.map_self(rootfs.ID, user, processes=processes)
+    os.setresgid(rootfs.ID, rootfs.ID, rootfs.ID)
+    os.setresuid(rootfs.ID, rootfs.ID, rootfs.ID)
+
+
+def settle(spec: SpawnSpec, *, isolate: bool, began: float) -> tuple[dict[str, float], int]:
     """Move a child of the zygote into a world of its own. Returns what took how long, and for a template a descriptor
     of a /proc that can be written to."""
     isolated = joined = perf_counter()
     writable = -1
     if isolate:
-        linux.prctl(linux.PR_SET_DUMPABLE, 1)  # being born as another user took /proc/self away
-        rootfs.map_self(rootfs.ID, user)
-        os.setresgid(rootfs.ID, rootfs.ID, rootfs.ID)
-        os.setresuid(rootfs.ID, rootfs.ID, rootfs.ID)
-        isolated = perf_counter()
         if not spec["host_network"] and not spec["is_connected"]:
             linux.unshare(linux.CLONE_NEWNET)
             linux.raise_loopback()
         joined = perf_counter()
-        if spec["image"]:
-            sys.meta_path.clear()  # by who has rights, nothing of an image is imported
-            rootfs.stage_image(spec["image"])
-        else:
-            rootfs.stage_code(spec["code"], spec["bundle"])
-        writable = rootfs.enter_staged(
-            spec["space_mb"], spec["secrets"], spec["devices"],
-            template=spec["template"], has_resolver=spec["is_plugged"],
-        )  # fmt: skip
+        writable = _take_place(spec)
         spec["secrets"] = {}
         linux.set_host_name(spec["function"])
     times = {"sandbox_ms": isolated - began, "network_ms": joined - isolated, "code_ms": perf_counter() - joined}
     return {name: seconds * 1e3 for name, seconds in times.items()}, writable
 
 
-def live(descriptors: list[int], user: int, *, isolate: bool, began: float) -> NoReturn:
+def _take_place(spec: SpawnSpec) -> int:
+    """Into the file system that it is to see. Returns as `rootfs.enter_staged` does."""
+    if spec["home"] == AT_HOME:
+        rootfs.show_processes()
+        rootfs.settle_in(spec["space_mb"], spec["secrets"])
+        return -1
+    if spec["image"]:
+        sys.meta_path.clear()  # by who has rights, nothing of an image is imported
+        rootfs.stage_image(spec["image"])
+    else:
+        rootfs.stage_code(spec["code"], spec["bundle"])
+    if spec["home"] == FOUNDER:
+        rootfs.found_home()
+        rootfs.settle_in(spec["space_mb"], spec["secrets"])
+        return -1
+    return rootfs.enter_staged(
+        spec["space_mb"], spec["secrets"], spec["devices"],
+        template=spec["template"], has_resolver=spec["is_plugged"],
+    )  # fmt: skip
+
+
+def live(descriptors: list[int], *, isolate: bool, began: float) -> NoReturn:
     """A sandbox made from nothing. What it is to be comes by its own channel."""
     reader, writer, out = descriptors
     take_descriptors([reader, writer], out)
     link = wire.Channel(READER, WRITER)
     with contextlib.suppress(wire.Closed, ConnectionError):
         spec: SpawnSpec = json.loads(link.read()[2])
-        times, _ = settle(spec, user, isolate=isolate, began=began)
+        times, _ = settle(spec, isolate=isolate, began=began)
         lock_down(spec, ISOLATED if isolate else BARE, template=False)
         if spec["is_plugged"]:
             link.write(wire.PLACED, 0)

@@ -21,7 +21,7 @@ Reports = Callable[..., None]  # (kind, number, *parts)
 class Forker(Protocol):
     """How children come into the world."""
 
-    def fork(self, user: int, network: int) -> int:
+    def fork(self, user: int, network: int, home: int) -> int:
         """As os.fork: 0 in the child. What these mean says `spawn_spec.BIRTH`.
 
         Raises:
@@ -30,6 +30,9 @@ class Forker(Protocol):
 
     def enter(self) -> None:
         """In the child, at once."""
+
+    def forget(self, home: int) -> None:
+        """Nobody is born in that home any more."""
 
     def idle(self) -> tuple[int, Callable[[], None]] | None:
         """What to do while there is nothing else: a descriptor to wait for, and the work when it can be read."""
@@ -94,9 +97,12 @@ class ForkServer:
         raw, descriptors = receive(self._orders, BIRTH.size, DESCRIPTORS)
         if not raw:
             os._exit(0)
-        number, user, network = BIRTH.unpack(raw)
+        number, user, network, home = BIRTH.unpack(raw)
+        if number == 0:
+            self._forker.forget(home)
+            return None
         try:
-            pid = self._forker.fork(user, network)
+            pid = self._forker.fork(user, network, home)
         except OSError as error:
             self._tell(wire.REFUSED, number, str(error).encode())
         else:

@@ -290,7 +290,7 @@ class PlaceForker:
         state = "nowhere" if self._next is None else "in a place" if isinstance(self._next, PreparedPlace) else "stuck"
         return f"<PlaceForker {state}>"
 
-    def fork(self, user: int, network: int) -> int:
+    def fork(self, user: int, network: int, home: int) -> int:
         if self._next is None:
             if not ready([self._hands.fileno()], 0):
                 self._hands.send(b"!")
@@ -309,6 +309,9 @@ class PlaceForker:
 
     def enter(self) -> None:
         linux.take(self._entry)
+
+    def forget(self, home: int) -> None:
+        return None
 
     def idle(self) -> tuple[int, Callable[[], None]] | None:
         return None if self._next is not None else (self._hands.fileno(), self._move)

@@ -64,6 +64,7 @@ def rehearse_whole() -> None:
         devices=[],
         host_network=False,
         is_connected=False,
+        home="",
         is_plugged=False,
         space_mb=1,
         limits={},

@@ -227,6 +227,21 @@ def stage_image(image: str) -> None:
     linux.bind("/base/dev", "/stage/dev")
 
 
+def found_home() -> None:
+    """From the hall into what is on the stage, and on into a copy of that. What we leave is for others to be born in,
+    who each see a /proc of their own over ours: the kernel allows that only where there is one."""
+    show_processes("/stage")
+    linux.swap_root("/stage")
+    linux.unshare(linux.CLONE_NEWNS)
+
+
+def settle_in(space_mb: int, secrets: dict[str, str]) -> None:
+    """What is our own, in a copy of what others see too."""
+    take_room(space_mb)
+    if secrets:
+        _keep_secrets(secrets, SECRETS)
+
+
 def enter_staged(
     space_mb: int, secrets: dict[str, str], devices: list[str], *, template: bool, has_resolver: bool
 ) -> int:
@@ -285,14 +300,15 @@ def take_room(space_mb: int, root: str = "") -> None:
     linux.mount("shm", f"{root}/dev/shm", "tmpfs", quiet | linux.MS_NOEXEC, size)
 
 
-def map_self(inside: int, outside: int, group: int | None = None) -> None:
-    """Give this process's only user and group a number in its new user namespace. `group` is `outside` unless given."""
+def map_self(inside: int, outside: int, group: int | None = None, processes: int | None = None) -> None:
+    """Give this process's only user and group a number in its new user namespace. `group` is `outside` unless given,
+    `processes` a descriptor of a /proc in which we are seen unless it is that which is mounted."""
     for name, text in (
         ("setgroups", "deny"),
         ("uid_map", f"{inside} {outside} 1"),
         ("gid_map", f"{inside} {outside if group is None else group} 1"),
     ):
-        _write(f"/proc/self/{name}", text)
+        _write(f"{'/proc/' if processes is None else ''}self/{name}", text, processes)
 
 
 def map_other(processes: int, pid: int) -> None:

@@ -9,10 +9,12 @@ from typing import TypedDict
 from attacca.guest.spec import AgentSpec
 
 # What does pass through a process that forks, with the child's descriptors: the number of the birth, who of the range
-# of users the child is to be, and in which of the zygote's networks it is born: 0 for where the zygote happens to be,
-# from which it goes on by itself. Births are numbered from 1; 0 with no descriptors is a template's GO.
-BIRTH = struct.Struct("<III")
-NEW_NETWORK = 1 << 31  # with a network's number: what was of that number is no more
+# of users the child is to be, and in which of the zygote's networks and homes it is born: 0 for where the zygote
+# happens to be, or for its hall, from which it goes on by itself. Births are numbered from 1; 0 with no descriptors is
+# a template's GO, and has a zygote let go of a home.
+BIRTH = struct.Struct("<IIII")
+NEW_NETWORK = NEW_HOME = 1 << 31  # with the number of one: what was of that number is no more
+AT_HOME, FOUNDER = "at home", "founder"
 
 
 class SpawnSpec(AgentSpec):
@@ -27,6 +29,7 @@ class SpawnSpec(AgentSpec):
     devices: list[str]  # numbers of the accelerators that it is given
     host_network: bool
     is_connected: bool  # it is born in a network of its own
+    home: str  # AT_HOME: it is born in what it is to see; FOUNDER: it leaves that to others, and goes on in a copy
     is_plugged: bool  # it is given a way out before GO, and a resolver within
     space_mb: int  # of /tmp and of /dev/shm
     limits: dict[str, int]  # names of resource.RLIMIT_*, without the prefix

@@ -36,7 +36,7 @@ DESCRIPTORS = 4  # what it is born with: reader, writer, output, orders
 TO_ENTER_PLACES = (linux.CAP_SYS_CHROOT, linux.CAP_SYS_ADMIN)  # over what its minder made; nothing else needs these
 
 
-def live(descriptors: list[int], user: int, *, isolate: bool, began: float) -> NoReturn:
+def live(descriptors: list[int], *, isolate: bool, began: float) -> NoReturn:
     """A template made from nothing: first the process that minds it, then, forked from that, the template itself."""
     reader, writer, out, orders = descriptors
     child.take_descriptors([reader, writer, orders], out)
@@ -45,7 +45,7 @@ def live(descriptors: list[int], user: int, *, isolate: bool, began: float) -> N
         spec: SpawnSpec = json.loads(link.read()[2])
     except wire.Closed:
         os._exit(0)
-    times, writable = child.settle(spec, user, isolate=isolate, began=began)
+    times, writable = child.settle(spec, isolate=isolate, began=began)
     if not isolate:
         _live(spec, None, times)
     minders, hands = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -98,7 +98,7 @@ def arrive(spec: SpawnSpec, times: dict[str, float], crossed_at: float, hands_at
 def _go_on(spec: SpawnSpec, hands_at: int, times: dict[str, float], *, isolate: bool) -> NoReturn:
     """From GO on, in the interpreter that imports the code."""
     orders, report = socket.socket(fileno=child.READER), wire.Channel(-1, child.WRITER).write
-    if orders.recv(BIRTH.size) != BIRTH.pack(0, 0, 0):  # go
+    if orders.recv(BIRTH.size) != BIRTH.pack(0, 0, 0, 0):  # go
         os._exit(0)
     found, loaded, inherited = _import(spec, report, times, isolate=isolate)
     orders.detach()
@@ -123,10 +123,13 @@ def _go_on(spec: SpawnSpec, hands_at: int, times: dict[str, float], *, isolate: 
 class PlainForker:
     """How a template's children come into the world without isolation. See `forkserver.Forker`."""
 
-    def fork(self, user: int, network: int) -> int:
+    def fork(self, user: int, network: int, home: int) -> int:
         return os.fork()
 
     def enter(self) -> None:
+        return None
+
+    def forget(self, home: int) -> None:
         return None
 
     def idle(self) -> None:

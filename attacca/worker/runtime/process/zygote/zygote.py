@@ -16,6 +16,7 @@ from attacca.guest import channel as wire
 from attacca.guest import output
 from attacca.worker.runtime.process.zygote import child, linux, pages, prepared, rootfs, template
 from attacca.worker.runtime.process.zygote.forkserver import ForkServer
+from attacca.worker.runtime.process.zygote.homes import HeldHomes
 from attacca.worker.runtime.process.zygote.networks import HeldNetworks
 from attacca.worker.runtime.process.zygote.spawn_spec import ZygoteSetting
 
@@ -42,12 +43,14 @@ def run(orders: socket.socket, reports: int, setting: ZygoteSetting, go_ahead: i
     linux.trim()
     report(wire.HALL, 0, wire.PROCESS.pack(outer_pid))
     isolate = setting["isolate"]
-    networks = HeldNetworks(os.open("/proc", os.O_PATH | os.O_CLOEXEC))
-    forker = NamespaceForker(linux.OWN_ALL if isolate else 0, networks)
+    processes = os.open("/proc", os.O_PATH | os.O_CLOEXEC)
+    forker = NamespaceForker(linux.OWN_ALL if isolate else 0, HeldNetworks(processes), HeldHomes(processes))
     server = ForkServer(orders, report, forker)
-    descriptors = server.run()
+    descriptors, began = server.run(), perf_counter()
+    if isolate:
+        child.become(forker.user, processes)
     live = template.live if len(descriptors) == template.DESCRIPTORS else child.live
-    live(descriptors, forker.user, isolate=isolate, began=perf_counter())
+    live(descriptors, isolate=isolate, began=began)
 
 
 def _hold_places(orders: socket.socket, reports: int) -> tuple[socket.socket, wire.Write]:
@@ -61,22 +64,33 @@ def _hold_places(orders: socket.socket, reports: int) -> tuple[socket.socket, wi
 class NamespaceForker:
     """Every child is born into namespaces of its own, and its user namespace belongs to the user that it is to be."""
 
-    def __init__(self, flags: int, networks: HeldNetworks) -> None:
-        self._flags, self._networks = flags, networks
+    def __init__(self, flags: int, networks: HeldNetworks, homes: HeldHomes) -> None:
+        self._flags, self._networks, self._homes = flags, networks, homes
         self.user = 0
 
     def __repr__(self) -> str:
         return f"<NamespaceForker {self._flags:#x}, user {self.user}>"
 
-    def fork(self, user: int, network: int) -> int:
-        """Who makes a user namespace may map himself into it, and nobody else; so for a moment we are this user."""
+    def fork(self, user: int, network: int, home: int) -> int:
         self.user = user
         if network:
             self._networks.enter(network)
+        self._homes.enter(home)
+        pid = -1
+        try:
+            pid = self._fork(user)
+        finally:
+            if pid:
+                self._homes.hold(home, pid)
+        return pid
+
+    def _fork(self, user: int) -> int:
+        """Who makes a user namespace may map himself into it, and nobody else; so for a moment we are this user."""
         if user == 0:
             return linux.clone(self._flags)
         os.setegid(user)
         os.seteuid(user)
+        linux.prctl(linux.PR_SET_DUMPABLE, 1)  # changing the user takes the child's /proc from us, and ours from it
         pid = -1
         try:
             pid = linux.clone(self._flags)
@@ -88,7 +102,10 @@ class NamespaceForker:
         return pid
 
     def enter(self) -> None:
-        return None
+        self._homes.wait()
+
+    def forget(self, home: int) -> None:
+        self._homes.forget(home)
 
     def idle(self) -> None:
         return None

@@ -1,6 +1,7 @@
 import socket
 
 from attacca.worker.runtime.process.zygote.forkserver import ForkServer
+from attacca.worker.runtime.process.zygote.homes import HeldHomes
 from attacca.worker.runtime.process.zygote.minder import PlaceForker
 from attacca.worker.runtime.process.zygote.networks import HeldNetworks
 from attacca.worker.runtime.process.zygote.template import PlainForker
@@ -15,4 +16,4 @@ def test_they_say_how_they_are() -> None:
         assert repr(forker) == "<PlaceForker nowhere>"
         forker._next = OSError("no")
         assert repr(forker) == "<PlaceForker stuck>"
-    assert repr(NamespaceForker(0x20000, HeldNetworks(-1))) == "<NamespaceForker 0x20000, user 0>"
+    assert repr(NamespaceForker(0x20000, HeldNetworks(-1), HeldHomes(-1))) == "<NamespaceForker 0x20000, user 0>"
