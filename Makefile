@@ -27,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export HATCH_BUILD_NO_HOOKS := true
 unexport PYTHONDONTWRITEBYTECODE  # tests are compiled once, and not for every run
 
-.PHONY: help run test check pure laws long live heart fuzz chaos series alerts registry engines microvms kubernetes brokers edgeless ui screenshot languages swarm bench bench-long hockey bench-runtimes lab fmt docs compile clean
+.PHONY: help run test check pure laws long live heart fuzz chaos series alerts registry engines crowds microvms kubernetes brokers edgeless ui screenshot languages swarm bench bench-long hockey bench-runtimes lab fmt docs compile clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +87,10 @@ engines: $(VENV)/.dev ## Hold containers by gVisor, containerd and docker to wha
 	@scripts/debian.sh crun runc runsc containerd docker.io skopeo nftables
 	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -rfEs tests/live/engines/gvisor.py tests/live/engines/conformance.py tests/live/engines/ways_out.py tests/live/engines/ushers.py tests/live/engines/survival.py tests/live/engines/enemies.py tests/live/engines/pushes.py tests/live/engines/devices.py --durations=5
 
+crowds: $(VENV)/.dev ## Two hundred containers at once, and servers killed with fifty sandboxes of each kind: nothing is left, for root
+	@scripts/debian.sh crun runc runsc containerd docker.io nftables qemu-system-x86 linux-image-cloud-amd64 busybox-static e2fsprogs
+	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -rfEs tests/live/crowds.py --durations=5
+
 microvms: $(VENV)/.dev ## Hold micro-VMs by QEMU and Firecracker to what every runtime does, to what must survive, and to their network
 	@scripts/debian.sh qemu-system-x86 linux-image-cloud-amd64 busybox-static e2fsprogs lz4 nftables
 	@scripts/firecracker.sh
@@ -112,6 +116,7 @@ edgeless: $(VENV)/.dev ## Hold a domain to nodes of EDGELESS, which Cargo builds
 	@scripts/edgeless.sh $(abspath $(BIN)/python)
 
 languages: $(VENV)/.dev ## Build the programs of examples/programs, run each as a function, and say what it costs; ONLY=go
+	@$(BIN)/python -c 'import componentize_py' 2>/dev/null || $(BIN)/pip install --quiet 'componentize-py>=0.25'
 	@$(BIN)/python -m tests.languages $(ONLY)
 
 swarm: $(VENV)/.dev ## Many small simulations with drawn faults, everything checked after each event; SEEDS=, FIRST=

@@ -130,6 +130,30 @@ def test_who_never_listens_is_given_up(image: UnpackedImage) -> None:
     asyncio.run(main())
 
 
+class Slow(OneImage):
+    async def rootfs(self, digest: str) -> UnpackedImage:
+        await asyncio.Event().wait()
+        return await super().rootfs(digest)
+
+
+def test_one_whose_image_is_still_being_unpacked_is_not_said_not_to_listen(image: UnpackedImage) -> None:
+    needed.expect("crun")
+
+    async def main() -> None:
+        shared = ProcessOptions(start_timeout_s=0.5)
+        runtime = ContainerRuntime(Slow(image), ContainerOptions(engine="crun"), shared, SystemClock())
+        bench = Bench(runtime)
+        await runtime.open(bench.witness.hear)
+        failed = await bench.gone(bench.make(ContainerSubject(image, "crun").function(Doing.ECHO)))
+        assert isinstance(failed, SandboxFailed)
+        assert failed.code == "timeout"
+        assert failed.message.startswith("its image was not unpacked within 0.5 s")
+        await runtime.close()
+        assert bench.witness.wrong == []
+
+    asyncio.run(main())
+
+
 def test_one_that_is_still_waited_for_keeps_no_worker_from_its_end(image: UnpackedImage) -> None:
     needed.expect("crun")
 

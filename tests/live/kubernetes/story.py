@@ -41,4 +41,5 @@ def a_worker_that_is_killed(state: Path, kubeconfig: Path, names: Names, count: 
         (sandbox,) = whole.sandboxes("shop")
         assert whole.ask("DELETE", "/api/functions/shop").status == 204
         until(lambda: not names("pods"), f"{sandbox} is gone with its function")
-    assert names("pods") == names("configmaps") == names("networkpolicies") == []
+    assert names("pods") == names("configmaps") == []
+    until(lambda: not names("networkpolicies"), "the cluster has collected what belonged to it")

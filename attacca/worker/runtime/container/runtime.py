@@ -254,9 +254,14 @@ class ContainerRuntime:
         return keeping
 
     def _too_late(self, container: Container) -> None:
-        seconds = self._shared.start_timeout_s
-        message = f"nobody listened on port {container.port} within {seconds:g} s (start_timeout_s of the server)"
-        self._give_up(container, "timeout", f"{message}: {SERVE}")
+        within = f"within {self._shared.start_timeout_s:g} s (start_timeout_s of the server)"
+        if not container.port:
+            why = f"its image was not unpacked {within}: try again, or allow for more"
+        elif not container.started.done():
+            why = f"{self._engine} had not started it {within}: the machine has much to do, or the engine hangs"
+        else:
+            why = f"nobody listened on port {container.port} {within}: {SERVE}"
+        self._give_up(container, "timeout", why)
 
     def _ready(self, container: Container) -> None:
         if container.is_doomed or container.name not in self.containers:
