@@ -135,7 +135,8 @@ class Watched(ProcessRuntime):
 
 
 class Zygote:
-    """An honest one, in memory: `Zygotes` as a runtime sees it. It forks the story's processes."""
+    """An honest one, in memory: `Zygotes` as a runtime sees them, and the one that is among them. It forks the story's
+    processes."""
 
     def __init__(
         self, loop: Warped, hear: Callable[[ForkClient, int, int, bytes], None], lost: Callable[[ForkClient], None]
@@ -153,8 +154,11 @@ class Zygote:
         )
         self.fork_client.lineage.settle(os.getpid())
 
-    def ask(self, work: Callable[[ForkClient], None], *, outdoors: bool) -> None:
-        assert not outdoors
+    def of(self, _revision: Revision, *, is_outdoors: bool) -> "Zygote":
+        assert not is_outdoors
+        return self
+
+    def ask(self, work: Callable[[ForkClient], None]) -> None:
         work(self.fork_client)
 
     def clients(self) -> list[ForkClient]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from attacca.worker.host.cgroups import Group
 from attacca.worker.runtime.process.fork_client import ForkClient
-from attacca.worker.runtime.process.quarters import NOWHERE
+from attacca.worker.runtime.process.quarters import NOWHERE, Quarters
 
 OUTPUT_READ, OUTPUT_PER_S = 16_384, 4 << 20  # what is written past our capture, straight to descriptors 1 and 2
 REST_FROM = 1024  # with so many descriptors, a process at rest is known by its number alone
@@ -46,7 +46,8 @@ class ChildProcess:
         self.group: Group | None = None
         self.parent: ForkClient | None = None  # that was told to make it
         self.number = 0  # of its birth
-        self.place = NOWHERE  # where it is born
+        self.quarters: Quarters | None = None  # of the zygote that it is of
+        self.place = NOWHERE  # where it is born there
         self._printed, self._ended = printed, ended
         self.pid, self._pidfd = 0, -1
         self._life = 0  # of one at rest: what no other process of its number will be

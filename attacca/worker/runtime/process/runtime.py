@@ -28,7 +28,6 @@ from attacca.worker.runtime.process.fork_client import ForkClient
 from attacca.worker.runtime.process.image_roots import ImageRoots, Roots
 from attacca.worker.runtime.process.leftovers import Leftovers
 from attacca.worker.runtime.process.options import ProcessOptions
-from attacca.worker.runtime.process.quarters import Quarters
 from attacca.worker.runtime.process.room import Share
 from attacca.worker.runtime.process.sandbox import SLACK, SandboxProcess
 from attacca.worker.runtime.process.telling import Telling
@@ -69,7 +68,6 @@ class ProcessRuntime:
         self._sandboxes: dict[str, SandboxProcess] = {}
         self._templates: dict[str, TemplateProcess] = {}
         self._processes = self.common.book()
-        self._quarters = Quarters(store)
         self._births: dict[int, str] = {}  # numbers of those whose end has not come, and their names
         self._count = itertools.count(1)
         largest = (options.max_response_mb << 20) + SLACK
@@ -108,10 +106,10 @@ class ProcessRuntime:
             self._watchdog = self._loop.create_task(look_at(self._everyone, self._options))
         realm = await self.common.nat.realm() if self._isolate else -1
         make = partial(
-            ZygoteManager, self._store.code, self._store.bundles, self.common.groups, self._leftovers.add, self._hear,
-            self._lost, self._images.place, isolate=self._isolate, seat=self.common.seat, realm=realm,
+            ZygoteManager, self._store, self.common.groups, self._leftovers.add, self._hear, self._lost,
+            self._images.place, isolate=self._isolate, seat=self.common.seat, realm=realm,
         )  # fmt: skip
-        self._zygotes = Zygotes(make)
+        self._zygotes = Zygotes(make, self._store)
         try:
             await self._zygotes.open()
         except BaseException:
@@ -240,10 +238,11 @@ class ProcessRuntime:
     def _beget(self, made: SandboxProcess | TemplateProcess, begin: Callable[[ForkClient | None], None]) -> None:
         """From a zygote, if it can be told what it is to be."""
         is_outdoors = self._isolate and made.revision.settings.network is Network.HOST
+        zygote = self._zygotes.of(made.revision, is_outdoors=is_outdoors)
         if self._isolate and isinstance(made, SandboxProcess):
-            made.process.place = self._quarters.take(made.revision, made, self._zygotes.indoors.fork_client)
-        ask = partial(self._zygotes.ask, begin, outdoors=is_outdoors)
-        self._telling.tell(made, lambda is_told: ask() if is_told else begin(None))
+            made.process.quarters = zygote.quarters
+            made.process.place = zygote.quarters.take(made.revision, made, zygote.fork_client)
+        self._telling.tell(made, lambda is_told: zygote.ask(begin) if is_told else begin(None))
 
     def _send(
         self,
@@ -352,7 +351,8 @@ class ProcessRuntime:
         self._wiring.unplug(made.name)
         del self._births[process.number]
         self.common.users.give(made.revision.function)
-        self._quarters.leave(process.place, made, is_over=process.pid != 0)
+        if process.quarters is not None:
+            process.quarters.leave(process.place, made, is_over=process.pid != 0)
         if process.parent is not None:
             process.parent.lineage.forget(process.pid)
         was_oom = process.is_over_memory

@@ -12,8 +12,10 @@ from pathlib import Path
 from attacca.errors import IsolationMissing
 from attacca.guest import channel as wire
 from attacca.worker.host.cgroups import Group, Groups
+from attacca.worker.runtime.code_store import CodeStore
 from attacca.worker.runtime.process.cgroup_slot import CgroupSlot
 from attacca.worker.runtime.process.fork_client import ForkClient
+from attacca.worker.runtime.process.quarters import Quarters
 from attacca.worker.runtime.process.template import Births
 from attacca.worker.runtime.process.untrusted import NONSENSE
 from attacca.worker.runtime.process.zygote.spawn_spec import ZygoteSetting
@@ -36,13 +38,13 @@ class ZygoteManager:
 
     `images` is where those lie unpacked, if there are any; `seat` is the group that we live in, if it is to be removed
     after us; `realm` a user namespace of ours, or -1. Not `is_first`: another one's supervisor removes the groups.
+    `is_furnished`: it imports what most libraries do, before anybody is forked from it.
     `hear` gets the zygote's frames; `lost` is called with the client of a zygote that died on its own.
     """
 
     def __init__(
         self,
-        code: Path,
-        bundles: Path,
+        store: CodeStore,
         groups: Groups | None,
         spent: Callable[[Group], None],
         hear: Births,
@@ -53,12 +55,13 @@ class ZygoteManager:
         seat: str = "",
         realm: int = -1,
         is_first: bool = True,
+        is_furnished: bool = False,
     ) -> None:
         is_root = os.geteuid() == 0
         self._setting = ZygoteSetting(
             prefix=os.path.realpath(sys.base_prefix),
-            code=str(code),
-            bundles=str(bundles),
+            code=str(store.code),
+            bundles=str(store.bundles),
             images=images,
             isolate=isolate,
             outer_id=OUTER_ID if is_root else os.geteuid(),
@@ -68,7 +71,9 @@ class ZygoteManager:
             groups=groups.roots() if groups is not None and is_first else [],
             realm=realm,
             seat=seat if is_first else "",
+            furnished=is_furnished,
         )
+        self.quarters = Quarters(store)
         self._groups, self._spent, self._births, self._on_loss = groups, spent, hear, lost
         self.fork_client: ForkClient | None = None
         self._supervisor: subprocess.Popen[bytes] | None = None

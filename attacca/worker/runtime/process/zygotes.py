@@ -1,26 +1,40 @@
-"""The zygotes of one runtime: one indoors, and one outdoors once something wants the machine's own network.
+"""The zygotes of one runtime: one indoors and bare; others once something is to be born of them.
 
-The first goes from network to network, in which its children are born, and could not come back to the machine's.
+One indoors goes from network to network, in which its children are born, and could not come back to the machine's: so
+what wants that is born outdoors. Of a furnished one is born what has libraries, see `furnishing`.
 """
 
 import asyncio
 from collections.abc import Callable
+from typing import NamedTuple
 
 from attacca.errors import IsolationMissing
+from attacca.model.function import Revision
+from attacca.worker.runtime.code_store import CodeStore
 from attacca.worker.runtime.process.fork_client import ForkClient
+from attacca.worker.runtime.process.furnishing import Furnishing
 from attacca.worker.runtime.process.zygote_manager import ZygoteManager
 
 
+class Kind(NamedTuple):
+    is_outdoors: bool = False
+    is_furnished: bool = False
+
+
 class Zygotes:
-    def __init__(self, make: Callable[..., ZygoteManager]) -> None:
-        """`make` is told `is_first`, see `ZygoteManager`."""
-        self._make = make
+    def __init__(self, make: Callable[..., ZygoteManager], store: CodeStore) -> None:
+        """`make` is told `is_first` and `is_furnished`, see `ZygoteManager`."""
+        self._make, self._furnishing = make, Furnishing(store)
         self.indoors = make(is_first=True)
-        self._outdoors: ZygoteManager | None = None
-        self._opening: asyncio.Task[None] | None = None
+        self._others: dict[Kind, ZygoteManager] = {}
+        self._opening: set[asyncio.Task[None]] = set()
 
     def __repr__(self) -> str:
-        return f"<Zygotes {self.indoors}, outdoors {self._outdoors}>"
+        others = "".join(
+            f", {'outdoors' if kind.is_outdoors else 'indoors'}{' and furnished' * kind.is_furnished} {one}"
+            for kind, one in self._others.items()
+        )
+        return f"<Zygotes {self.indoors}{others}>"
 
     async def open(self) -> None:
         """Wait until the first is there; see `ZygoteManager.open`.
@@ -32,31 +46,39 @@ class Zygotes:
 
     def clients(self) -> list[ForkClient]:
         """Of those that are there."""
-        both = self.indoors.fork_client, None if self._outdoors is None else self._outdoors.fork_client
-        return [one for one in both if one is not None]
+        each = (self.indoors, *self._others.values())
+        return [one.fork_client for one in each if one.fork_client is not None]
 
-    def ask(self, work: Callable[[ForkClient], None], *, outdoors: bool) -> None:
-        """See `ZygoteManager.ask`."""
-        if not outdoors:
-            self.indoors.ask(work)
-            return
-        if self._outdoors is None:
-            self._outdoors = self._make(is_first=False)
-            self._opening = asyncio.get_running_loop().create_task(self._open(self._outdoors))
-        self._outdoors.ask(work)
+    def of(self, revision: Revision, *, is_outdoors: bool) -> ZygoteManager:
+        """Whose child is to be somebody of this revision. Nobody waits for a furnished one: as long as there is none,
+        it is a bare one's."""
+        if self._furnishing.suits(revision):
+            furnished = self._other(Kind(is_outdoors, is_furnished=True))
+            if furnished.ready.is_set():
+                return furnished
+        return self._other(Kind(is_outdoors)) if is_outdoors else self.indoors
 
-    async def _open(self, zygotes: ZygoteManager) -> None:
+    def _other(self, kind: Kind) -> ZygoteManager:
+        if (found := self._others.get(kind)) is None:
+            found = self._others[kind] = self._make(is_first=False, is_furnished=kind.is_furnished)
+            task = asyncio.get_running_loop().create_task(self._open(kind, found))
+            self._opening.add(task)
+            task.add_done_callback(self._opening.discard)
+        return found
+
+    async def _open(self, kind: Kind, zygotes: ZygoteManager) -> None:
         """One that cannot be started is tried again for the next child; those that wait hear that it is gone."""
         try:
             await zygotes.open()
         except IsolationMissing:
-            self._outdoors = None
+            del self._others[kind]
             await zygotes.close()
 
     async def close(self) -> None:
-        if self._opening is not None:
-            self._opening.cancel()
-            await asyncio.wait([self._opening])
-        if self._outdoors is not None:
-            await self._outdoors.close()
+        for task in self._opening:
+            task.cancel()
+        if self._opening:
+            await asyncio.wait(self._opening)
+        for one in self._others.values():
+            await one.close()
         await self.indoors.close()

@@ -14,7 +14,7 @@ from typing import NoReturn
 from attacca.guest import agent
 from attacca.guest import channel as wire
 from attacca.guest.load import Loaded, open_paths
-from attacca.worker.runtime.process.zygote import crossing, linux, rootfs, script, seccomp
+from attacca.worker.runtime.process.zygote import crossing, furniture, linux, rootfs, script, seccomp
 from attacca.worker.runtime.process.zygote.spawn_spec import AT_HOME, FOUNDER, SpawnSpec
 
 READER, WRITER = 3, 4  # from the worker and to it: the descriptors that a sandbox has besides its input and output
@@ -91,6 +91,7 @@ def import_code(spec: SpawnSpec) -> Loaded:
     open_paths(here, script.bundle_of(spec))
     script.add_paths(spec, before)
     script.obey(spec["env"])
+    furniture.settle()
     pose = script.Script(here)
 
     try:

@@ -70,6 +70,13 @@ def be_ordinary(**other: int) -> None:
     sys._xoptions.clear()
     sys.dont_write_bytecode = True  # as their environment says: where their code lies nothing can be written
     sys.orig_argv[:] = [sys.executable]
+    forget_machine()
+
+
+def forget_machine() -> None:
+    """What is remembered of who asked before: its name is no sandbox's."""
+    if (platform := sys.modules.get("platform")) is not None:
+        platform.__dict__["_uname_cache"] = None
 
 
 def clear_environment() -> None:

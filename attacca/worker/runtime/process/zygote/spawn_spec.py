@@ -50,3 +50,4 @@ class ZygoteSetting(TypedDict):
     groups: list[str]  # the worker's own cgroups, to be removed when it is gone
     realm: int  # a descriptor of the user namespace below which all are born; -1: our own
     seat: str  # the one that it lives in itself, as whom it starts does; or empty
+    furnished: bool  # it has modules that most libraries import

@@ -20,7 +20,7 @@ if __name__ == "__main__":
     sys.path.insert(0, sys.argv[1])
 
 from attacca.guest import channel as wire
-from attacca.worker.runtime.process.zygote import linux, rehearsal, rootfs, script, zygote
+from attacca.worker.runtime.process.zygote import furniture, linux, rehearsal, rootfs, script, zygote
 from attacca.worker.runtime.process.zygote.forkserver import last_words
 from attacca.worker.runtime.process.zygote.spawn_spec import ZygoteSetting
 
@@ -43,6 +43,7 @@ def main() -> None:
     if not (raw := orders.recv(LARGEST)):
         return
     setting: ZygoteSetting = json.loads(raw)
+    _furnish(setting)
     groups, seat = [_held(path) for path in setting["groups"]], _held(setting["seat"]) if setting["seat"] else None
     processes = os.open("/proc", os.O_PATH)  # the hall's own /proc will be the zygote's
     waiting, go_ahead = os.pipe()
@@ -75,6 +76,12 @@ def main() -> None:
             _stand_up(seat[0])
             groups.append(seat)
         _tidy(groups)
+
+
+def _furnish(setting: ZygoteSetting) -> None:
+    if setting["furnished"]:
+        furniture.furnish()
+        rehearsal.rehearse_fork()  # with the hooks of what has come
 
 
 def _held(path: str) -> tuple[int, str]:
