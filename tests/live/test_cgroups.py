@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from attacca.worker.host.cgroups import HOME, Group, open_groups, sweep
+from attacca.model.function import Revision
+from attacca.worker.core.reports import SandboxGone
+from attacca.worker.host.cgroups import Group, open_groups, sweep
 from attacca.worker.host.grace import Grace
-from attacca.worker.host.hierarchy import CONTROLLERS, UNIFIED, here, places
+from attacca.worker.host.hierarchy import CONTROLLERS, HOME, UNIFIED, here, places
 from tests.live import ordinary
 from tests.live.house import House, visit
 from tests.live.whole import Whole, running, until, until_nothing_is_left
@@ -159,6 +161,34 @@ def test_whoever_closes_is_not_waited_for_by_those_who_tidy_up() -> None:
 
     visit(story)
     assert seated == [False]
+
+
+def test_a_group_of_version_1_is_lived_in_by_one_after_another_until_memory_runs_out_in_it() -> None:
+    async def story(house: House) -> None:
+        assert house.runtime.common.groups is not None
+        greedy, modest = (
+            house.function(GREEDY.replace("greedy", "handler"), memory_mb=64),
+            house.function("def handler(): return 1"),
+        )
+
+        async def live(revision: Revision) -> str:
+            sandbox = await house.sandbox(revision)
+            group = repr(house.runtime._sandboxes[sandbox].process.group)
+            if revision is greedy:
+                await house.run(sandbox, revision)
+            else:
+                house.runtime.kill(sandbox)
+            await house.gone(sandbox)
+            return group
+
+        lived_in = [await live(modest) for _ in range(8)]
+        is_one = house.runtime.common.groups.version == "cgroup v1"
+        assert (len(set(lived_in)) < len(lived_in)) is is_one
+        ran_out = await live(greedy)
+        assert ran_out not in [await live(modest) for _ in range(8)]
+        assert [one.code for one in house.reports if isinstance(one, SandboxGone)].count("out_of_memory") == 1
+
+    visit(story, memory_limits="enforce")
 
 
 def test_what_a_worker_that_is_no_more_has_left_is_swept_and_what_is_in_use_is_not(group: Group) -> None:

@@ -9,13 +9,27 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
-from attacca.worker.host.hierarchy import CONTROLLERS, UNIFIED, Mounted, counter, here, numbers, try_to_write, write
+from attacca.worker.host.hierarchy import (
+    CONTROLLERS,
+    HOME,
+    UNIFIED,
+    Mounted,
+    counter,
+    enable,
+    here,
+    numbers,
+    parents,
+    remove_tree,
+    try_to_write,
+    write,
+)
 from attacca.worker.host.processors import PERIOD_US, quota_us, shares, weight
 
 NEEDED = {"memory", "pids"}  # without `cpu` the shares are equal and `cpus` bounds nothing
 INSIDE = "0"  # the group below a divided one in which those live who lived in it before; in version 2 from the start
-HOME = "attacca-home"  # the group that we and whoever lives beside us move to, see `_leave`
 MOVES = 10  # while whom we move forks
+KEPT = 32  # groups for others to come: to make and to remove one takes the kernel half a millisecond, on any processor
+LEFT_B = 2 << 20  # of memory in one of these: pages of files, and what the kernel has taken in advance
 
 
 class Group(Protocol):
@@ -66,7 +80,11 @@ class Groups(Protocol):
         """As how many processors' worth all of them together count beside what else runs on the machine."""
 
     def make(self) -> Group:
-        """A new group without limits, with a name of its own."""
+        """A group that nobody lived in, or of whom nothing is left, with a name of its own. It may have limits, which
+        those that it is given take the place of. For any thread."""
+
+    def keep(self, group: Group) -> bool:
+        """For others to come, instead of removing it; False if it cannot be."""
 
     def close(self) -> None: ...
 
@@ -76,21 +94,14 @@ def _with_slack(memory_mb: int) -> int:
     return memory_mb + memory_mb // 8 + 128
 
 
-def _is_gone(directory: str) -> bool:
-    """Remove a group; False while something lives in it."""
-    try:
-        os.rmdir(directory)
-    except OSError:
-        return not os.path.exists(directory)
-    return True
-
-
 class GroupV1:
     """`directories` by controller have the limits. Who lives in one that is divided lives in the one called INSIDE
     below each."""
 
     def __init__(self, directories: dict[str, str]) -> None:
         self._in = self._home = directories
+        self._limits: tuple[int, int, float | None] | None = None  # as it has them, if it has any
+        self._had_run_out = False
         for path in dict.fromkeys(directories.values()):
             os.mkdir(path)
 
@@ -98,7 +109,14 @@ class GroupV1:
         return f"<GroupV1 {self._in['memory']}>"
 
     def limit(self, memory_mb: int, processes: int, cpus: float | None) -> None:
+        limits = memory_mb, processes, cpus
+        if limits == self._limits:
+            return
+        if self._limits is not None:
+            try_to_write(f"{self._in['memory']}/memory.memsw.limit_in_bytes", str(memory_mb << 20))  # see `resize`
+        self._limits = None
         self._limit(self._in, memory_mb, processes, cpus)
+        self._limits = limits
 
     def _limit(self, at: dict[str, str], memory_mb: int, processes: int, cpus: float | None) -> None:
         size = str(memory_mb << 20)
@@ -138,7 +156,16 @@ class GroupV1:
         return GroupV1({controller: f"{path}/{name}" for controller, path in self._in.items()})
 
     def has_run_out(self) -> bool:
-        return counter(f"{self._home['memory']}/memory.oom_control", "oom_kill") > 0
+        self._had_run_out = counter(f"{self._home['memory']}/memory.oom_control", "oom_kill") > 0
+        return self._had_run_out
+
+    def is_as_new(self, roots: dict[str, str]) -> bool:
+        """It is one of those below these, nobody lives in it, and what is left of those who did is next to nothing."""
+        is_plain = self._home is self._in and (self._limits is None or self._limits[2] is None)
+        if not is_plain or self._had_run_out or os.path.dirname(self._in["memory"]) != roots["memory"]:
+            return False
+        living, held = f"{self._in['pids']}/pids.current", f"{self._in['memory']}/memory.usage_in_bytes"
+        return numbers(living) == [0] and max(numbers(held), default=LEFT_B + 1) <= LEFT_B
 
     def processes(self) -> list[int]:
         places = dict.fromkeys((self._home["pids"], self._in["pids"]))  # of a divided one, whoever was born meanwhile
@@ -148,7 +175,7 @@ class GroupV1:
         return sum(numbers(f"{self._in['memory']}/memory.usage_in_bytes")), None
 
     def is_removed(self) -> bool:
-        gone = [_remove_tree(path) for path in self._in.values()]
+        gone = [remove_tree(path) for path in self._in.values()]
         return all(gone)
 
 
@@ -187,7 +214,7 @@ class GroupV2:
 
     def divide(self, living: Iterable[int], memory_mb: int, processes: int, cpus: float | None) -> None:
         """They live where they are to be already."""
-        _enable(self._in, self._controllers)
+        enable(self._in, self._controllers)
         self._limit(self._home, memory_mb, processes, cpus)
         if "cpu" in self._controllers:
             write(f"{self._in}/cpu.max", f"max {PERIOD_US}")  # that was for one
@@ -218,17 +245,7 @@ class GroupV2:
         return sum(numbers(f"{self._in}/memory.current")), counter(f"{self._in}/cpu.stat", "usage_usec")
 
     def is_removed(self) -> bool:
-        return _remove_tree(self._in)
-
-
-def _remove_tree(path: str) -> bool:
-    """Remove a group with all that are in it; False while something lives in one."""
-    if _is_gone(path):
-        return True
-    with contextlib.suppress(OSError), os.scandir(path) as entries:
-        for inner in [entry.path for entry in entries if entry.is_dir()]:
-            _remove_tree(inner)
-    return _is_gone(path)
+        return remove_tree(self._in)
 
 
 class GroupsV1:
@@ -238,12 +255,16 @@ class GroupsV1:
         self._count = itertools.count(1)
         self.controllers = tuple(controller for controller in CONTROLLERS if controller in parents)
         self._roots = {controller: f"{path}/{name}" for controller, path in parents.items()}
+        self._kept: list[GroupV1] = []
         try:
             for path in dict.fromkeys(self._roots.values()):
                 os.mkdir(path)
         except OSError:
             self.close()
             raise
+
+    def __repr__(self) -> str:
+        return f"<GroupsV1 {len(self._kept)} kept>"
 
     def roots(self) -> list[str]:
         return list(self._roots.values())
@@ -256,12 +277,20 @@ class GroupsV1:
             try_to_write(f"{self._roots['cpu']}/cpu.shares", str(shares(cpus)))
 
     def make(self) -> GroupV1:
+        with contextlib.suppress(IndexError):
+            return self._kept.pop()
         name = next(self._count)
         return GroupV1({controller: f"{path}/{name}" for controller, path in self._roots.items()})
 
     def close(self) -> None:
         for path in self._roots.values():
-            _remove_tree(path)
+            remove_tree(path)
+
+    def keep(self, group: Group) -> bool:
+        if not isinstance(group, GroupV1) or len(self._kept) >= KEPT or not group.is_as_new(self._roots):
+            return False
+        self._kept.append(group)
+        return True
 
 
 class GroupsV2:
@@ -273,7 +302,7 @@ class GroupsV2:
         self._root = f"{parent}/{name}"
         os.mkdir(self._root)
         try:
-            _enable(self._root, controllers)
+            enable(self._root, controllers)
         except OSError:
             os.rmdir(self._root)
             raise
@@ -291,8 +320,12 @@ class GroupsV2:
     def make(self) -> GroupV2:
         return GroupV2(f"{self._root}/{next(self._count)}", self.controllers, INSIDE)
 
+    def keep(self, group: Group) -> bool:
+        """Such a one counts all that was ever computed in it."""
+        return False
+
     def close(self) -> None:
-        _remove_tree(self._root)
+        remove_tree(self._root)
 
 
 def open_groups() -> Groups | None:
@@ -312,32 +345,16 @@ def name_of_ours() -> str:
 def sweep() -> int:
     """Remove what a worker that no longer runs has left behind. Returns how many directories went."""
     removed = 0
-    for parent in dict.fromkeys(path for place in here().values() for path in _parents(place)):
+    for parent in dict.fromkeys(path for place in here().values() for path in parents(place)):
         for entry in Path(parent).glob("attacca-*-*"):
             pid = entry.name.split("-")[1]
             if pid.isdigit() and not Path(f"/proc/{pid}").exists():
-                removed += _remove_tree(str(entry))
+                removed += remove_tree(str(entry))
     return removed
 
 
-def _parents(place: Mounted) -> list[str]:
-    """Where this user may make groups: at the top, or in our own group, of which we may be in the inner one."""
-    own = os.path.dirname(place.own) if os.path.basename(place.own) == HOME else place.own
-    ours = _is_delegated(own)
-    return [path for path in dict.fromkeys((own, place.top) if ours else (place.top, own)) if os.access(path, os.W_OK)]
-
-
-def _is_delegated(group: str) -> bool:
-    """Systemd marks what it leaves to those who live in it; everything else, the top too, it regards as its own."""
-    marks = ("user.delegate", "trusted.delegate")
-    for mark in marks:
-        with contextlib.suppress(OSError):
-            return os.getxattr(group, mark) == b"1"
-    return False
-
-
 def _open_v1(found: dict[str, Mounted], name: str) -> GroupsV1 | None:
-    choices = {controller: _parents(place) for controller, place in found.items()}
+    choices = {controller: parents(place) for controller, place in found.items()}
     choices = {controller: paths for controller, paths in choices.items() if paths}
     if not set(choices) >= NEEDED:
         return None
@@ -348,7 +365,7 @@ def _open_v1(found: dict[str, Mounted], name: str) -> GroupsV1 | None:
 
 
 def _open_v2(place: Mounted, name: str) -> GroupsV2 | None:
-    for parent in _parents(place):
+    for parent in parents(place):
         with contextlib.suppress(OSError):
             offered = Path(parent, "cgroup.controllers").read_text().split()
             controllers = tuple(controller for controller in CONTROLLERS if controller in offered)
@@ -359,19 +376,11 @@ def _open_v2(place: Mounted, name: str) -> GroupsV2 | None:
     return None
 
 
-def _enable(group: str, controllers: Iterable[str]) -> None:
-    """Let the groups inside have these controllers."""
-    path = f"{group}/cgroup.subtree_control"
-    enabled = Path(path).read_text().split()
-    if missing := [f"+{controller}" for controller in controllers if controller not in enabled]:
-        write(path, " ".join(missing))
-
-
 def _divide(group: str, controllers: Iterable[str], *, is_ours: bool) -> None:
     """A group other than the machine's topmost can hold processes or divide what it may use, but not both (EBUSY)."""
     for _ in range(MOVES if is_ours else 1):
         try:
-            _enable(group, controllers)
+            enable(group, controllers)
             return
         except OSError as error:
             if not is_ours or error.errno != errno.EBUSY:

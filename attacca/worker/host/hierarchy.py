@@ -2,10 +2,13 @@
 
 import contextlib
 import os
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 CONTROLLERS = ("memory", "cpu", "pids")
+HOME = "attacca-home"  # the group below ours that we and whoever lives beside us move to
+PIECE = 65_536  # bytes that are read at once, if the kernel gives as many
 UNIFIED = ""  # the name of version 2's only hierarchy, as in /proc/self/cgroup
 
 
@@ -80,10 +83,34 @@ def _plain(word: str) -> str:
     return word.encode().decode("unicode_escape") if "\\" in word else word
 
 
+def parents(place: Mounted) -> list[str]:
+    """Where this user may make groups: at the top, or in our own group, of which we may be in the inner one."""
+    own = os.path.dirname(place.own) if os.path.basename(place.own) == HOME else place.own
+    ours = _is_delegated(own)
+    return [path for path in dict.fromkeys((own, place.top) if ours else (place.top, own)) if os.access(path, os.W_OK)]
+
+
+def _is_delegated(group: str) -> bool:
+    """Systemd marks what it leaves to those who live in it; everything else, the top too, it regards as its own."""
+    marks = ("user.delegate", "trusted.delegate")
+    for mark in marks:
+        with contextlib.suppress(OSError):
+            return os.getxattr(group, mark) == b"1"
+    return False
+
+
+def enable(group: str, controllers: Iterable[str]) -> None:
+    """Let the groups inside have these controllers."""
+    path = f"{group}/cgroup.subtree_control"
+    enabled = Path(path).read_text().split()
+    if missing := [f"+{controller}" for controller in controllers if controller not in enabled]:
+        write(path, " ".join(missing))
+
+
 def counter(path: str, word: str) -> int:
     """What a group counts under this word; 0 if it does not, or is gone."""
-    with contextlib.suppress(OSError), open(path) as file:
-        for line in file:
+    with contextlib.suppress(OSError):
+        for line in _read(path).splitlines():
             if line.startswith(word + " "):
                 return int(line.split()[1])
     return 0
@@ -91,6 +118,41 @@ def counter(path: str, word: str) -> int:
 
 def numbers(path: str) -> list[int]:
     """All that a file of a group lists; nothing when it is gone."""
-    with contextlib.suppress(OSError), open(path) as file:
-        return [int(word) for word in file.read().split()]
+    with contextlib.suppress(OSError):
+        return [int(word) for word in _read(path).split()]
     return []
+
+
+def _read(path: str) -> str:
+    """All of it, which a file object would take several times as long to read.
+
+    Raises:
+        OSError: it is gone.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        parts = []
+        while part := os.read(descriptor, PIECE):
+            parts.append(part)
+        return b"".join(parts).decode()
+    finally:
+        os.close(descriptor)
+
+
+def remove_tree(path: str) -> bool:
+    """Remove a group with all that are in it; False while something lives in one."""
+    if _is_gone(path):
+        return True
+    with contextlib.suppress(OSError), os.scandir(path) as entries:
+        for inner in [entry.path for entry in entries if entry.is_dir()]:
+            remove_tree(inner)
+    return _is_gone(path)
+
+
+def _is_gone(directory: str) -> bool:
+    """Remove a group; False while something lives in it."""
+    try:
+        os.rmdir(directory)
+    except OSError:
+        return not os.path.exists(directory)
+    return True

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 
-from attacca.worker.host.cgroups import Groups, open_groups, sweep
+from attacca.worker.host.cgroups import Group, Groups, open_groups, sweep
 from attacca.worker.host.nat.options import NatOptions
 from attacca.worker.host.nat.outside import Nat
 from attacca.worker.host.seat import Seat, take_seat
@@ -47,6 +47,10 @@ class Common:
         self._holders -= 1
         if self._holders == 0 and self.groups is not None:
             self.groups.close()
+
+    def keep_group(self, group: Group) -> bool:
+        """See `Groups.keep`."""
+        return self.groups is not None and self.groups.keep(group)
 
     def rise(self) -> None:
         """Leave the seat: whoever removes it after us waits until nobody is there."""

@@ -12,11 +12,17 @@ FIRST_S, MOST_S = 0.05, 2.0  # between looks at groups that something still live
 
 
 class Leftovers:
-    """Removes them, and ends who still lives in one: a process that a template forked behind our back, say."""
+    """Keeps or removes them, and ends who still lives in one: a process that a template forked behind our back, say."""
 
-    def __init__(self, ours: Callable[[], Collection[int]], kill: Callable[[int, int], None] = os.kill) -> None:
-        """`ours` are processes that may be found in one that they are just about to leave: those that fork others."""
-        self._ours, self._kill = ours, kill
+    def __init__(
+        self,
+        ours: Callable[[], Collection[int]],
+        kill: Callable[[int, int], None] = os.kill,
+        keep: Callable[[Group], bool] = lambda _: False,
+    ) -> None:
+        """`ours` are processes that may be found in one that they are just about to leave: those that fork others.
+        `keep` takes a group, if it can be used again."""
+        self._ours, self._kill, self._keep = ours, kill, keep
         self._groups: list[Group] = []
         self._timer: asyncio.TimerHandle | None = None
         self._wait_s = FIRST_S
@@ -35,7 +41,7 @@ class Leftovers:
 
     def _look(self) -> None:
         self.close()
-        self._groups = [group for group in self._groups if not group.is_removed()]
+        self._groups = [group for group in self._groups if not (self._keep(group) or group.is_removed())]
         ours = self._ours() if self._groups else ()
         for group in self._groups:
             for pid in group.processes():

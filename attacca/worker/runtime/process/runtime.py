@@ -72,7 +72,7 @@ class ProcessRuntime:
         self._count = itertools.count(1)
         largest = (options.max_response_mb << 20) + SLACK
         self._frames = Budget(max(FRAMES_MB << 20, 4 * largest), max(FRAMES_MB << 19, 2 * largest))
-        self._leftovers = Leftovers(self._forkers)
+        self._leftovers = Leftovers(self._forkers, keep=self.common.keep_group)
         self._images = ImageRoots(images, clock)
         self._watchdog: asyncio.Task[None] | None = None
         self._idle = asyncio.Event()
