@@ -63,7 +63,8 @@ LAST_CAP = 63  # asking for one that the kernel does not know is EINVAL
 Step = tuple[Callable[..., int], tuple[Any, ...]]
 
 
-def _fail(what: str) -> OSError:
+def refused(what: str) -> OSError:
+    """What the kernel said last, for a call of these that failed."""
     number = ctypes.get_errno()
     return OSError(number, f"{what}: {os.strerror(number)}")
 
@@ -113,18 +114,18 @@ def bare_clone(flags: int) -> Callable[[], int]:
 
 def unshare(flags: int) -> None:
     if libc.unshare(flags) != 0:
-        raise _fail("unshare")
+        raise refused("unshare")
 
 
 def join(descriptor: int, kind: int) -> None:
     """Enter a namespace; one of processes is for the children that are forked from now on."""
     if libc.setns(descriptor, kind) != 0:
-        raise _fail("setns")
+        raise refused("setns")
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
     if _mount(source.encode(), target.encode(), kind.encode() or None, flags, options.encode() or None) != 0:
-        raise _fail(f"mount {kind or source} on {target}")
+        raise refused(f"mount {kind or source} on {target}")
 
 
 def bind(source: str, target: str) -> None:
@@ -145,16 +146,16 @@ def make_read_only(path: str, *, has_devices: bool = False) -> None:
         ctypes.c_ulong(32),
     )
     if result != 0:
-        raise _fail(f"mount_setattr {path}")
+        raise refused(f"mount_setattr {path}")
 
 
 def swap_root(new: str) -> None:
     """Make `new` the root and let go of the old one."""
     os.chdir(new)
     if _syscall(ctypes.c_long(SYS_PIVOT_ROOT), ctypes.c_char_p(b"."), ctypes.c_char_p(b".")) != 0:
-        raise _fail(f"pivot_root {new}")
+        raise refused(f"pivot_root {new}")
     if libc.umount2(b".", MNT_DETACH) != 0:
-        raise _fail("umount of the old root")
+        raise refused("umount of the old root")
     os.chdir("/")
 
 
@@ -162,18 +163,18 @@ def pivot_root(new: str, old: str) -> None:
     """Make `new` the root; the old one is then seen at `old`, a path below `new`."""
     os.chdir(new)
     if _syscall(ctypes.c_long(SYS_PIVOT_ROOT), ctypes.c_char_p(b"."), ctypes.c_char_p(old.encode())) != 0:
-        raise _fail(f"pivot_root {new}")
+        raise refused(f"pivot_root {new}")
     os.chdir("/")
 
 
 def detach(path: str) -> None:
     if libc.umount2(path.encode(), MNT_DETACH) != 0:
-        raise _fail(f"umount {path}")
+        raise refused(f"umount {path}")
 
 
 def prctl(option: int, first: int = 0, second: int = 0) -> None:
     if _prctl(option, first, second, 0, 0) != 0:
-        raise _fail(f"prctl {option}")
+        raise refused(f"prctl {option}")
 
 
 def take(steps: Iterable[Step]) -> None:
@@ -183,7 +184,7 @@ def take(steps: Iterable[Step]) -> None:
     """
     for call, words in steps:
         if call(*words) == -1:
-            raise _fail(f"{getattr(call, '__name__', 'a system call')}{words[:2]}")
+            raise refused(f"{getattr(call, '__name__', 'a system call')}{words[:2]}")
 
 
 def dropping_capabilities(keep: tuple[int, ...] = ()) -> list[Step]:
@@ -233,7 +234,7 @@ def hold_back(number: int) -> SignalSet:
     """Let no handler of this signal run in this thread. Returns what was held back before."""
     before = SignalSet()
     if libc.sigprocmask(SIG_BLOCK, ctypes.byref(_set_of(number)), ctypes.byref(before)) != 0:
-        raise _fail("sigprocmask")
+        raise refused("sigprocmask")
     return before
 
 
@@ -241,14 +242,14 @@ def hearing(number: int) -> int:
     """A descriptor that can be read when this signal, which is held back, has come."""
     descriptor: int = libc.signalfd(-1, ctypes.byref(_set_of(number)), SFD_NONBLOCK | SFD_CLOEXEC)
     if descriptor < 0:
-        raise _fail("signalfd")
+        raise refused("signalfd")
     return descriptor
 
 
 def set_host_name(name: str) -> None:
     raw = name.encode()
     if libc.sethostname(raw, ctypes.c_size_t(len(raw))) != 0:
-        raise _fail("sethostname")
+        raise refused("sethostname")
 
 
 def raise_loopback() -> None:

@@ -10,6 +10,15 @@ import contextvars
 import json
 import os
 import sys
+from importlib.machinery import (
+    BYTECODE_SUFFIXES,
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    SourceFileLoader,
+    SourcelessFileLoader,
+)
 from typing import Any
 
 from attacca.guest import channel as wire
@@ -20,6 +29,11 @@ from attacca.worker.runtime.process.zygote.spawn_spec import SpawnSpec
 
 TIMES = 12  # after which Python has specialized what runs, and writes no more into its code
 HOOKS = (("threading", "_after_fork"), ("logging", "_after_at_fork_child_reinit_locks"))  # by their private names
+LOADERS = (  # as an interpreter has them
+    (ExtensionFileLoader, EXTENSION_SUFFIXES),
+    (SourceFileLoader, SOURCE_SUFFIXES),
+    (SourcelessFileLoader, BYTECODE_SUFFIXES),
+)
 LONG_S = 60.0
 BODY = b'{"name": "rehearsal"}'
 HEADERS = (b"host", b"localhost", b"content-type", b"application/json")
@@ -43,7 +57,8 @@ def rehearse(spec: SpawnSpec, loaded: Loaded) -> None:
 
 
 def rehearse_whole() -> None:
-    """From the environment on, with a stand-in's code. Afterwards all is as it was, but for what Python has learnt."""
+    """From the environment on, with a stand-in's code. Afterwards all is as it was, but for what Python has learnt, and
+    that it need not ask who finds modules where code lies: there, it finds out what there is when it looks first."""
     spec = SpawnSpec(
         template=False,
         function="rehearsal",
@@ -78,6 +93,7 @@ def rehearse_whole() -> None:
         loaded = child.import_code(spec)
         sys.path[:] = paths
         del sys.modules["main"], sys.path_importer_cache[spec["code"]]
+    sys.path_importer_cache[rootfs.HERE] = FileFinder(rootfs.HERE, *LOADERS)
     os.chdir(place)
     script.pose(rootfs.HERE)
     for name in set(os.environ) - set(names):

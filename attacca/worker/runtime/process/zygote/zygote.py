@@ -9,6 +9,7 @@ import os
 import select
 import signal
 import socket
+import threading
 from time import perf_counter
 from typing import NoReturn
 
@@ -66,6 +67,7 @@ class NamespaceForker:
 
     def __init__(self, flags: int, networks: HeldNetworks, homes: HeldHomes) -> None:
         self._flags, self._networks, self._homes = flags, networks, homes
+        self._clone = linux.bare_clone(flags)
         self.user = 0
 
     def __repr__(self) -> str:
@@ -87,13 +89,13 @@ class NamespaceForker:
     def _fork(self, user: int) -> int:
         """Who makes a user namespace may map himself into it, and nobody else; so for a moment we are this user."""
         if user == 0:
-            return linux.clone(self._flags)
+            return self._cloned()
         os.setegid(user)
         os.seteuid(user)
         linux.prctl(linux.PR_SET_DUMPABLE, 1)  # changing the user takes the child's /proc from us, and ours from it
         pid = -1
         try:
-            pid = linux.clone(self._flags)
+            pid = self._cloned()
         finally:
             if pid:
                 os.seteuid(0)
@@ -101,7 +103,16 @@ class NamespaceForker:
                 _appear()
         return pid
 
+    def _cloned(self) -> int:
+        """Without Python's handlers, which write to a fourth of all that a child writes to: with one thread, and nobody
+        who draws numbers, they make nothing anew but what is as new already, and leave out its number."""
+        pid = self._clone()
+        if pid < 0:
+            raise linux.refused("clone")
+        return pid
+
     def enter(self) -> None:
+        threading.main_thread()._set_native_id()  # type: ignore[attr-defined]
         self._homes.wait()
 
     def forget(self, home: int) -> None:
