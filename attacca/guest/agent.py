@@ -3,10 +3,10 @@
 Whoever makes the sandbox has put the process where it is to be, and set up what it sees; here nothing is known of that.
 """
 
+import _signal  # type: ignore[import-not-found]  # `signal` without its enumerations
 import gc
 import json
 import os
-import signal
 import sys
 from collections.abc import Callable
 from time import perf_counter
@@ -34,8 +34,8 @@ def load_in_time(spec: AgentSpec, here: str) -> Loaded:
     def interrupt(*_: object) -> NoReturn:
         raise TooSlow(f"importing the code took longer than {spec['import_s']:g} s (start_timeout_s of the server)")
 
-    signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, spec["import_s"])
+    _signal.signal(_signal.SIGALRM, interrupt)  # what makes an enumeration of its numbers would be copied whole
+    _signal.setitimer(_signal.ITIMER_REAL, spec["import_s"])
     usual = gc.get_threshold()
     gc.set_threshold(*IMPORTING)
     try:
@@ -45,11 +45,11 @@ def load_in_time(spec: AgentSpec, here: str) -> Loaded:
         find = load_known if spec["signature"] else load
         return find(spec["handler"], spec["signature"], spec["event"], here)
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        _signal.setitimer(_signal.ITIMER_REAL, 0)
         if gc.get_threshold() == IMPORTING:  # else the code has set its own
             gc.set_threshold(*usual)
-        if signal.getsignal(signal.SIGALRM) is interrupt:  # else the code has one of its own
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        if _signal.getsignal(_signal.SIGALRM) is interrupt:  # else the code has one of its own
+            _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)
 
 
 def failure(error: BaseException, here: str) -> dict[str, str]:

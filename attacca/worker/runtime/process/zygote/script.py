@@ -39,6 +39,7 @@ ALWAYS = {
     "AWS_DEFAULT_REGION": REGION,
     "__OW_NAMESPACE": "_",
 }
+BYTES = "utf-8", "surrogateescape"  # as `os.environ` has them
 LOCALE = ("LC_ALL", "LC_CTYPE", "LANG")
 ZONES = "/usr/share/zoneinfo"
 TOO_LATE = (  # what an interpreter asks for when it starts, and ours has started
@@ -133,9 +134,12 @@ def environment(spec: SpawnSpec) -> dict[str, str]:
 
 
 def set_environment(spec: SpawnSpec) -> None:
-    """What all have is there since the supervisor, and is not touched: what is would have to be copied."""
-    for name, value in environment(spec).items():
-        os.environ[name] = value
+    """What all have is there since the supervisor, and is not touched: what is would have to be copied. So the mapping
+    is told of all at once, and not asked to encode each."""
+    raw = {name.encode(*BYTES): value.encode(*BYTES) for name, value in environment(spec).items()}
+    for name, value in raw.items():
+        os.putenv(name, value)
+    os.environ._data.update(raw)  # type: ignore[attr-defined]
     if "TZ" in spec["env"]:
         time.tzset()
     if any(name in spec["env"] for name in LOCALE):
