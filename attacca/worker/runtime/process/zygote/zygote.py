@@ -10,6 +10,7 @@ import select
 import signal
 import socket
 import threading
+from functools import partial
 from time import perf_counter
 from typing import NoReturn
 
@@ -45,7 +46,8 @@ def run(orders: socket.socket, reports: int, setting: ZygoteSetting, go_ahead: i
     report(wire.HALL, 0, wire.PROCESS.pack(outer_pid))
     isolate = setting["isolate"]
     processes = os.open("/proc", os.O_PATH | os.O_CLOEXEC)
-    forker = NamespaceForker(linux.OWN_ALL if isolate else 0, HeldNetworks(processes), HeldHomes(processes))
+    flags, networks, homes = linux.OWN_ALL if isolate else 0, HeldNetworks(processes), HeldHomes(processes)
+    forker = NamespaceForker(flags, networks, homes, has_handlers=setting["furnished"])
     server = ForkServer(orders, report, forker)
     descriptors, began = server.run(), perf_counter()
     if isolate:
@@ -63,11 +65,16 @@ def _hold_places(orders: socket.socket, reports: int) -> tuple[socket.socket, wi
 
 
 class NamespaceForker:
-    """Every child is born into namespaces of its own, and its user namespace belongs to the user that it is to be."""
+    """Every child is born into namespaces of its own, and its user namespace belongs to the user that it is to be.
 
-    def __init__(self, flags: int, networks: HeldNetworks, homes: HeldHomes) -> None:
+    With `has_handlers`, modules have said what is to be made anew in a child: numbers would be drawn twice. Without,
+    Python's own are left out, which write to a fourth of all that a child writes to: with one thread, what they make
+    anew is as new already.
+    """
+
+    def __init__(self, flags: int, networks: HeldNetworks, homes: HeldHomes, *, has_handlers: bool) -> None:
         self._flags, self._networks, self._homes = flags, networks, homes
-        self._clone = linux.bare_clone(flags)
+        self._clone = partial(linux.clone, flags) if has_handlers else linux.bare_clone(flags)
         self.user = 0
 
     def __repr__(self) -> str:
@@ -104,8 +111,6 @@ class NamespaceForker:
         return pid
 
     def _cloned(self) -> int:
-        """Without Python's handlers, which write to a fourth of all that a child writes to: with one thread, and nobody
-        who draws numbers, they make nothing anew but what is as new already, and leave out its number."""
         pid = self._clone()
         if pid < 0:
             raise linux.refused("clone")

@@ -16,4 +16,7 @@ def test_they_say_how_they_are() -> None:
         assert repr(forker) == "<PlaceForker nowhere>"
         forker._next = OSError("no")
         assert repr(forker) == "<PlaceForker stuck>"
-    assert repr(NamespaceForker(0x20000, HeldNetworks(-1), HeldHomes(-1))) == "<NamespaceForker 0x20000, user 0>"
+    assert (
+        repr(NamespaceForker(0x20000, HeldNetworks(-1), HeldHomes(-1), has_handlers=False))
+        == "<NamespaceForker 0x20000, user 0>"
+    )
