@@ -85,6 +85,7 @@ class Docker:
     async def open(self, group: str, home: str) -> None:
         self._group, self._nothing = group, f"{home}/{NOTHING}"
         try:
+            await self._api.agree(timeout_s=LOOK_S)
             info = msgspec.json.decode(await self._ask("GET", "/info", timeout_s=LOOK_S), type=Info)
             if info.cgroup_driver != DRIVER:
                 said = f"docker has the cgroup driver {info.cgroup_driver}, and {DRIVER} is needed"

@@ -14,9 +14,10 @@ import msgspec
 
 from attacca.worker.runtime.reply import PIECE, Reply, TooLong, replied
 
-API = "/v1.41"
+API = (1, 41)  # which all that is asked here is written for: Docker 20.10
 ANSWER_MOST = 16 << 20  # bytes
 CLOSE = "Connection: close\r\n"
+UPGRADE = "Connection: Upgrade\r\nUpgrade: tcp\r\n"
 FRAME = struct.Struct(">B3xI")  # of a stream that two are woven into: which of them, and its length
 
 
@@ -32,14 +33,30 @@ class Complaint(msgspec.Struct, frozen=True):
     message: str = ""
 
 
+class Spoken(msgspec.Struct, frozen=True):
+    newest: str = msgspec.field(name="ApiVersion", default="0.0")
+    oldest: str = msgspec.field(name="MinAPIVersion", default="0.0")
+
+
 class DockerApi:
     """To the daemon that listens at `path`."""
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self._version = f"/v{API[0]}.{API[1]}"
 
     def __repr__(self) -> str:
         return f"<DockerApi at {self._path}>"
+
+    async def agree(self, *, timeout_s: float) -> None:
+        """On a version: ours, or the oldest that a daemon knows which has given that up.
+
+        Raises:
+            Unanswered: it is too old, or does not answer.
+        """
+        self._version = ""
+        told = await self.ask("GET", "/version", timeout_s=timeout_s)
+        self._version = f"/v{agreed(msgspec.json.decode(told, type=Spoken))}"
 
     async def ask(self, method: str, path: str, told: object = None, *, timeout_s: float, **query: str) -> bytes:
         """
@@ -48,7 +65,7 @@ class DockerApi:
         """
         body = b"" if told is None else msgspec.json.encode(told)
         async with self._connected(timeout_s) as (reader, writer):
-            writer.write(_head(method, path, query, len(body)) + body)
+            writer.write(_head(method, self._version + path, query, len(body)) + body)
             return self._read(await replied(reader, ANSWER_MOST))
 
     async def send(self, path: str, file: Path, *, timeout_s: float, **query: str) -> bytes:
@@ -62,7 +79,7 @@ class DockerApi:
         with opened:
             size = os.fstat(opened.fileno()).st_size
             async with self._connected(timeout_s) as (reader, writer):
-                writer.write(_head("POST", path, query, size, "application/x-tar"))
+                writer.write(_head("POST", self._version + path, query, size, "application/x-tar"))
                 while data := await asyncio.to_thread(opened.read, PIECE << 4):
                     writer.write(data)
                     await writer.drain()
@@ -79,7 +96,9 @@ class DockerApi:
         try:
             async with asyncio.timeout(timeout_s):
                 reader, writer = await asyncio.open_unix_connection(self._path)
-                writer.write(_head("POST", path, query, 0, upgrade="Connection: Upgrade\r\nUpgrade: tcp\r\n"))
+                writer.write(
+                    _head("POST", self._version + path, query, 0, upgrade="Connection: Upgrade\r\nUpgrade: tcp\r\n")
+                )
                 head = await reader.readuntil(b"\r\n\r\n")
         except BaseException as error:
             if writer is not None:
@@ -124,10 +143,26 @@ class DockerApi:
         return bytes(reply.body)
 
 
+def agreed(spoken: Spoken) -> str:
+    """
+    Raises:
+        Unanswered: it knows none that will do.
+    """
+    newest, oldest = (_numbers(one) for one in (spoken.newest, spoken.oldest))
+    if newest < API:
+        needed = ".".join(map(str, API))
+        raise Unanswered(f"docker speaks version {spoken.newest} of its API, and {needed} is needed (Docker 20.10)")
+    return ".".join(map(str, max(API, oldest)))
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(one) for one in version.split(".") if one.isdecimal())
+
+
 def _head(
     method: str, path: str, query: dict[str, Any], size: int, kind: str = "application/json", upgrade: str = ""
 ) -> bytes:
-    target = f"{API}{path}" + (f"?{urlencode(query)}" if query else "")
+    target = path + (f"?{urlencode(query)}" if query else "")
     lines = f"{method} {target} HTTP/1.1\r\nHost: docker\r\nContent-Type: {kind}\r\nContent-Length: {size}\r\n"
     return f"{lines}{upgrade or CLOSE}\r\n".encode()
 

@@ -1,6 +1,7 @@
 import socket
 
 import msgspec
+import pytest
 
 from attacca.model.function import Network, Settings
 from attacca.model.image import ImageConfig
@@ -8,7 +9,7 @@ from attacca.worker.host.cdi import Bound, Edits, Node, applied
 from attacca.worker.runtime.container.daemons import ushers
 from attacca.worker.runtime.container.daemons.containerd import Containerd
 from attacca.worker.runtime.container.daemons.docker import Docker, Inspected, body, within
-from attacca.worker.runtime.container.daemons.docker_api import DockerApi
+from attacca.worker.runtime.container.daemons.docker_api import DockerApi, Spoken, Unanswered, agreed
 from attacca.worker.runtime.container.daemons.tending import spoken
 from attacca.worker.runtime.container.spec import spec
 from tests.cases import each
@@ -85,6 +86,16 @@ def test_what_an_old_docker_would_refuse_otherwise_is_unknown_to_the_kernel() ->
 @each("code, status", [(0, 0), (3, 3 << 8), (137, 9), (255, 255 << 8)])
 def test_an_exit_status_of_a_shell_is_one_of_waits(code: int, status: int) -> None:
     assert spoken(code) == status
+
+
+@each("newest, oldest, found", [("1.41", "1.12", "1.41"), ("1.51", "1.24", "1.41"), ("1.52", "1.44", "1.44")])
+def test_the_oldest_version_that_will_do_is_spoken(newest: str, oldest: str, found: str) -> None:
+    assert agreed(Spoken(newest, oldest)) == found
+
+
+def test_a_docker_that_is_too_old_is_not_spoken_to() -> None:
+    with pytest.raises(Unanswered, match=r"speaks version 1\.40 of its API, and 1\.41 is needed"):
+        agreed(Spoken("1.40", "1.12"))
 
 
 def test_what_docker_says_of_a_container_is_read() -> None:
