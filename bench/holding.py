@@ -11,10 +11,10 @@ from bench.result import Result, Round
 from bench.server import FUNCTIONS, Attacca, attacca
 
 SANDBOX_MB = 32  # that each reserves; it holds far less
-STALL_S = 30.0  # in which no sandbox comes: no more will
+STALL_S = 90.0  # in which no sandbox comes: no more will (one that failed is tried again after 64 s at most)
 SPARE_MB = 3072  # of the machine's memory, which others are left
 STEPS = 20  # in which many are made
-LOOK_S, LOOK_SHARE = 0.02, 10  # between two looks at how many there are, of which each takes the server a while
+LOOK_S, LOOK_SHARE = 0.02, 30  # between two looks at how many there are, of which each takes the server a while
 DESCRIPTORS, OTHERS = 4, 1000  # of a worker for each sandbox, at most; and for all else
 
 

@@ -4,10 +4,12 @@ import os
 import resource
 import subprocess
 from collections.abc import Iterator
+from typing import NamedTuple, cast
 
 import pytest
 
-from attacca.worker.runtime.process.lineage import Lineage, children
+from attacca.worker.host.cgroups import Group
+from attacca.worker.runtime.process.lineage import MANY, Lineage, children
 
 Child = subprocess.Popen[bytes]
 
@@ -43,6 +45,28 @@ def test_nobody_is_found_twice_before_it_is_forgotten(lineage: Lineage, two: tup
     assert repr(lineage) == f"<Lineage of {os.getpid()}, 1 known>"
     lineage.forget(first)
     os.close(lineage.find(first, 0)[1])
+
+
+class Born(NamedTuple):
+    """A group, as far as it matters here."""
+
+    pids: list[int]
+
+    def processes(self) -> list[int]:
+        return self.pids
+
+
+def test_among_many_it_is_looked_for_where_it_was_born_and_then_everywhere(two: tuple[Child, Child]) -> None:
+    for born, is_many in (([0], False), ([1], True), ([0], True), ([], True), ([0, 1], True)):
+        lineage = Lineage()
+        lineage.settle(os.getpid())
+        others = range(1 << 22, (1 << 22) + MANY + 1) if is_many else ()
+        lineage._known |= set(others)
+        pid, pidfd = lineage.find(two[1].pid, 0, cast(Group, Born([two[one].pid for one in born])))
+        os.close(pidfd)
+        assert pid == two[1].pid
+    lineage.pid = 1  # whose children none of them are
+    assert lineage.find(two[0].pid, 0, cast(Group, Born([two[0].pid]))) == (0, -1), "a group proves nothing"
 
 
 def test_who_is_no_child_or_has_another_number_is_not_found(lineage: Lineage, two: tuple[Child, Child]) -> None:

@@ -11,6 +11,7 @@ from attacca.worker.core.scheduler import Scheduler
 from attacca.worker.core.state import RevisionState, Sandbox, Template
 
 FAILED_FORKS = 2  # in a row, before a template is no longer trusted
+MANY = 8  # sandboxes of one revision
 
 
 class Templates:
@@ -67,6 +68,11 @@ class Templates:
         is_short = self._scheduler.head_of_line or self._checks.waiting
         if not is_short and self._pool.fits(state.resources.memory_alone()):
             self._pool.make_template(now, state.revision, state, out)
+
+    def made_without(self, now: float, state: RevisionState, out: list[Command]) -> None:
+        """One more sandbox is ready. Where many were made ahead of need, there may be more, and no invocation first."""
+        if state.template is None and len(state.sandboxes) >= MANY:
+            self.want(now, state, out)
 
     def let_go(self, name: str, out: list[Command]) -> None:
         """It was checked, and nobody has deployed it."""

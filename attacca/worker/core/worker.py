@@ -306,6 +306,8 @@ class WorkerCore:
                 (self.orders.ready if sandbox.is_ordered else line.sandbox_ready)(now, sandbox, event, out)
                 if sandbox.template is not None:
                     sandbox.state.template_failures = 0
+                else:
+                    self.templates.made_without(now, sandbox.state, out)
             case SandboxFailed():
                 self.failing.failed(now, sandbox, event, out)
             case SandboxGone():

@@ -9,11 +9,11 @@ from msgspec.structs import replace
 from attacca.errors import IllegalTransition
 from attacca.model.function import PythonDirectory
 from attacca.model.invocation import FunctionError, Start
-from attacca.model.messages import Evict
+from attacca.model.messages import Evict, Prewarm
 from attacca.model.resources import Resources
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
-from attacca.worker.core.events import DropTemplate, MakeTemplate
+from attacca.worker.core.events import DropTemplate, MakeSandbox, MakeTemplate
 from attacca.worker.core.phases import TemplatePhase
 from attacca.worker.core.reports import Report, TemplateReady
 from attacca.worker.core.state import Function, RevisionState, Sandbox, Template, is_same_code
@@ -250,3 +250,21 @@ def test_code_that_leaves_its_template_unfit_gets_no_other(is_checked: bool) -> 
     assert stage.start(name) is Start.COLD
     assert "no template: it has threads" in stage.why(name)
     assert len(stage.all(MakeTemplate)) == len(stage.all(DropTemplate)) == 1
+
+
+@each("count, is_worth_it", [(7, False), (8, True)])
+def test_where_many_are_made_ahead_the_next_are_forked_before_anybody_has_called(
+    count: int,
+    is_worth_it: bool,  # noqa: FBT001 - a table
+) -> None:
+    stage = Stage(WorkerConfig(memory_mb=10_000))
+    stage.deploy("echo")
+    stage.tell(Prewarm("echo", count))
+    stage.play(2)
+    assert len(stage.all(MakeTemplate)) == is_worth_it
+    stage.tell(Prewarm("echo", 1))
+    stage.play(2)
+    assert stage.idle("echo") == count + 1
+    last = stage.all(MakeSandbox)[-1]
+    assert isinstance(last, MakeSandbox)
+    assert (last.template is not None) is is_worth_it

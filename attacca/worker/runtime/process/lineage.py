@@ -6,7 +6,10 @@ import re
 import select
 from typing import NamedTuple
 
+from attacca.worker.host.cgroups import Group
+
 LOOKS = 3
+MANY = 256  # children, of which the kernel writes down four in a microsecond, and fewer where there are thousands
 PARENT, NUMBERS = (re.compile(rb"^%b:([\d\s]+?)\n" % name, re.MULTILINE) for name in (b"PPid", b"NSpid"))
 PIECE = 65_536  # bytes that are read at once, if the kernel gives as many
 
@@ -35,10 +38,17 @@ class Lineage:
         found = ids(pid)
         self.depth = len(found.numbers) if found is not None else 1
 
-    def find(self, number: int, innermost: int) -> tuple[int, int]:
+    def find(self, number: int, innermost: int, group: Group | None = None) -> tuple[int, int]:
         """(pid, pidfd) of the new child that its parent calls `number`, and that is `innermost` in a namespace of its
-        own (0: it has none); (0, -1) when there is no such child."""
-        for pid in children(self.pid):
+        own (0: it has none); (0, -1) when there is no such child. `group`: where it should have been born."""
+        if group is not None and len(self._known) > MANY:
+            found = self._find(group.processes(), number, innermost)
+            if found[0]:
+                return found
+        return self._find(children(self.pid), number, innermost)
+
+    def _find(self, among: list[int], number: int, innermost: int) -> tuple[int, int]:
+        for pid in among:
             if pid in self._known:
                 continue
             with contextlib.suppress(OSError):

@@ -315,7 +315,7 @@ class ProcessRuntime:
         """Find it among its parent's children: the kernel may leave some out while others end."""
         if self._processes.get(name) is not process:
             return
-        pid, pidfd = parent.lineage.find(*who)
+        pid, pidfd = parent.lineage.find(*who, process.group)
         if pidfd >= 0:
             if process.born(pid, pidfd):
                 (self._sandboxes.get(name) or self._templates[name]).go()
