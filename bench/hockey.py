@@ -5,7 +5,7 @@ python bench/hockey.py --draw                         draws what bench/hockey.js
 
 An open loop (bench/open_loop.py) offers each server more and more, and the same to all before it offers more to any.
 Each load is offered to all of them in turn, three times, and a point is the median of those. A server is asked no more
-when by that it answers less than 95 of 100 in time: that point is its last. Nothing else should run on the machine
+when each time it answers less than 95 of 100 in time: that point is its last. Nothing else should run on the machine
 meanwhile.
 """
 
@@ -76,14 +76,16 @@ def measured(seconds: float) -> dict[str, list[Offered]]:
     with servers() as asked:
         for place in asked.values():
             offer(*place, RATES[0], seconds)  # each has run its code before it counts
+        going = list(asked)
         for per_s in RATES:
-            going = {name: list[Offered]() for name in asked if all(one.is_fine for one in found[name])}
+            tries = {name: list[Offered]() for name in going}
             for seed in range(TRIES):
-                for name, tries in going.items():
-                    tries.append(offer(*asked[name], per_s, seconds, seed))
-            for name, tries in going.items():
-                say(name, point := middle(tries))
+                for name in going:
+                    tries[name].append(offer(*asked[name], per_s, seconds, seed))
+            for name in going:
+                say(name, point := middle(tries[name]))
                 found[name].append(point)
+            going = [name for name in going if any(one.is_fine for one in tries[name])]
     return found
 
 
