@@ -24,7 +24,7 @@ from attacca.worker.runtime.process.zygote.rootfs import SYSTEM
 
 PROGRAM = Path(__file__).parent / "usher.py"
 THERE, SOCKET = "/usher.py", "/usher"  # in its container
-KEPT = 1  # of those that are idle
+KEPT, LULL_S = 1, 3.0  # of those that are idle, once none has been wanted for so long
 COME_S, ANSWER_S = 20.0, 5.0
 MEMORY, PROCESSES = 64 << 20, 4
 Run = Callable[[str, dict[str, Any]], Awaitable[None]]
@@ -91,6 +91,7 @@ class Ushers:
         self._idle: list[Usher] = []
         self._count = 0
         self._going: set[asyncio.Task[None]] = set()
+        self._later: asyncio.TimerHandle | None = None  # until fewer are kept
 
     def __repr__(self) -> str:
         return f"<Ushers of {self._group}: {len(self._idle)} idle, {self._count} made>"
@@ -123,6 +124,12 @@ class Ushers:
             self._dismiss(usher)
             raise
         self._idle.append(usher)
+        if self._later is not None:
+            self._later.cancel()
+        self._later = asyncio.get_running_loop().call_later(LULL_S, self._thin)
+
+    def _thin(self) -> None:
+        """Nobody has wanted one for a while."""
         for one in self._idle[KEPT:]:
             self._dismiss(one)
         del self._idle[KEPT:]
@@ -179,6 +186,8 @@ class Ushers:
             await self._end(name)
 
     async def close(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
         while self._idle:
             self._dismiss(self._idle.pop())
         await asyncio.gather(*self._going)
