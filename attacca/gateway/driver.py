@@ -11,6 +11,7 @@ from attacca.gateway.config import GatewayConfig
 from attacca.gateway.core.async_calls.pending import Books
 from attacca.gateway.core.catalogue import AskCatalogue as Missed
 from attacca.gateway.core.catalogue import Functions
+from attacca.gateway.core.charted import Charted
 from attacca.gateway.core.events import (
     Amended,
     Answer,
@@ -36,7 +37,6 @@ from attacca.gateway.core.events import (
 from attacca.gateway.core.gateway import GatewayCore
 from attacca.gateway.core.inflight import Client, Function, Inflight
 from attacca.gateway.core.recent import remembering
-from attacca.gateway.core.workers import Charted
 from attacca.gateway.remembering import Remembering
 from attacca.gateway.tracing import NoTracing, Tracing, ended
 from attacca.io.exposition import Form

@@ -72,8 +72,10 @@ class Deadlines(Generic[T]):
             self.next_at = at
             self.alarm.by(at)
 
-    def remove(self, lane: Lane[T], entry: T) -> None:
-        lane.entries.pop(entry, None)
+    def remove(self, lane: Lane[T] | None, entry: T) -> None:
+        """None: there is no such clock."""
+        if lane is not None and entry in lane.entries:  # compiled, this and `del` take less than `pop`
+            del lane.entries[entry]
 
     def expired(self, now: float) -> list[tuple[T, Lane[T]]]:
         """Take out all that are due, lane by lane, and find out exactly when the next one is."""

@@ -7,8 +7,8 @@ import msgspec
 
 from attacca.errors import AttaccaError
 from attacca.gateway.core.catalogue import AskCatalogue
+from attacca.gateway.core.charted import Charted
 from attacca.gateway.core.inflight import Client, Inflight
-from attacca.gateway.core.workers import Charted
 from attacca.model.doors import Doors
 from attacca.model.endpoints import AskEndpoints, Endpoints, EndpointsChanged, Loads, StartsFail
 from attacca.model.events import FunctionCalled

@@ -13,6 +13,7 @@ from typing import Final
 
 from attacca.errors import AttaccaError, Draining, NoCapacity
 from attacca.gateway.core.catalogue import Functions
+from attacca.gateway.core.charted import Charted
 from attacca.gateway.core.cluster import Cluster
 from attacca.gateway.core.deadlines import Deadlines, timed_out
 from attacca.gateway.core.dialing import Dialing
@@ -38,7 +39,7 @@ from attacca.gateway.core.inflight import NO_REQUEST, Function, Inflight
 from attacca.gateway.core.joining import Joining
 from attacca.gateway.core.retries import LEFT, Retries
 from attacca.gateway.core.slots import Slotter
-from attacca.gateway.core.workers import ONLY, Charted, WorkerHandle, Workers
+from attacca.gateway.core.workers import ONLY, WorkerHandle, Workers
 from attacca.kernel.timers import Alarm
 from attacca.model.doors import Doors as DoorsTold
 from attacca.model.endpoints import Endpoints, EndpointsChanged, NotBegun, SlotFree, StartsFail
@@ -241,7 +242,7 @@ class GatewayCore:
             inflight.timing = timing
         else:
             timing = inflight.timing  # what the worker cannot know: how long it was held here, and what for
-        clocks.wait.entries.pop(inflight, None)
+        self.deadlines.remove(clocks.wait, inflight)
         self.deadlines.add(now, clocks.total, inflight)
         if clocks.first_byte is not None:
             self.deadlines.add(now, clocks.first_byte, inflight)
@@ -280,14 +281,13 @@ class GatewayCore:
         if start is None:
             handle.queued -= 1
             function.waiting -= 1
-            clocks.wait.entries.pop(inflight, None)
+            self.deadlines.remove(clocks.wait, inflight)
             statistics.ended["none"] += 1
         else:
             handle.running -= 1
             function.running -= 1
-            clocks.total.entries.pop(inflight, None)
-            if clocks.first_byte is not None:
-                clocks.first_byte.entries.pop(inflight, None)
+            self.deadlines.remove(clocks.total, inflight)
+            self.deadlines.remove(clocks.first_byte, inflight)
             statistics.ended[start] += 1
             if inflight.run_ms > 0:
                 statistics.ran(inflight.run_ms / 1e3)

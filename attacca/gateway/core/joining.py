@@ -1,10 +1,11 @@
 """Workers that join, are heard of, fall silent and leave, and what that means for the invocations that they have."""
 
+from attacca.gateway.core.charted import Charted
 from attacca.gateway.core.cluster import Cluster
 from attacca.gateway.core.events import Command, WorkerLost
 from attacca.gateway.core.retries import Retries
 from attacca.gateway.core.spending import Spending
-from attacca.gateway.core.workers import Charted, Workers
+from attacca.gateway.core.workers import Workers
 from attacca.model.energy import Spent
 from attacca.model.messages import Heartbeat, Send, WatchIdle, WorkerJoined, WorkerLeft
 from attacca.model.sandbox import WorkerView

@@ -4,8 +4,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Final
 
-import msgspec
-
+from attacca.gateway.core.charted import Charted
 from attacca.kernel.timers import Alarm
 from attacca.model.machine import Machine, Needs, unable
 from attacca.model.messages import Resting
@@ -16,13 +15,6 @@ from attacca.policy.balancing.types import Asked, Balancer, Done
 ONLY: Final = "the only worker"
 DEAF_S = 0.5  # who looks so much later than it wanted to has not listened either
 CATCH_UP_S = 1.0
-
-
-class Charted(msgspec.Struct, frozen=True):
-    """What a database of time series has of workers that told it something in the last minute: of each the load average
-    for each of its processors. Empty: it is gone, or nobody tells it anything."""
-
-    loads: dict[str, float]
 
 
 class WorkerHandle:
@@ -192,8 +184,11 @@ class Workers:
         return self._instead(picked.worker, why, needs) if why else (handle, picked.why)
 
     def _unable(self, handle: WorkerHandle, needs: Needs) -> str:
+        machine = self.machines.get(handle.name)
+        if machine is None:
+            return ""
         gone = handle.view.devices_gone if needs[2] and handle.view is not None else 0
-        return unable(self.machines.get(handle.name), needs, gone)
+        return unable(machine, needs, gone)
 
     def _instead(self, name: str, why: str, needs: Needs) -> tuple[WorkerHandle, str]:
         """Policies know nothing of kinds and networks: of those that can the least loaded has it. Where nobody can, it

@@ -1,8 +1,8 @@
 """Checks of code that is not deployed yet: each makes a template, which waits a while for its deployment."""
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
-import msgspec
 from msgspec.structs import replace
 
 from attacca.errors import AttaccaError
@@ -23,7 +23,7 @@ DRAINING = Failed("draining", "the worker is shutting down and takes nothing new
 COLD = "sandboxes start cold"
 
 
-class Asked(msgspec.Struct, frozen=True):
+class Asked(NamedTuple):
     """One check, and who wants to hear of it."""
 
     peer: str

@@ -11,8 +11,7 @@ before an order.
 """
 
 from collections.abc import Container
-
-import msgspec
+from typing import NamedTuple
 
 from attacca.model.endpoints import (
     NotBegun,
@@ -43,7 +42,7 @@ UNKNOWN = Failed("not_found", "this worker has no sandbox of that name")
 STOPPED = Failed("cancelled", "it was stopped before it was made")
 
 
-class Order(msgspec.Struct, frozen=True):
+class Order(NamedTuple):
     """One that waits for room which is about to be free."""
 
     start: StartSandbox

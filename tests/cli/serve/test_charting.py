@@ -1,6 +1,6 @@
 from attacca.cli.serve.planes.charting import Charting, Reading
 from attacca.errors import AttaccaError
-from attacca.gateway.core.workers import Charted
+from attacca.gateway.core.charted import Charted
 from attacca.io.posting import Posted, Silent
 from attacca.io.timeseries.memory import MemorySeries
 from attacca.io.timeseries.opening import SeriesConfig

@@ -11,7 +11,7 @@ from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.planes.delivering import Deliveries
 from attacca.errors import AttaccaError
 from attacca.gateway.charts import Charts
-from attacca.gateway.core.workers import Charted
+from attacca.gateway.core.charted import Charted
 from attacca.gateway.driver import Gateway
 from attacca.io.posting import Posted
 from attacca.io.shipping import Shipper, ShippingLimits
