@@ -4,8 +4,10 @@ Walking it again yields the same. It is drawn while it is walked, so that its le
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
 from heapq import merge
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -86,11 +88,15 @@ class Schedule:
         return f"<Schedule {len(self.functions)} functions in {self.length_s:g} s>"
 
     def __iter__(self) -> Iterator[Due]:
-        """Ascending by time; what is due at once comes in the order of the functions, or as the trace has it."""
-        warmup_s, sources = self.scenario.workload.warmup_s, self._sources()
-        arrivals_of_all = sources[0] if len(sources) == 1 else merge(*sources)
-        for idx, (at, function, duration_ms) in enumerate(arrivals_of_all):
+        """See `arrivals`."""
+        warmup_s = self.scenario.workload.warmup_s
+        for idx, (at, function, duration_ms) in enumerate(self.arrivals()):
             yield Due(idx, at, function, duration_ms, RUN if at >= warmup_s else WARMUP)
+
+    def arrivals(self) -> Iterator[Arrival]:
+        """Ascending by time; what is due at once comes in the order of the functions, or as the trace has it."""
+        sources = self._sources()
+        return sources[0] if len(sources) == 1 else merge(*sources)
 
     def _sources(self) -> list[Iterator[Arrival]]:
         streams = Streams(self.scenario.seed)
@@ -98,7 +104,7 @@ class Schedule:
             self._of_shape(plan, number, streams) for number, plan in enumerate(self.plans) if plan.shape is not None
         ]
         if self._trace is not None:
-            sources.append(self._of_trace(self._trace))
+            sources.append(chain.from_iterable(self._of_trace(self._trace)))
         return sources
 
     def _of_shape(self, plan: FunctionPlan, number: int, streams: Streams) -> Iterator[Arrival]:
@@ -107,14 +113,16 @@ class Schedule:
         for at in arrivals(plan.shape, streams.stream(f"arrivals/{plan.name}"), self.length_s):
             yield at, number, draw()
 
-    def _of_trace(self, trace: "Trace") -> Iterator[Arrival]:
-        places, length_s = self._places, self.length_s
+    def _of_trace(self, trace: "Trace") -> Iterator[Iterable[Arrival]]:
+        """Chunk by chunk: no Python runs for a row."""
+        place = self._places.__getitem__
         for chunk in trace.invocations():
-            columns = (chunk["arrival_s"].to_list(), chunk["function"].to_list(), chunk["duration_ms"].to_list())
-            for at, function, duration_ms in zip(*columns, strict=True):
-                if at >= length_s:
-                    return
-                yield at, places[function], duration_ms
+            at = chunk["arrival_s"].to_list()
+            whole = len(at)
+            del at[bisect_left(at, self.length_s) :]
+            yield zip(at, map(place, chunk["function"].to_list()), chunk["duration_ms"].to_list(), strict=False)
+            if len(at) < whole:
+                return
 
     def unmeasured(self) -> list[str]:
         """Why nothing would be measured, where that is so."""

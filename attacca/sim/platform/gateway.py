@@ -150,8 +150,9 @@ class SimulatedGateway:
             self.drive.feed(message)
         elif type(message) is Ended:
             self.drive.feed(message)
-            if message.id not in self.core.inflight:
-                self._invocations.pop(message.id, None)
+            invocation = message.id
+            if invocation not in self.core.inflight and invocation in self._invocations:
+                del self._invocations[invocation]
         else:
             if type(message) is Heartbeat:
                 if message.view.name not in self.core.workers.by_name:

@@ -104,6 +104,7 @@ class SharedMachine:
         self._images: dict[Artefact, None] | None = {} if hardware.image_cache else None
         self._tell: Callable[[tuple[str, ...]], None] = lambda _: None  # what is kept
         self._invocations = invocations
+        self._finishes: Callable[[Job], None] = self.finish
 
     def __repr__(self) -> str:
         return f"<SharedMachine {self.cores} cores, {self.cpu.busy} busy, {self._runtime}>"
@@ -142,7 +143,7 @@ class SharedMachine:
             work_s = overhead_s + flight.request_s
             if self._pressure:
                 work_s *= self._slowed()
-            job.ticket = self.cpu.begin(work_s, self.finish, job)
+            job.ticket = self.cpu.begin(work_s, self._finishes, job)
 
     def _bring(self, instance: Instance) -> float:
         assert self.devices is not None

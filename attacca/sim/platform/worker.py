@@ -241,16 +241,16 @@ class SimulatedWorker:
             self._missed.append(partial(self.receive, gateway, message))
             return
         if type(message) is Dispatch:
-            flight = self._invocations[message.invocation.id]
-            now = self._engine.now
-            if flight.key == message.invocation.id:
+            invocation, now = message.invocation.id, self._engine.now
+            flight = self._invocations[invocation]
+            if flight.key == invocation:
                 flight.enq = flight.due if message.sandbox else now
                 flight.queue_len = self.core.lines.queued
             if now != flight.due:
                 self._event_log.note(ENTERED, self.place, flight.idx)
             self.drive.feed(Received(gateway, message))
             if self._accelerators is not None:
-                self.machine.expect(message.invocation.id, self.core.lines.devices)
+                self.machine.expect(invocation, self.core.lines.devices)
         else:
             self.drive.feed(message)  # type: ignore[arg-type]
 
@@ -339,8 +339,9 @@ class SimulatedWorker:
             channel.send(message, -TOLD_FROM - self._told)
 
     def _started(self, gateway: str, started: Started) -> None:
-        flight = self._invocations[started.id]
-        if flight.key == started.id:  # it was not sent to somebody else meanwhile
+        invocation = started.id
+        flight = self._invocations[invocation]
+        if flight.key == invocation:  # it was not sent to somebody else meanwhile
             flight.handed = self._engine.now
             flight.said = started
             flight.worker = self.place

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import accumulate
 from math import inf
+from typing import Any
 
 from attacca.errors import BadConfig
 from attacca.gateway.core.gateway import GatewayCore
@@ -11,7 +12,7 @@ from attacca.kernel.rand import Streams
 from attacca.kernel.registry import build
 from attacca.load.records.recorder import NullRecorder, RecordSink
 from attacca.load.workload.scenario import Distribution, Scenario
-from attacca.load.workload.schedule import RUN, WARMUP, Due, Schedule, Target
+from attacca.load.workload.schedule import RUN, WARMUP, Arrival, Schedule, Target
 from attacca.model.accelerators import Compute
 from attacca.model.function import PythonDirectory, Revision, Scheduling, Settings, Signature, WasmFunction
 from attacca.model.membership import HEARTBEAT_S
@@ -76,8 +77,11 @@ class World:
         for front in self.fronts:
             self.control.connect(front)
         self._schedule = schedule
-        self._coming: Iterator[Due] = iter(schedule)
+        self._functions, self._warmup_s = schedule.functions, scenario.workload.warmup_s
+        self._coming: Iterator[Any] = schedule.arrivals()
+        self._came = 0  # of them
         self._sent = 0
+        self._comes: Callable[[Arrival], None] = self._arrive
         self._moments = Draws(scenario.seed, "samples")
         self.nodes = self._nodes(event_log, wrap, keepalives or [None] * scenario.system.workers)
         for number in range(len(self.fronts)):
@@ -225,24 +229,27 @@ class World:
             self.engine.stop()
 
     def _pull(self) -> None:
-        due = next(self._coming, None)
-        if due is not None:
-            self.engine.at(due.due_s, self._arrive, due)
+        arrival = next(self._coming, None)  # an Arrival; as such it would be taken apart and put together again
+        if arrival is not None:
+            self.engine.at(arrival[0], self._comes, arrival)
 
-    def _arrive(self, due: Due) -> None:
+    def _arrive(self, arrival: Arrival) -> None:
         self._pull()
+        at, place, duration_ms = arrival
+        idx = self._came
+        self._came = idx + 1
         self._sent += 1
-        target = self._schedule.functions[due.function]
-        self.arrive(SimulatedInvocation(due.idx, due.due_s, target, due.duration_ms / 1e3, due.phase))
+        phase = RUN if at >= self._warmup_s else WARMUP
+        self.arrive(SimulatedInvocation(idx, at, self._functions[place], duration_ms / 1e3, phase))
 
     def send(self, number: int, place: int, seconds: float) -> SimulatedInvocation | None:
         """One that no schedule wanted. None: the time for that is over."""
         now = self.engine.now
         if now >= self._schedule.length_s:
             return None
-        phase = RUN if now >= self.scenario.workload.warmup_s else WARMUP
+        phase = RUN if now >= self._warmup_s else WARMUP
         self._sent += 1
-        return SimulatedInvocation(OF_CLIENTS + number, now, self._schedule.functions[place], seconds, phase)
+        return SimulatedInvocation(OF_CLIENTS + number, now, self._functions[place], seconds, phase)
 
     def _sample(self, number: int) -> None:
         for node in self.nodes:
