@@ -53,7 +53,8 @@ class Timers(Alarm, Generic[K]):
             self._arm(key, at)
 
     def clear(self, key: K) -> None:
-        self._due.pop(key, None)
+        if key in self._due:
+            del self._due[key]
 
     def is_set(self, key: K) -> bool:
         return key in self._due

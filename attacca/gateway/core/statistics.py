@@ -1,6 +1,7 @@
 """Plain counters of one function, cheap to raise; the metrics page reads them when it is asked for."""
 
 from bisect import bisect_left
+from functools import partial
 from typing import Final
 
 from attacca.model.invocation import Start
@@ -8,27 +9,44 @@ from attacca.model.invocation import Start
 # The bounds that OpenTelemetry's conventions advise for durations of functions, in seconds.
 BOUNDS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 EWMA_WEIGHT: Final = 0.1  # of the newest value
+LATEST_MOST: Final = 128
+place_of: Final = partial(bisect_left, BOUNDS_S)
 
 
 class Histogram:
     """Counts per bucket, the last one without an upper bound."""
 
-    __slots__ = ("counts", "sum_s")
+    __slots__ = ("_counts", "_latest", "sum_s")
 
     def __init__(self) -> None:
-        self.counts = [0] * (len(BOUNDS_S) + 1)
+        self._counts = [0] * (len(BOUNDS_S) + 1)
+        self._latest: list[float] = []  # not in these yet: many are sorted in for the price of a few
         self.sum_s = 0.0
 
     def __repr__(self) -> str:
         return f"<Histogram {self.count} values, {self.sum_s:g} s together>"
 
     def add(self, seconds: float) -> None:
-        self.counts[bisect_left(BOUNDS_S, seconds)] += 1
         self.sum_s += seconds
+        latest = self._latest
+        latest.append(seconds)
+        if len(latest) == LATEST_MOST:
+            self._sort_in()
+
+    @property
+    def counts(self) -> list[int]:
+        self._sort_in()
+        return self._counts
 
     @property
     def count(self) -> int:
-        return sum(self.counts)
+        return sum(self._counts) + len(self._latest)
+
+    def _sort_in(self) -> None:
+        counts = self._counts
+        for place in map(place_of, self._latest):
+            counts[place] += 1
+        self._latest.clear()
 
 
 class Statistics:

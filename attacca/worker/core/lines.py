@@ -98,7 +98,10 @@ class Lines:
     @property
     def queued(self) -> int:
         """Not in a sandbox yet."""
-        return sum(line.queued for line in self) - len(self.both)
+        queued = self.plain.queued
+        if self.devices is not None:
+            queued += self.devices.queued - len(self.both)
+        return queued if self.compute is None else queued + self.compute.queued
 
     @property
     def running(self) -> int:
