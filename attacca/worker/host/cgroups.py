@@ -101,7 +101,7 @@ class GroupV1:
     def __init__(self, directories: dict[str, str]) -> None:
         self._in = self._home = directories
         self._limits: tuple[int, int, float | None] | None = None  # as it has them, if it has any
-        self._had_run_out = False
+        self._had_run_out = self._is_torn = False
         for path in dict.fromkeys(directories.values()):
             os.mkdir(path)
 
@@ -162,7 +162,7 @@ class GroupV1:
     def is_as_new(self, roots: dict[str, str]) -> bool:
         """It is one of those below these, nobody lives in it, and what is left of those who did is next to nothing."""
         is_plain = self._home is self._in and (self._limits is None or self._limits[2] is None)
-        if not is_plain or self._had_run_out or os.path.dirname(self._in["memory"]) != roots["memory"]:
+        if not is_plain or self._had_run_out or self._is_torn or os.path.dirname(self._in["memory"]) != roots["memory"]:
             return False
         living, held = f"{self._in['pids']}/pids.current", f"{self._in['memory']}/memory.usage_in_bytes"
         return numbers(living) == [0] and max(numbers(held), default=LEFT_B + 1) <= LEFT_B
@@ -176,6 +176,7 @@ class GroupV1:
 
     def is_removed(self) -> bool:
         gone = [remove_tree(path) for path in self._in.values()]
+        self._is_torn = any(gone)  # who is just leaving it has left some of the hierarchies, and not yet others
         return all(gone)
 
 

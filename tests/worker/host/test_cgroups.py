@@ -76,6 +76,17 @@ def test_one_whose_past_would_be_taken_for_the_next_ones_is_nobodys(tmp_path: Pa
         assert not tree.groups.keep(group), group
 
 
+def test_one_that_is_gone_in_a_part_of_the_hierarchies_is_not_kept(tmp_path: Path) -> None:
+    """Whoever moves out leaves one hierarchy after the other, and is looked for in between."""
+    tree = Tree(tmp_path)
+    group = tree.make()
+    group._in["cpu"] = str(tmp_path / "cpu")
+    (tmp_path / "cpu").mkdir()
+    assert not group.is_removed()
+    assert not (tmp_path / "cpu").exists()
+    assert not tree.groups.keep(group)
+
+
 def test_only_so_many_are_kept(tmp_path: Path) -> None:
     tree = Tree(tmp_path)
     assert [tree.groups.keep(group) for group in [tree.make() for _ in range(KEPT + 1)]] == [True] * KEPT + [False]
