@@ -154,7 +154,7 @@ class Zygote:
         )
         self.fork_client.lineage.settle(os.getpid())
 
-    def of(self, _revision: Revision, *, is_outdoors: bool) -> "Zygote":
+    def of(self, _revision: Revision, *, is_outdoors: bool, is_template: bool) -> "Zygote":
         assert not is_outdoors
         return self
 

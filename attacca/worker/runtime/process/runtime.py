@@ -238,7 +238,7 @@ class ProcessRuntime:
     def _beget(self, made: SandboxProcess | TemplateProcess, begin: Callable[[ForkClient | None], None]) -> None:
         """From a zygote, if it can be told what it is to be."""
         is_outdoors = self._isolate and made.revision.settings.network is Network.HOST
-        zygote = self._zygotes.of(made.revision, is_outdoors=is_outdoors)
+        zygote = self._zygotes.of(made.revision, is_outdoors=is_outdoors, is_template=made.name in self._templates)
         if self._isolate and isinstance(made, SandboxProcess):
             made.process.quarters = zygote.quarters
             made.process.place = zygote.quarters.take(made.revision, made, zygote.fork_client)

@@ -49,10 +49,10 @@ class Zygotes:
         each = (self.indoors, *self._others.values())
         return [one.fork_client for one in each if one.fork_client is not None]
 
-    def of(self, revision: Revision, *, is_outdoors: bool) -> ZygoteManager:
+    def of(self, revision: Revision, *, is_outdoors: bool, is_template: bool = False) -> ZygoteManager:
         """Whose child is to be somebody of this revision. Nobody waits for a furnished one: as long as there is none,
-        it is a bare one's."""
-        if self._furnishing.suits(revision):
+        it is a bare one's. A template always is: what its sandboxes do not need would be theirs, too."""
+        if not is_template and self._furnishing.suits(revision):
             furnished = self._other(Kind(is_outdoors, is_furnished=True))
             if furnished.ready.is_set():
                 return furnished
