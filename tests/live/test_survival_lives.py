@@ -35,7 +35,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
 
 
 def deploy(whole: Whole, version: str, **settings: object) -> int:
-    revision: int = whole.deploy("work", WORK.replace("{}", version), **settings)["done"]["revision"]
+    told = whole.deploy("work", WORK.replace("{}", version), **settings)
+    assert "done" in told, told
+    revision: int = told["done"]["revision"]
     return revision
 
 

@@ -101,7 +101,8 @@ class GroupV1:
     def __init__(self, directories: dict[str, str]) -> None:
         self._in = self._home = directories
         self._limits: tuple[int, int, float | None] | None = None  # as it has them, if it has any
-        self._had_run_out = self._is_torn = False
+        self._had_run_out = False
+        self._is_plain = True  # it is whole, and nothing was done to it but to limit it
         for path in dict.fromkeys(directories.values()):
             os.mkdir(path)
 
@@ -135,6 +136,7 @@ class GroupV1:
         """Version 1 kills one process at a time."""
 
     def divide(self, living: Iterable[int], memory_mb: int, processes: int, cpus: float | None) -> None:
+        self._is_plain = False
         self._home = {controller: f"{path}/{INSIDE}" for controller, path in self._in.items()}
         for path in dict.fromkeys(self._home.values()):
             os.mkdir(path)
@@ -145,6 +147,7 @@ class GroupV1:
             write(f"{self._in['cpu']}/cpu.cfs_quota_us", "-1")  # that was for one
 
     def resize(self, memory_mb: int, processes: int, cpus: float) -> None:
+        self._is_plain = False
         memory, both = (f"{self._in['memory']}/memory.{name}limit_in_bytes" for name in ("", "memsw."))
         for path in (both, memory, both):  # the second is never below the first, growing or shrinking
             try_to_write(path, str(memory_mb << 20))  # or it holds more than that, and shrinks later
@@ -153,6 +156,7 @@ class GroupV1:
             try_to_write(f"{self._in['cpu']}/cpu.shares", str(shares(cpus)))
 
     def inner(self, name: str) -> "GroupV1":
+        self._is_plain = False
         return GroupV1({controller: f"{path}/{name}" for controller, path in self._in.items()})
 
     def has_run_out(self) -> bool:
@@ -161,8 +165,8 @@ class GroupV1:
 
     def is_as_new(self, roots: dict[str, str]) -> bool:
         """It is one of those below these, nobody lives in it, and what is left of those who did is next to nothing."""
-        is_plain = self._home is self._in and (self._limits is None or self._limits[2] is None)
-        if not is_plain or self._had_run_out or self._is_torn or os.path.dirname(self._in["memory"]) != roots["memory"]:
+        is_plain = self._is_plain and (self._limits is None or self._limits[2] is None)
+        if not is_plain or self._had_run_out or os.path.dirname(self._in["memory"]) != roots["memory"]:
             return False
         living, held = f"{self._in['pids']}/pids.current", f"{self._in['memory']}/memory.usage_in_bytes"
         return numbers(living) == [0] and max(numbers(held), default=LEFT_B + 1) <= LEFT_B
@@ -176,7 +180,8 @@ class GroupV1:
 
     def is_removed(self) -> bool:
         gone = [remove_tree(path) for path in self._in.values()]
-        self._is_torn = any(gone)  # who is just leaving it has left some of the hierarchies, and not yet others
+        if any(gone):  # who is just leaving it has left some of the hierarchies, and not yet others
+            self._is_plain = False
         return all(gone)
 
 

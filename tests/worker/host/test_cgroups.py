@@ -87,6 +87,16 @@ def test_one_that_is_gone_in_a_part_of_the_hierarchies_is_not_kept(tmp_path: Pat
     assert not tree.groups.keep(group)
 
 
+def test_one_that_was_about_to_be_divided_is_not_kept(tmp_path: Path) -> None:
+    """Its template was gone before it was, and what was made below it for that is there."""
+    tree = Tree(tmp_path)
+    begun, resized = tree.make(), tree.make()
+    begun.inner("minder")
+    resized.resize(64, 10, 1.0)
+    assert not tree.groups.keep(begun)
+    assert not tree.groups.keep(resized)
+
+
 def test_only_so_many_are_kept(tmp_path: Path) -> None:
     tree = Tree(tmp_path)
     assert [tree.groups.keep(group) for group in [tree.make() for _ in range(KEPT + 1)]] == [True] * KEPT + [False]
