@@ -23,7 +23,7 @@ from tests.live.kubernetes.processes import Processes
 from tests.live.kubernetes.served import OF_NODE, TOKEN, Served
 from tests.live.kubernetes.story import a_worker_that_is_killed
 from tests.live.kubernetes.subject import PodSubject, revision
-from tests.live.patience import patiently
+from tests.live.patience import PATIENCE_S, patiently
 from tests.live.python_image import PROGRAM
 from tests.live.test_container_contracts import SERVER
 from tests.worker.runtime.kubernetes.twin import Cluster
@@ -130,7 +130,8 @@ def test_while_a_server_is_away_pods_are_called_and_what_was_ordered_is_done_whe
                 assert isinstance(await bench.born(third), SandboxReady)
                 await bench.echo(second, echo)
                 await bench.echo(third, echo)
-                assert len(kubelet.running) == 2
+                async with asyncio.timeout(PATIENCE_S):  # a pod may be gone from the server before its program is
+                    await kubelet.until_running(2)
             finally:
                 await subject.runtime.close()
             assert served.cluster.things == {}

@@ -42,6 +42,7 @@ class Kubelet:
         self._path = f"/api/v1/namespaces/{namespace}/pods"
         self._secrets = f"/api/v1/namespaces/{namespace}/secrets"
         self.running: dict[str, Running] = {}
+        self._changed = asyncio.Event()  # who runs
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ending: dict[str, asyncio.Task[None]] = {}
         self.wrong: list[BaseException] = []  # which are the kubelet's own
@@ -84,6 +85,11 @@ class Kubelet:
                     task.cancel()
             elif event["type"] == "ERROR":
                 return
+
+    async def until_running(self, count: int) -> None:
+        while len(self.running) != count:
+            self._changed.clear()
+            await self._changed.wait()
 
     def _begin(self, pod: dict[str, Any]) -> None:
         name = pod["metadata"]["name"]
@@ -129,6 +135,7 @@ class Kubelet:
         env, files = await self._told(pod, container)
         running = await _whole(self._starter.start(pod, env, files))
         self.running[name] = running
+        self._changed.set()
         try:
             address = {"podIP": running.address, "podIPs": [{"ip": running.address}], "phase": "Running"}
             await self._say(name, {**address, **self._status(image, {"running": {"startedAt": STARTED}}, ready=True)})
@@ -142,6 +149,7 @@ class Kubelet:
             ending.add_done_callback(self._over)
             await asyncio.shield(ending)
             del self.running[name]
+            self._changed.set()
 
     async def _told(self, pod: dict[str, Any], container: dict[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
         env, files = {}, {}
