@@ -15,9 +15,9 @@ import pytest
 
 from attacca.model.function import Revision
 from attacca.worker.core.reports import SandboxGone
-from attacca.worker.host.cgroups import Group, open_groups, sweep
+from attacca.worker.host.cgroups import Group, open_groups
 from attacca.worker.host.grace import Grace
-from attacca.worker.host.hierarchy import CONTROLLERS, HOME, UNIFIED, here, places
+from attacca.worker.host.hierarchy import CONTROLLERS, HOME, UNIFIED, here, places, sweep
 from tests.live import ordinary
 from tests.live.house import House, visit
 from tests.live.whole import Whole, running, until, until_nothing_is_left

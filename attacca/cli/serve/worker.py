@@ -177,7 +177,7 @@ def stats(
 def clean(*, as_json: Json = False) -> None:
     """Remove from this machine what servers and workers left behind that no longer run: cgroups, what containers
     lay in, what led out of sandboxes, and monitors of micro-VMs. The next server that starts does so too."""
-    from attacca.worker.host.cgroups import sweep
+    from attacca.worker.host.hierarchy import sweep
     from attacca.worker.host.nat.claims import clean as clean_ways_out
     from attacca.worker.runtime.container.keeping import clean as clean_containers
     from attacca.worker.runtime.microvm.firecracker.room import clean as clean_monitors

@@ -4,7 +4,6 @@ import contextlib
 import errno
 import itertools
 import os
-import secrets
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +16,7 @@ from attacca.worker.host.hierarchy import (
     counter,
     enable,
     here,
+    name_of_ours,
     numbers,
     parents,
     remove_tree,
@@ -341,22 +341,6 @@ def open_groups() -> Groups | None:
     if UNIFIED in found and (groups := _open_v2(found[UNIFIED], name)) is not None:
         return groups
     return _open_v1({controller: place for controller, place in found.items() if controller != UNIFIED}, name)
-
-
-def name_of_ours() -> str:
-    """A new one, which `sweep` knows for this process's."""
-    return f"attacca-{os.getpid()}-{secrets.token_hex(3)}"
-
-
-def sweep() -> int:
-    """Remove what a worker that no longer runs has left behind. Returns how many directories went."""
-    removed = 0
-    for parent in dict.fromkeys(path for place in here().values() for path in parents(place)):
-        for entry in Path(parent).glob("attacca-*-*"):
-            pid = entry.name.split("-")[1]
-            if pid.isdigit() and not Path(f"/proc/{pid}").exists():
-                removed += remove_tree(str(entry))
-    return removed
 
 
 def _open_v1(found: dict[str, Mounted], name: str) -> GroupsV1 | None:

@@ -1,7 +1,8 @@
-"""Where cgroups are mounted and where in them we are, read from what the kernel says in /proc/self; how it is told."""
+"""Where cgroups are mounted, where in them we are, how the kernel is told of them, and which are ours."""
 
 import contextlib
 import os
+import secrets
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -156,3 +157,19 @@ def _is_gone(directory: str) -> bool:
     except OSError:
         return not os.path.exists(directory)
     return True
+
+
+def name_of_ours() -> str:
+    """A new one, which `sweep` knows for this process's."""
+    return f"attacca-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+def sweep() -> int:
+    """Remove what a worker that no longer runs has left behind. Returns how many directories went."""
+    removed = 0
+    for parent in dict.fromkeys(path for place in here().values() for path in parents(place)):
+        for entry in Path(parent).glob("attacca-*-*"):
+            pid = entry.name.split("-")[1]
+            if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+                removed += remove_tree(str(entry))
+    return removed

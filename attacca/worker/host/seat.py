@@ -8,8 +8,8 @@ request, to pass it on, to pass on the answer.
 import contextlib
 import os
 
-from attacca.worker.host.cgroups import GroupsV1, name_of_ours
-from attacca.worker.host.hierarchy import HOME, UNIFIED, here, try_to_write, write
+from attacca.worker.host.cgroups import GroupsV1
+from attacca.worker.host.hierarchy import HOME, UNIFIED, here, name_of_ours, try_to_write, write
 from attacca.worker.host.processors import shares, weight
 
 OURSELVES = "0"  # to the kernel: whoever writes it

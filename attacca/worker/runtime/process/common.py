@@ -3,7 +3,8 @@
 import os
 from collections.abc import Mapping
 
-from attacca.worker.host.cgroups import Group, Groups, open_groups, sweep
+from attacca.worker.host.cgroups import Group, Groups, open_groups
+from attacca.worker.host.hierarchy import sweep
 from attacca.worker.host.nat.options import NatOptions
 from attacca.worker.host.nat.outside import Nat
 from attacca.worker.host.seat import Seat, take_seat
