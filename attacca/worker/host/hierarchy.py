@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from attacca.worker.host.tables import whole
+
 CONTROLLERS = ("memory", "cpu", "pids")
 HOME = "attacca-home"  # the group below ours that we and whoever lives beside us move to
-PIECE = 65_536  # bytes that are read at once, if the kernel gives as many
 UNIFIED = ""  # the name of version 2's only hierarchy, as in /proc/self/cgroup
 
 
@@ -111,7 +112,7 @@ def enable(group: str, controllers: Iterable[str]) -> None:
 def counter(path: str, word: str) -> int:
     """What a group counts under this word; 0 if it does not, or is gone."""
     with contextlib.suppress(OSError):
-        for line in _read(path).splitlines():
+        for line in whole(path).decode().splitlines():
             if line.startswith(word + " "):
                 return int(line.split()[1])
     return 0
@@ -120,24 +121,8 @@ def counter(path: str, word: str) -> int:
 def numbers(path: str) -> list[int]:
     """All that a file of a group lists; nothing when it is gone."""
     with contextlib.suppress(OSError):
-        return [int(word) for word in _read(path).split()]
+        return [int(word) for word in whole(path).split()]
     return []
-
-
-def _read(path: str) -> str:
-    """All of it, which a file object would take several times as long to read.
-
-    Raises:
-        OSError: it is gone.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        parts = []
-        while part := os.read(descriptor, PIECE):
-            parts.append(part)
-        return b"".join(parts).decode()
-    finally:
-        os.close(descriptor)
 
 
 def remove_tree(path: str) -> bool:

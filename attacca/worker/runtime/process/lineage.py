@@ -7,11 +7,11 @@ import select
 from typing import NamedTuple
 
 from attacca.worker.host.cgroups import Group
+from attacca.worker.host.tables import whole
 
 LOOKS = 3
 MANY = 256  # children, of which the kernel writes down four in a microsecond, and fewer where there are thousands
 PARENT, NUMBERS = (re.compile(rb"^%b:([\d\s]+?)\n" % name, re.MULTILINE) for name in (b"PPid", b"NSpid"))
-PIECE = 65_536  # bytes that are read at once, if the kernel gives as many
 
 
 class Ids(NamedTuple):
@@ -92,7 +92,7 @@ def household(pid: int) -> list[int]:
 def children(pid: int) -> list[int]:
     """The kernel may leave some out while others end."""
     try:
-        return [int(word) for word in _read(f"/proc/{pid}/task/{pid}/children").split()]
+        return [int(word) for word in whole(f"/proc/{pid}/task/{pid}/children").split()]
     except (OSError, ValueError):
         return []
 
@@ -100,25 +100,9 @@ def children(pid: int) -> list[int]:
 def ids(pid: int) -> Ids | None:
     """None when it is gone."""
     try:
-        return read_ids(_read(f"/proc/{pid}/status"))
+        return read_ids(whole(f"/proc/{pid}/status"))
     except OSError:
         return None
-
-
-def _read(path: str) -> bytes:
-    """All of one of the kernel's tables, which a file object would take several times as long to read.
-
-    Raises:
-        OSError: it is gone.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        parts = []
-        while part := os.read(descriptor, PIECE):
-            parts.append(part)
-        return b"".join(parts)
-    finally:
-        os.close(descriptor)
 
 
 def read_ids(status: bytes) -> Ids | None:

@@ -59,7 +59,7 @@ def of(bundle: str | None, **env: str) -> Revision:
 def test_who_has_libraries_and_nothing_of_the_standard_librarys_names(
     code: tuple[str, ...],
     bundle: tuple[str, ...] | None,
-    is_fit: bool,  # noqa: FBT001
+    is_fit: bool,  # noqa: FBT001 - a table
     tmp_path: Path,
 ) -> None:
     assert house(tmp_path, code, bundle).suits(of("b" if bundle else None)) is is_fit
@@ -75,7 +75,7 @@ def test_who_has_libraries_and_nothing_of_the_standard_librarys_names(
     ],
     ids=str,
 )
-def test_not_whose_variables_change_what_is_imported(env: dict[str, str], is_fit: bool, tmp_path: Path) -> None:  # noqa: FBT001
+def test_not_whose_variables_change_what_is_imported(env: dict[str, str], is_fit: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a table
     assert house(tmp_path, ("main.py",), LIBRARIES).suits(of("b", **env)) is is_fit
     secret = msgspec.structs.replace(
         of("b"), settings=msgspec.structs.replace(of("b").settings, secrets=dict.fromkeys(env, SecretAs.ENV))

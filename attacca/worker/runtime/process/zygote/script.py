@@ -139,7 +139,7 @@ def set_environment(spec: SpawnSpec) -> None:
     raw = {name.encode(*BYTES): value.encode(*BYTES) for name, value in environment(spec).items()}
     for name, value in raw.items():
         os.putenv(name, value)
-    os.environ._data.update(raw)  # type: ignore[attr-defined]
+    os.environ._data.update(raw)  # type: ignore[attr-defined]  # what it holds, encoded
     if "TZ" in spec["env"]:
         time.tzset()
     if any(name in spec["env"] for name in LOCALE):

@@ -117,7 +117,7 @@ class NamespaceForker:
         return pid
 
     def enter(self) -> None:
-        threading.main_thread()._set_native_id()  # type: ignore[attr-defined]
+        threading.main_thread()._set_native_id()  # type: ignore[attr-defined]  # else it is its parent's
         self._homes.wait()
 
     def forget(self, home: int) -> None:
