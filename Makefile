@@ -94,7 +94,7 @@ crowds: $(VENV)/.dev ## Two hundred containers at once, and servers killed with 
 microvms: $(VENV)/.dev ## Hold micro-VMs by QEMU and Firecracker to what every runtime does, to what must survive, and to their network
 	@scripts/debian.sh qemu-system-x86 linux-image-cloud-amd64 busybox-static e2fsprogs lz4 nftables
 	@scripts/firecracker.sh
-	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -rfEs tests/live/microvms/conformance.py tests/live/microvms/survival.py tests/live/microvms/pool.py tests/live/microvms/ways_out.py tests/live/microvms/whole.py --durations=5
+	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -rfEs tests/live/microvms/conformance.py tests/live/microvms/survival.py tests/live/microvms/pool.py tests/live/microvms/kept.py tests/live/microvms/ways_out.py tests/live/microvms/whole.py --durations=5
 
 kubernetes: $(VENV)/.dev ## Hold pods to a real kube-apiserver and garbage collector, which Go builds once in half an hour, for root
 	@scripts/kubernetes.sh $(abspath $(BIN)/python)

@@ -53,17 +53,21 @@ class Bases:
         Raises:
             StartFailed, OSError: it does not boot.
         """
-        of = _key(common, self._hypervisor)
-        name = f"{BASE}-{of}-{size.memory_mb}-{size.cpus}{CARD if size.has_card else ''}"
+        name = self.name(common, size)
         found = SavedMachine(*(self._machines.place / f"{name}.{part}" for part in ("memory", "state")))
         if await asyncio.to_thread(found.state.exists):
             return found
-        await asyncio.to_thread(self._sweep, of)
+        await asyncio.to_thread(self._sweep, _key(common, self._hypervisor))
         task = self._booting.get(size)
         if task is None:
             task = self._booting[size] = asyncio.get_running_loop().create_task(self._boot(common, size, found))
             task.add_done_callback(lambda _: self._booting.pop(size))
         return await asyncio.shield(task)
+
+    def name(self, common: Ingredients, size: MachineSize) -> str:
+        """By all that a machine of this size depends on."""
+        of = _key(common, self._hypervisor)
+        return f"{BASE}-{of}-{size.memory_mb}-{size.cpus}{CARD if size.has_card else ''}"
 
     async def close(self) -> None:
         self._is_closed = True

@@ -67,6 +67,10 @@ class Disks:
             if not Path("/proc", left.name.split("-")[1]).exists():
                 shutil.rmtree(left, ignore_errors=True)
 
+    def are_there(self) -> bool:
+        """Whether anybody has had a machine here. Blocking."""
+        return any(self.place.glob("root-*"))
+
     def root(self, busybox: Path) -> Path:
         """With this machine's Python, for as long as that stays as it is. Blocking: seconds, the first time.
 

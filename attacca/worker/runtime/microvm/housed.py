@@ -4,14 +4,17 @@ import asyncio
 from collections.abc import Callable
 from enum import StrEnum
 
+import msgspec
+
 from attacca.model.function import Revision
-from attacca.worker.core.reports import SandboxFailed, SandboxGone, SandboxReady, TemplateFailed
+from attacca.model.invocation import Making
+from attacca.worker.core.reports import SandboxFailed, SandboxGone, SandboxReady, TemplateFailed, TemplateReady
 from attacca.worker.runtime.microvm.cards import Card
 from attacca.worker.runtime.microvm.monitor import Left
 from attacca.worker.runtime.microvm.resting import Sleeping
 from attacca.worker.runtime.microvm.vm import Vm
 from attacca.worker.runtime.process.sandbox import SandboxProcess
-from attacca.worker.runtime.process.untrusted import Imported, NotImported
+from attacca.worker.runtime.process.untrusted import Imported, NotImported, making
 
 
 class Progress(StrEnum):
@@ -34,6 +37,8 @@ class Housed:
         self.sandbox: SandboxProcess | None = None
         self.task: asyncio.Task[None] | None = None
         self.timer: asyncio.TimerHandle | None = None
+        self.kept = ""  # what its template is called on the disk; empty: none is kept there
+        self.is_from_kept = False
         self.left: Left | None = None  # of a template: what its machine was when it had imported the code
         self.close_agent: Callable[[], None] = lambda: None
         self.heard: Callable[[bytes], None] = lambda _: None  # told what it prints
@@ -79,6 +84,15 @@ class Housed:
         self.is_doomed = True
         self.vm.process.kill(why)
 
+    def set_timer(self, loop: asyncio.AbstractEventLoop, seconds: float, why: str) -> None:
+        """After so long it is killed, unless the timer is cancelled or set anew."""
+        self.cancel_timer()
+        self.timer = loop.call_later(seconds, self._too_late, why)
+
+    def _too_late(self, why: str) -> None:
+        self.told = self.told or NotImported("timeout", why)
+        self.kill(why)
+
     def cancel_timer(self) -> None:
         if self.timer is not None:
             self.timer.cancel()
@@ -88,6 +102,18 @@ class Housed:
         if self.left is not None:
             self.left.close()
             self.left = None
+
+    def template_ready(self, found: Imported, size_mb: int, now: float) -> TemplateReady:
+        made = making(found, (now - self.ordered_at) * 1e3).knowing(image=self.image_ms, network=self.network_ms)
+        return TemplateReady(
+            self.name, found.handler, found.signature, size_mb, made, found.event, found.logs, notes=found.notes
+        )
+
+    def sandbox_ready(self, told: SandboxReady, now: float) -> SandboxReady:
+        """With what its worker knows of how it was made."""
+        made = Making((now - self.ordered_at) * 1e3) if self.is_restored else told.made
+        made = made.knowing(self.network_ms, self.image_ms, readiness=(now - self.woken_at) * 1e3)
+        return msgspec.structs.replace(told, made=made)
 
     def end(self, why: str, *, was_oom: bool) -> SandboxGone | SandboxFailed | TemplateFailed:
         memory = f"it went over its memory of {self.revision.settings.memory_mb} MB"

@@ -29,7 +29,7 @@ LARGEST: Final = 1 << 36  # bytes of a disk
 
 
 class Machines:
-    """Makes what is common once, when the first is wanted."""
+    """Makes what is common once: when the first is wanted, or ahead of that where an earlier server had some."""
 
     def __init__(self, store: CodeStore, options: MicroVmOptions, place: Path) -> None:
         self._options, self.place = options, place
@@ -43,6 +43,8 @@ class Machines:
     async def open(self) -> None:
         """What is left of machines whose server is gone goes."""
         await asyncio.to_thread(self._disks.sweep_machines)
+        if await asyncio.to_thread(self._disks.are_there):
+            self._begin().add_done_callback(asyncio.Task.exception)  # who wants one is told
 
     async def common(self) -> Ingredients:
         """
@@ -50,13 +52,15 @@ class Machines:
             IsolationMissing: this machine cannot have one.
             StartFailed, BuildFailed, OSError: something could not be made.
         """
-        if self._making is None:
-            self._making = asyncio.get_running_loop().create_task(asyncio.to_thread(self._make))
         try:
-            return await asyncio.shield(self._making)
+            return await asyncio.shield(self._making or self._begin())
         except Exception:
             self._making = None  # the next who wants one tries again
             raise
+
+    def _begin(self) -> asyncio.Task[Ingredients]:
+        self._making = asyncio.get_running_loop().create_task(asyncio.to_thread(self._make))
+        return self._making
 
     async def close(self) -> None:
         if self._making is not None:

@@ -21,4 +21,5 @@ class MicroVmOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     pause_after_s: Annotated[float, msgspec.Meta(ge=0)] | None = None
     pool: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 0  # machines of each template that are restored ahead, and wait
     pool_mb: Annotated[int, msgspec.Meta(ge=0)] = 2048  # what all of these may have; the worker's memory has it besides
+    kept_mb: Annotated[int, msgspec.Meta(ge=0)] = 4096  # of the disk, for templates that outlast the server; 0: none do
     place: str = ""  # where disks are kept between runs; empty: microvms below the state directory

@@ -1,6 +1,7 @@
 """Machines that a QEMU runs: it inherits all that it needs, and is told over QMP."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import tempfile
@@ -141,7 +142,9 @@ class QemuMonitor:
         return tempfile.NamedTemporaryFile(prefix=UNFINISHED, dir=self._place, delete=False, buffering=0)
 
     def _nameless(self) -> IO[bytes]:
-        """Gone with the last who has it open."""
+        """Gone with the last who has it open, unless somebody links it to a name."""
+        with contextlib.suppress(OSError):  # of file systems that have none
+            return open(os.open(self._place, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600), "w+b", buffering=0)
         return tempfile.TemporaryFile(dir=self._place, buffering=0)
 
 

@@ -17,14 +17,12 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-import msgspec
-
 from attacca.errors import AttaccaError, BadFunction
 from attacca.guest import channel as wire
 from attacca.kernel.budget import Budget
 from attacca.kernel.clock import Clock
 from attacca.model.function import Revision
-from attacca.model.invocation import Invocation, Making
+from attacca.model.invocation import Invocation
 from attacca.model.messages import Logged
 from attacca.worker.core.events import ToSandbox
 from attacca.worker.core.reports import (
@@ -34,7 +32,6 @@ from attacca.worker.core.reports import (
     SandboxReady,
     Sink,
     TemplateGone,
-    TemplateReady,
 )
 from attacca.worker.runtime.code_store import CodeStore
 from attacca.worker.runtime.microvm import needs
@@ -44,6 +41,7 @@ from attacca.worker.runtime.microvm.firecracker.monitor import Firecracker
 from attacca.worker.runtime.microvm.firecracker.room import clean
 from attacca.worker.runtime.microvm.housed import Housed, Progress
 from attacca.worker.runtime.microvm.hypervisor import Hypervisor
+from attacca.worker.runtime.microvm.kept import KeptTemplates
 from attacca.worker.runtime.microvm.machines import Machines, grouped
 from attacca.worker.runtime.microvm.monitor import Left
 from attacca.worker.runtime.microvm.options import MicroVmOptions
@@ -65,6 +63,7 @@ from attacca.worker.runtime.unforeseen import failure
 FRAMES_MB = 256
 LAST_WORDS_S = 1.0
 END_S = 10.0
+KEPT = "kept"  # where templates are, below the place of disks
 
 
 class MicroVmRuntime:
@@ -93,7 +92,9 @@ class MicroVmRuntime:
         self._hypervisor: Hypervisor = kind(options, self._machines.place)
         cards, machines = Cards(self.common.nat), self._machines
         self._bases = Bases(self._hypervisor, machines, options, nobody, cards.bare, group, self._leftovers.add)
-        self._restoring = Restoring(machines, self._bases, cards, group, clock, partial(self._log, stream="network"))
+        self._kept = KeptTemplates(machines.place / KEPT, store.code, shared, options.kept_mb)
+        tell = partial(self._log, stream="network")
+        self._restoring = Restoring(machines, self._bases, cards, self._kept, group, clock, tell)
         self._cards = cards
         self._spares = Spares(options, self._spare)
         self._housed: dict[str, Housed] = {}  # whose machine is there, or will be
@@ -108,9 +109,10 @@ class MicroVmRuntime:
         return f"<MicroVmRuntime {len(self._housed)} machines, {len(self._templates)} templates, {self._machines}>"
 
     async def open(self, sink: Sink) -> None:
-        """What machines are made from is made when the first is wanted."""
+        """What machines are made from is made when the first is wanted, unless an earlier server had some."""
         self._loop, self._sink = asyncio.get_running_loop(), sink
         await asyncio.to_thread(clean)
+        await asyncio.to_thread(self._kept.open)
         await self._machines.open()
         self.common.open()
         self._cards.open()
@@ -119,8 +121,9 @@ class MicroVmRuntime:
         for one in list(self._housed.values()):
             one.kill("its runtime was closed")
         for template in list(self._templates):
-            self.drop_template(template)
+            self._drop(template)
         await self._bases.close()
+        await self._kept.close()
         tasks = [one.task for one in self._housed.values() if one.task is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._machines.close()
@@ -142,8 +145,13 @@ class MicroVmRuntime:
         self._begin(one, None)
 
     def drop_template(self, template: str) -> None:
+        if (one := self._templates.get(template)) is not None:
+            self._kept.forget(one.kept)
+        self._drop(template)
+
+    def _drop(self, template: str) -> None:
         one = self._templates.get(template)
-        if one is None or one.is_doomed:
+        if one is None or (one.is_doomed and not one.is_ready):
             return
         one.kill("it was dropped")
         self._spares.drop(template)
@@ -189,7 +197,7 @@ class MicroVmRuntime:
         one.vm.name, one.revision, one.ordered_at = sandbox, revision, self._clock.now()
         one.image_ms = one.network_ms = 0.0
         self._housed[sandbox], self._processes[sandbox] = one, one.vm.process
-        self._set_timer(one, self._shared.start_timeout_s, "its machine did not answer in time (start_timeout_s)")
+        one.set_timer(self._loop, self._shared.start_timeout_s, "its machine did not answer in time (start_timeout_s)")
         if one.is_restored:
             one.vm.monitor.go_on()
 
@@ -233,12 +241,14 @@ class MicroVmRuntime:
 
     def _begin(self, one: Housed, parent: Housed | None) -> None:
         seconds = self._shared.start_timeout_s + (self._options.boot_timeout_s if parent is None else 0.0)
-        self._set_timer(one, seconds, f"its machine did not answer within {seconds:g} s")
+        one.set_timer(self._loop, seconds, f"its machine did not answer within {seconds:g} s")
         one.task = self._loop.create_task(self._start(one, parent, self.common.users.take(one.revision.function)))
 
     async def _start(self, one: Housed, parent: Housed | None, user: int) -> None:
         try:
-            await self._restoring.begin(one, parent, None if os.geteuid() else OUTER_ID + user)
+            found = await self._restoring.begin(one, parent, None if os.geteuid() else OUTER_ID + user)
+            if found is not None:
+                self._there(one, found.left, found.told)
         except Exception as error:  # noqa: BLE001 - logged where it was not foreseen
             why = failure(error, f"no micro-VM was made for {one.revision.id}")
             if isinstance(why, BadFunction):
@@ -292,7 +302,7 @@ class MicroVmRuntime:
     def _describe(self, one: Housed) -> None:
         seconds = self._shared.start_timeout_s
         why = f"importing the code took longer than {seconds:g} s (start_timeout_s of the server)"
-        self._set_timer(one, seconds + LAST_WORDS_S, why)
+        one.set_timer(self._loop, seconds + LAST_WORDS_S, why)
         try:
             wake = words(self._clock, one.address, is_first=True)
             told = order(one.revision, self._shared, self._secret, wake, is_template=one.is_template)
@@ -319,19 +329,19 @@ class MicroVmRuntime:
 
     def _saved(self, one: Housed, left: Left) -> None:
         found, one.left = one.found, left
-        if one.is_doomed or one.phase is not Progress.SAVING or found is None:
+        if not one.is_doomed and one.phase is Progress.SAVING and found is not None:
+            self._kept.keep(one.kept, left, found)
+            self._there(one, left, found)
+
+    def _there(self, one: Housed, left: Left, found: untrusted.Imported) -> None:
+        """A template: what it is restored from."""
+        one.left = left
+        if one.is_doomed:
             return
         one.is_ready = True
         one.cancel_timer()
         one.vm.process.kill("its memory is saved")
-        made = untrusted.making(found, (self._clock.now() - one.ordered_at) * 1e3)
-        made = made.knowing(image=one.image_ms, network=one.network_ms)
-        self._sink(
-            TemplateReady(
-                one.name, found.handler, found.signature, left.size_mb,
-                made, found.event, found.logs, notes=found.notes,
-            )
-        )  # fmt: skip
+        self._sink(one.template_ready(found, left.size_mb, self._clock.now()))
         self._spares.fill(one)
 
     def _hear(self, report: Report) -> None:
@@ -343,24 +353,13 @@ class MicroVmRuntime:
             one.is_ready = True
             one.cancel_timer()
             one.resting.end()
-            now = self._clock.now()
-            made = Making((now - one.ordered_at) * 1e3) if one.is_restored else report.made
-            made = made.knowing(image=one.image_ms, network=one.network_ms, readiness=(now - one.woken_at) * 1e3)
-            report = msgspec.structs.replace(report, made=made)
+            report = one.sandbox_ready(report, self._clock.now())
         elif isinstance(report, RunEnded) and (one := self._housed.get(report.sandbox)) is not None:
             one.resting.end()
         self._sink(report)
 
     def _log(self, one: Housed, text: str, stream: str = "stdout") -> None:
         self._sink(Logged(one.revision.function, one.revision.id, one.name, "", stream, text))
-
-    def _set_timer(self, one: Housed, seconds: float, why: str) -> None:
-        one.cancel_timer()
-        one.timer = self._loop.call_later(seconds, self._too_late, one, why)
-
-    def _too_late(self, one: Housed, why: str) -> None:
-        one.told = one.told or untrusted.NotImported("timeout", why)
-        one.kill(why)
 
     # ends
 
@@ -379,6 +378,8 @@ class MicroVmRuntime:
             was_oom = was_oom or one.vm.group.has_run_out()
             self._leftovers.add(one.vm.group)
         self._spares.forget(one)
+        if one.is_from_kept and not (one.is_ready or one.is_doomed):
+            self._kept.forget(one.kept)  # the next is made from nothing, which is slow and may do
         if one.is_sandbox:
             self.common.weight.change(-(one.revision.settings.cpus or 1.0))
         if one.phase is Progress.WAITING:
