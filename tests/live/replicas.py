@@ -22,8 +22,11 @@ class Replicas(Cluster):
         self.controls: dict[str, Plane] = {}
         self._ports = {f"c{number}": free_port() for number in range(1, controls + 1)}
         self._store = store
-        for name in self._ports:
-            self.begin(name)
+        with contextlib.ExitStack() as unless_all_begin:
+            unless_all_begin.callback(self.stop)
+            for name in self._ports:
+                self.begin(name)
+            unless_all_begin.pop_all()
         self.token = (at / "c1" / "join_token").read_text().strip()
 
     @property

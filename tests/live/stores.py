@@ -17,16 +17,25 @@ import pytest
 from attacca.io.store.config import StoreConfig
 from tests.live.whole import naps
 
+_claims: dict[int, socket.socket] = {}  # as long as this process lives
 PACKAGES = {"redis-server": "redis-server", "etcd": "etcd-server", "faketime": "faketime"}
 
 
 def free_port() -> int:
-    """Below those that the kernel gives to whoever asks for any, so that nobody is given it in between."""
+    """Below those that the kernel gives to whoever asks for any, and given to nobody else who asks here, whichever
+    process it is in, until this one ends: it may be listened on later, and again after a while."""
     while True:
         port = random.randrange(20_000, 32_000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0attacca-tests-port-{port}")
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            claim.close()
+            continue
+        _claims[port] = claim
+        return port
 
 
 def binary(name: str) -> str:
