@@ -49,8 +49,8 @@ def render(
             parts.append(family.of(function, shown))
             if number % FEW == 0:
                 rest()
-        if family.name == "faas_errors" and gate.unknown:
-            parts.append(f'faas_errors_total{{code="not_found",faas_name=""}} {gate.unknown}.0\n')
+        if family.name == "faas_errors" and gate.functions.unblamed:
+            parts.append(f'faas_errors_total{{code="not_found",faas_name=""}} {gate.functions.unblamed}.0\n')
     return "".join(parts).encode()
 
 

@@ -33,6 +33,7 @@ class Functions:
         self.by_name: dict[str, Function] = {}
         self.beside: dict[str, Function] = {}  # those that no catalogue names
         self.generation: int | None = None  # None: no Catalogue has come yet
+        self.unblamed = 0  # refusals that are no known function's
         self._calls_kept = calls_kept
         self._has_asked = False
         self.spending = Spending()
@@ -106,6 +107,13 @@ class Functions:
                 if one.id == name:
                     return self.spending.shown(one.key, one.call())
         return None
+
+    def count_refusal(self, name: str, code: str) -> None:
+        function = self.by_name.get(name)
+        if function is None:
+            self.unblamed += 1
+        else:
+            function.statistics.refuse(code)
 
     def unknown(self, name: str) -> NotFound | StateUnavailable:
         if self.generation is None:

@@ -22,6 +22,10 @@ class Dialing:
     def __repr__(self) -> str:
         return f"<Dialing {len(self.dialed)} dialed, {len(self._named)} named by control>"
 
+    def awaits(self) -> bool:
+        """Control names a worker that is not heard of yet, or not any more."""
+        return not all(map(self._is_linked, self._named))
+
     def learn(self, members: Members, out: list[Command]) -> None:
         for member in members.workers:
             if self.dialed.get(member.worker) != member.address:

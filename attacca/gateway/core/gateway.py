@@ -37,7 +37,7 @@ from attacca.gateway.core.events import (
 )
 from attacca.gateway.core.inflight import NO_REQUEST, Function, Inflight
 from attacca.gateway.core.joining import Joining
-from attacca.gateway.core.retries import LEFT, Retries
+from attacca.gateway.core.retries import AWAITED, LEFT, Retries
 from attacca.gateway.core.slots import Slotter
 from attacca.gateway.core.workers import ONLY, WorkerHandle, Workers
 from attacca.kernel.timers import Alarm
@@ -92,17 +92,17 @@ class GatewayCore:
         self.workers = Workers(balancer or Level(), silent_s, self.alarm)
         self.inflight: dict[str, Inflight] = {}  # by key
         self.is_draining = False
-        self.unknown = 0  # refusals that no known function can be blamed for
         self.cluster = Cluster(
             self.inflight, self.functions, self.deadlines, self.workers, self._close, self._place, slots
         )
         self.doors = Doors(self.functions, self.cluster, calls_kept)
-        self.retries = Retries(
-            self.inflight, self.functions, self.deadlines, self.workers, attempts, self._pick, self._close, self.cluster
-        )
-        self.joining = Joining(self.workers, self.retries, self.cluster, self.functions.spending)
         self._handles = self.workers.by_name
         self.dialing = Dialing(self._handles.__contains__)
+        self.retries = Retries(
+            self.inflight, self.functions, self.deadlines, self.workers, attempts, self._pick, self._close,
+            self.cluster, self.dialing.awaits,
+        )  # fmt: skip
+        self.joining = Joining(self.workers, self.retries, self.cluster, self.functions.spending)
 
     def __repr__(self) -> str:
         state, known, held = "draining" if self.is_draining else "open", len(self.functions.by_name), len(self.inflight)
@@ -136,7 +136,7 @@ class GatewayCore:
             case Tick():
                 self._tick(now, out)
             case Refused():
-                self._count_refusal(event.function, event.code)
+                self.functions.count_refusal(event.function, event.code)
             case Catalogue() | Deployed() | Deleted():
                 self._learn(now, event, out)
             case Members() | DoorsTold() | Charted() | Spent():
@@ -158,7 +158,7 @@ class GatewayCore:
             return Draining("the server is shutting down", "send it again a little later, or to another server")
         if function.waiting >= function.queue:
             return function.queue_full()
-        if not self._handles:
+        if not self._handles and not self.dialing.awaits():
             return NoCapacity("no worker is there to run it", "send it again when one has joined")
         return None
 
@@ -168,17 +168,18 @@ class GatewayCore:
         function = self.functions.by_name.get(event.function)
         if function is None or self.is_draining or function.waiting >= function.queue or not self._handles:
             error = self.refusal(event.function)
-            assert error is not None
-            self._count_refusal(event.function, error.code)
-            out.append(Reject(event.client, error))
-            return
+            if error is not None:
+                self.functions.count_refusal(event.function, error.code)
+                out.append(Reject(event.client, error))
+                return
+            assert function is not None
         if function.slots is not None:
             self.cluster.arrive(now, event, function, out)
             return
         handle, why = self.workers.only, ONLY
         if handle is None:
             function.arrive(now)
-            handle, why = self._pick(now, function, out)
+            handle, why = self._pick(now, function, out) if self._handles else (self.retries.nowhere, AWAITED)
         key, request = event.id, event.request
         inflight = Inflight(key, function, request, event.client, handle, why, now, event.at)
         self.inflight[key] = inflight
@@ -186,6 +187,9 @@ class GatewayCore:
         function.waiting += 1
         function.statistics.taken += 1
         self.deadlines.add(now, function.clocks.wait, inflight)
+        if handle is self.retries.nowhere:
+            self.retries.held.append(inflight)
+            return
         out.append(Send(handle.name, Dispatch(Invocation(key, function.name, function.revision_id, request))))
 
     def _pick(self, now: float, function: Function, out: list[Command]) -> tuple[WorkerHandle, str]:
@@ -193,13 +197,6 @@ class GatewayCore:
         if self.workers.is_asked and not self.joining.is_watching:
             self.joining.watch(out)
         return picked
-
-    def _count_refusal(self, name: str, code: str) -> None:
-        function = self.functions.by_name.get(name)
-        if function is None:
-            self.unknown += 1
-        else:
-            function.statistics.refuse(code)
 
     def _place(self, now: float, inflight: Inflight, out: list[Command]) -> None:
         self.retries.place(now, inflight, out)
@@ -215,6 +212,7 @@ class GatewayCore:
         for function in functions.named_in(event):
             for inflight in self.cluster.adopt(now, function, out):
                 self.retries.place(now, inflight, out)
+        self.retries.place_held(now, out)
 
     def _find(self, now: float, event: Members | DoorsTold | Charted | Spent, out: list[Command]) -> None:
         if isinstance(event, Members):

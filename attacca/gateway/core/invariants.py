@@ -30,7 +30,7 @@ def _inflight(core: GatewayCore) -> None:
         assert not one.is_done, f"{key} is over and in flight"
         if one.holder is nowhere:
             assert one.start is None, f"{key} runs nowhere"
-            assert not core.workers.by_name, f"{key} waits for a worker, and there is one"
+            assert core.workers.all_drain or one.lost, f"{key} waits for a worker, and there is one"
         elif one.holder is core.cluster.nowhere:
             assert one.slot is None, f"{key} waits for a slot, and has one"
         elif one.slot is None or one.slot.handle is not None:
@@ -50,6 +50,7 @@ def _workers(core: GatewayCore) -> None:
         counted = waiting[id(handle)], running[id(handle)]
         assert (handle.queued, handle.running) == counted, f"{handle.name} has {counted}, and says {handle!r}"
     able = [handle for handle in handles[:-2] if not handle.is_draining] or handles[:-2]
+    assert workers.all_drain is not any(not handle.is_draining for handle in handles[:-2])
     assert workers.only is (able[0] if len(able) == 1 else None)
     silent_at = min((handle.heard_at + workers.silent_s for handle in handles[:-2]), default=inf)
     assert workers.silent_at <= silent_at, f"a worker falls silent at {silent_at}, and nobody looks then"

@@ -47,6 +47,8 @@ class Joining:
             self._workers.hear(now, handle, view)
             if self._cluster.by_worker:
                 self._cluster.heard(now, view.name, out)
+            if self._retries.held:
+                self._retries.place_held(now, out)
             return
         self._join(now, view, out)
         self._retries.returned(view.name, out)

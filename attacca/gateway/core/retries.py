@@ -17,6 +17,7 @@ from attacca.model.invocation import Failed, Invocation, Outcome
 from attacca.model.messages import Dispatch, Send, Withdraw
 
 ABANDONED_MOST = 256  # silent workers whose return is prepared for
+AWAITED = "it waits for a worker that is about to join"
 LEFT = Failed("cancelled", "the client went away", "")
 SILENT = Failed("cancelled", "the gateway had not heard of this worker, and gave its invocations to others", "")
 
@@ -32,8 +33,10 @@ class Retries:
         pick: Callable[[float, Function, list[Command]], tuple[WorkerHandle, str]],
         close: Callable[[float, Inflight, Outcome, list[Command]], None],
         cluster: Cluster,
+        awaits: Callable[[], bool],
     ) -> None:
-        """`attempts`: so often an invocation is sent to workers that are lost, at most."""
+        """`attempts`: so often an invocation is sent to workers that are lost, at most. `awaits`: a worker is about to
+        join."""
         self.nowhere = WorkerHandle("", 0.0)  # has those that wait for a worker to join
         self._inflight = inflight
         self._functions = functions
@@ -43,6 +46,7 @@ class Retries:
         self._pick = pick
         self._close = close
         self._cluster = cluster
+        self._awaits = awaits
         self.held: list[Inflight] = []  # those of `nowhere`, and such that ended meanwhile
         self._abandoned: dict[str, list[str]] = {}  # by silent worker: what it may still think it has to do
 
@@ -81,7 +85,7 @@ class Retries:
         self._abandoned.pop(name, None)
 
     def place_held(self, now: float, out: list[Command]) -> None:
-        """A worker has joined."""
+        """A worker has joined, or something was heard of one, or of functions."""
         held, self.held = self.held, []
         for one in held:
             if one.is_done:
@@ -97,32 +101,44 @@ class Retries:
         revision. True: it is sent again.
 
         A lost sandbox is made good once; another one is rather the function's own doing. Of a revision one may hear
-        later than the other: by now the worker knows it, or we know the next.
+        later than the other: by now the worker knows it, or we know the next; or else it waits until either is heard
+        of again. While all workers drain that are linked, it waits for one that is about to be.
         """
-        function, holder = one.function, one.holder
+        function = one.function
         if one.client is None or self._functions.by_name.get(function.name) is not function:
             return False
-        if outcome.code == NotFound.code:
-            if one.start is not None or one.losses + 1 >= self._attempts:
-                return False
-            holder.queued -= 1
-            if self._has_others(holder):  # who has heard of nothing yet has nothing to do, and would be chosen again
-                self._pass_over(holder)
-        elif one.revision != function.number:
+        if outcome.code == SandboxLost.code:
+            return self._sandbox_lost(now, one, outcome.message, out)
+        if one.start is not None:
             return False
-        elif outcome.code == SandboxLost.code:
-            if one.start is None or one.lost or not self._can_repeat(one):
-                return False
-            holder.running -= 1
-            self._workers.ease(holder)
+        is_last, has_others = one.losses + 1 >= self._attempts, self._has_others(one.holder)
+        if outcome.code == NotFound.code:
+            waits, is_over = is_last, is_last and function.slots is not None
+            passes = has_others  # who has heard of nothing yet has nothing to do, and would be chosen again
         elif outcome.code == Draining.code:
-            if one.start is not None or not self._has_others(holder) or one.losses + 1 >= self._attempts:
-                return False
-            holder.queued -= 1
-            self._pass_over(holder)
+            waits, is_over = not has_others, is_last if has_others else not self._awaits()
+            passes = True
         else:
             return False
+        if is_over:
+            return False
+        one.holder.queued -= 1
+        if passes:
+            self._pass_over(one.holder)
         self._again(now, one, outcome.message, out)
+        if waits and function.slots is None:
+            self._cluster.rename(one)
+            self._hold(one)
+        else:
+            self._place_anew(now, one, out)
+        return True
+
+    def _sandbox_lost(self, now: float, one: Inflight, why: str, out: list[Command]) -> bool:
+        if one.revision != one.function.number or one.start is None or one.lost or not self._can_repeat(one):
+            return False
+        one.holder.running -= 1
+        self._workers.ease(one.holder)
+        self._again(now, one, why, out)
         self._place_anew(now, one, out)
         return True
 
@@ -176,13 +192,16 @@ class Retries:
         """With no worker, it waits for one to join; or for a slot, where control makes sandboxes."""
         if one.function.slots is not None:
             self._cluster.hold(now, one, out)
-        elif self._workers.by_name:
+        elif self._workers.all_drain and (not self._workers.by_name or self._awaits()):
+            self._hold(one)
+        else:
             handle, one.place = self._pick(now, one.function, out)
             self._send(one, handle, out)
-        else:
-            one.holder = self.nowhere
-            self.nowhere.queued += 1
-            self.held.append(one)
+
+    def _hold(self, one: Inflight) -> None:
+        one.holder = self.nowhere
+        self.nowhere.queued += 1
+        self.held.append(one)
 
     def _send(self, one: Inflight, handle: WorkerHandle, out: list[Command]) -> None:
         function = one.function

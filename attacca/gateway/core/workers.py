@@ -81,15 +81,15 @@ class Workers:
     """`only` is the one to take when there is nothing to choose: the road without a policy."""
 
     __slots__ = (
-        "_alarm", "_balancer", "_tell_eased", "_tell_resting", "by_name", "is_asked", "machines", "only", "silent_at",
-        "silent_s",
-        "tell_eased", "tell_ended",
+        "_alarm", "_balancer", "_tell_eased", "_tell_resting", "all_drain", "by_name", "is_asked", "machines", "only",
+        "silent_at", "silent_s", "tell_eased", "tell_ended",
     )  # fmt: skip
 
     def __init__(self, balancer: Balancer, silent_s: float, alarm: Alarm) -> None:
         self.by_name: dict[str, WorkerHandle] = {}
         self.machines: dict[str, Machine | None] = {}  # of those that were not told to have left
         self.only: WorkerHandle | None = None
+        self.all_drain = True  # there is none, or none that would take what is new
         self.silent_s = silent_s
         self.silent_at = inf  # nobody is silent for too long earlier; it may be too early, never too late
         self._alarm = alarm
@@ -201,8 +201,9 @@ class Workers:
 
     def renew(self) -> None:
         """Who can be picked has changed. Those that drain get nothing, unless all do: their refusal says why."""
-        handles = list(self.by_name.values())
-        handles = [handle for handle in handles if not handle.is_draining] or handles
+        taking = [handle for handle in self.by_name.values() if not handle.is_draining]
+        self.all_drain = not taking
+        handles = taking or list(self.by_name.values())
         self.only = handles[0] if len(handles) == 1 else None
         self.tell_eased = self._tell_eased if self.only is None else None
         self._balancer.among(handles)

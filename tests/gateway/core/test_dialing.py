@@ -22,6 +22,16 @@ def test_who_is_named_is_dialed_once_and_again_when_it_has_moved() -> None:
     assert repr(dialing) == "<Dialing 2 dialed, 2 named by control>"
 
 
+def test_who_is_named_and_not_heard_of_is_awaited() -> None:
+    linked = {"a"}
+    dialing = Dialing(linked.__contains__)
+    assert not dialing.awaits()
+    learn(dialing, members(a="h:1"))
+    assert not dialing.awaits()
+    learn(dialing, members(a="h:1", b="h:2"))
+    assert dialing.awaits()
+
+
 def test_who_is_named_no_more_stays_as_long_as_it_is_heard_of() -> None:
     linked = {"a"}
     dialing = Dialing(linked.__contains__)

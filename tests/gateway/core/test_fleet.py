@@ -11,17 +11,27 @@ from attacca.gateway.core.events import Answer, Command
 from attacca.kernel.rand import Streams
 from attacca.model.function import Revision
 from attacca.model.invocation import Failed, FunctionError, Ok
-from attacca.model.messages import Deleted, Deployed, Dispatch, Heartbeat, Send, WorkerJoined, WorkerLeft
+from attacca.model.messages import (
+    Deleted,
+    Deployed,
+    Dispatch,
+    Heartbeat,
+    Member,
+    Members,
+    Send,
+    WorkerJoined,
+    WorkerLeft,
+)
 from attacca.policy.balancing import BALANCING
 from tests.drawing import several
 from tests.gateway.play import revision, view
 from tests.gateway.stage import Stage
 
-OUTCOMES = (Ok(), FunctionError("E", "m"), Failed("sandbox_lost", "m"), Failed("draining", "m"))
+OUTCOMES = (Ok(), FunctionError("E", "m"), *(Failed(code, "m") for code in ("sandbox_lost", "draining", "not_found")))
 SETTINGS: dict[str, Any] = {"queue": 4, "wait_s": 6.0, "timeout_s": 5.0, "first_byte_s": 3.0}
 KINDS = (
     *("arrive", "arrive", "arrive", "start", "start", "end", "head", "leave", "give_up"),
-    *("wait", "wait", "joined", "left", "left", "beat", "drains", "deploy", "delete"),
+    *("wait", "wait", "joined", "left", "left", "beat", "drains", "named", "deploy", "delete"),
 )
 OPS = several(list(product(KINDS, range(8))), min_size=20, max_size=60)
 
@@ -79,7 +89,7 @@ class Play:
         return self.g.head(self.now, self.attempt(number))
 
     def end(self, number: int) -> list[Command]:
-        return self.g.end(self.now, OUTCOMES[number % 4], self.attempt(number // 4), 1.0)
+        return self.g.end(self.now, OUTCOMES[number % 5], self.attempt(number // 5), 1.0)
 
     def leave(self, number: int) -> list[Command]:
         inflight = self.g.core.inflight.get(self.attempt(number // 2))
@@ -100,6 +110,9 @@ class Play:
 
     def drains(self, number: int) -> list[Command]:
         return self.g.tell(self.now, Heartbeat(view("abc"[number % 3], draining=True)))
+
+    def named(self, number: int) -> list[Command]:
+        return self.g.tell(self.now, Members(tuple(Member(name, "h:1") for name in "abc"[: number % 4])))
 
     def deploy(self, _: int) -> list[Command]:
         self.generation += 1

@@ -45,7 +45,7 @@ def test_who_is_unknown_is_refused() -> None:
     g = stage()
     assert g.invoke(0.0, function="ff").taken is None
     assert isinstance(g.refusal, NotFound)
-    assert g.core.unknown == 1
+    assert g.core.functions.unblamed == 1
 
 
 def test_a_full_queue_says_when_to_come_back() -> None:
@@ -85,10 +85,10 @@ def test_who_only_asks_is_not_counted_and_who_is_refused_elsewhere_is() -> None:
     function = g.core.functions.by_name["f"]
     assert isinstance(g.core.refusal("f"), QueueFull)
     assert isinstance(g.core.refusal("g"), NotFound)
-    assert (function.statistics.refused, g.core.unknown) == (0, 0)
+    assert (function.statistics.refused, g.core.functions.unblamed) == (0, 0)
     g.tell(0.0, Refused("f", "payload_too_large"))
     g.tell(0.0, Refused("g", "not_found"))
-    assert (function.statistics.errors, g.core.unknown) == ({"payload_too_large": 1}, 1)
+    assert (function.statistics.errors, g.core.functions.unblamed) == ({"payload_too_large": 1}, 1)
 
 
 def test_draining_takes_nothing_new_and_finishes_the_rest() -> None:

@@ -141,6 +141,7 @@ BREAKS: list[tuple[Callable[[], GatewayCore], Break]] = [
     (busy, lambda core: put(core.workers.by_name["a"], queued=7)),
     (busy, lambda core: put(core.workers.by_name["b"], running=0)),
     (busy, lambda core: put(core.workers, only=core.workers.by_name["a"])),
+    (busy, lambda core: put(core.workers, all_drain=True)),
     (busy, lambda core: put(core.workers, silent_at=inf)),
     (busy, lambda core: put(core.functions.by_name["f"], waiting=0)),
     (busy, lambda core: put(core.functions.by_name["f"].statistics, taken=4)),

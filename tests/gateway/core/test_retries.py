@@ -3,7 +3,7 @@ from typing import Any
 from attacca.errors import NoCapacity
 from attacca.gateway.core.events import Answer
 from attacca.model.invocation import Failed, Ok
-from attacca.model.messages import Deleted, Deployed, Heartbeat, Send, WorkerJoined, WorkerLeft
+from attacca.model.messages import Deleted, Deployed, Heartbeat, Member, Members, Send, WorkerJoined, WorkerLeft
 from tests.cases import each
 from tests.gateway.play import revision, view
 from tests.gateway.stage import Stage, dispatched, told
@@ -199,7 +199,71 @@ def test_what_a_worker_does_not_know_yet_or_any_more_is_sent_again_as_it_is_now(
     assert told(g.end(1.0, unknown)) == ["1 to a"]
     assert (one.revision, one.attempts, g.core.workers.by_name["a"].queued) == (2, 2, 1)
     assert told(g.end(1.0, unknown)) == ["1 to a"]
-    assert told(g.end(1.0, unknown)) == ["1 not_found"]
+    assert g.end(1.0, unknown) == []
+    assert (one.worker, g.core.workers.by_name["a"].queued) == ("", 0)
+    assert beat(g, 2.0, "a") == ["1~4 to a"]  # it may have heard of it by now
+    assert g.end(2.0, unknown, "1~4") == []
+    assert told(g.tell(3.0, Deployed(3, revision("f", number=3)))) == ["1~5 to a"]
+    assert (one.revision, one.attempts) == (3, 5)
+    g.tell(3.0, Deleted(4, "f"))
+    assert told(g.end(3.0, unknown, "1~5")) == ["1 not_found"]
+
+
+def test_what_nobody_comes_to_know_has_its_wait_s() -> None:
+    g = stage("a", wait_s=4.0, attempts=1)
+    one = g.admit(0.0)
+    assert g.end(0.0, Failed("not_found", "this worker knows no revision 'f@1'")) == []
+    beat(g, 2.0, "a")
+    assert told(g.tick(4.0)) == ["1 timeout", "end 1~2 on a"]
+    assert one.why.startswith("sent again, this worker knows no revision 'f@1'; no sandbox took 'f' within 4 s")
+
+
+def named(*workers: str) -> Members:
+    return Members(tuple(Member(worker, f"h:{worker}") for worker in workers))
+
+
+def test_while_another_is_about_to_join_what_a_draining_worker_refuses_waits_for_it() -> None:
+    g = stage("a", attempts=1)
+    g.tell(0.0, named("a", "b"))
+    one = g.admit(0.0)
+    assert g.end(1.0, DRAINING) == []
+    assert one.worker == ""
+    assert g.admit(1.0, "2").worker == "a"
+    assert g.end(1.0, DRAINING, "2") == []
+    assert told(g.tell(1.5, Heartbeat(view("a", draining=True)))) == []  # it has nothing new to say
+    assert told(g.tell(2.0, WorkerJoined(view("b")))) == ["1~2 to b", "2~2 to b"]
+
+
+def test_when_nobody_comes_after_all_the_refusal_of_who_drains_says_why() -> None:
+    g = stage("a")
+    g.tell(0.0, named("a", "b"))
+    g.admit(0.0)
+    g.end(1.0, DRAINING)
+    g.tell(2.0, named("a"))
+    assert told(g.tell(2.5, Heartbeat(view("a", draining=True)))) == ["1~2 to a"]
+    assert told(g.end(2.5, DRAINING, "1~2")) == ["1 draining"]
+
+
+def test_who_drains_no_more_has_what_waited() -> None:
+    g = stage("a")
+    g.tell(0.0, named("a", "b"))
+    g.admit(0.0)
+    g.end(1.0, DRAINING)
+    assert beat(g, 2.0, "a") == ["1~2 to a"]
+
+
+def test_where_a_worker_is_about_to_join_what_arrives_waits_for_it() -> None:
+    g = stage()
+    g.tell(0.0, named("a"))
+    one = g.admit(0.0)
+    assert (one.worker, one.place) == ("", "it waits for a worker that is about to join")
+    gone = g.admit(0.0, "2")
+    g.leave(0.5, gone)
+    assert told(g.tell(1.0, WorkerJoined(view("a")))) == ["1 to a", "2 cancelled"]
+    g.tell(2.0, WorkerLeft("a"))
+    g.tell(2.0, named())
+    g.invoke(2.0, "3")
+    assert isinstance(g.refusal, NoCapacity)
 
 
 def test_a_worker_that_has_heard_of_no_function_yet_is_passed_over_until_it_is_heard_of_again() -> None:
