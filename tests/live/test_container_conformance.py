@@ -94,7 +94,7 @@ def test_one_that_rests_is_frozen_and_thawed_by_whoever_asks(image: UnpackedImag
 
 def rests_and_is_thawed(image: UnpackedImage, engine: str) -> None:
     async def main() -> None:
-        subject = ContainerSubject(image, engine, pause_after_s=0.0)
+        subject = ContainerSubject(image, engine, pause_after_s=0.0, pool=0)
         bench, echo = Bench(subject.runtime), subject.function(Doing.ECHO)
         await subject.runtime.open(bench.witness.hear)
         sandbox = await bench.sandbox(echo)

@@ -45,7 +45,7 @@ def test_its_kernel_is_not_the_machines_and_is_in_groups_of_ours(image: Unpacked
     needed.expect("runsc")
 
     async def main() -> None:
-        subject = ContainerSubject(image, "runsc")
+        subject = ContainerSubject(image, "runsc", pool=0)
         bench, echo = Bench(subject.runtime), subject.function(Doing.ECHO)
         settings = msgspec.structs.replace(echo.settings, memory_mb=256, env={"DOING": "python"})
         revision = msgspec.structs.replace(echo, settings=settings)

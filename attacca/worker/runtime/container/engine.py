@@ -8,6 +8,7 @@ import msgspec
 class Word(msgspec.Struct, frozen=True):
     """What an engine says. A keeper's is ours, and still decoded as what it may be."""
 
+    created: str = ""  # it was to wait, and does
     started: str = ""
     failed: str = ""
     ended: str = ""
@@ -30,6 +31,10 @@ class Engine(Protocol):
     def makes_networks(self) -> bool:
         """A container's network is there when it has started, and not before."""
 
+    @property
+    def can_wait(self) -> bool:
+        """A container can be created, and begin later."""
+
     async def open(self) -> None:
         """
         Raises:
@@ -39,13 +44,22 @@ class Engine(Protocol):
     async def close(self) -> None:
         """When this returns, it is gone with all that it ran."""
 
-    def start(self, name: str, spec: dict[str, Any], lower: str, files: dict[str, str], fds: list[int]) -> None:
+    def start(
+        self,
+        name: str,
+        spec: dict[str, Any],
+        lower: str,
+        files: dict[str, str],
+        fds: list[int],
+        *,
+        waits: bool = False,
+    ) -> None:
         """`fds`: where its output goes, and its network namespace, unless it has the machine's or gets one of the
-        engine's. They stay the caller's.
+        engine's. They stay the caller's. `waits`: it begins when it is told to `go`, of an engine that can.
 
         Raises:
             OSError: it cannot be told.
         """
 
     def say(self, do: str, name: str) -> None:
-        """`kill`, `pause`, `resume` it, `look` whether it lives, or open its `root`."""
+        """Have it `go`, `kill`, `pause`, `resume` it, `look` whether it lives, or open its `root`."""

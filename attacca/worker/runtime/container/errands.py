@@ -24,7 +24,7 @@ class Errands:
         doubt: Callable[[], None],
         ended: Callable[[str, Outcome], None],
     ) -> None:
-        self._sandbox, self._sink = sandbox, sink
+        self.sandbox, self._sink = sandbox, sink
         self._dial, self._doubt, self._told = dial, doubt, ended
         self._loop = asyncio.get_running_loop()
         self._errands: dict[str, Errand] = {}  # by invocation
@@ -37,7 +37,7 @@ class Errands:
 
     def run(self, invocation: Invocation, port: int, whole: int = 0) -> None:
         """`whole`: its answer is wanted in one piece, of at most so many bytes."""
-        errand = Errand(self._sandbox, invocation, port, self._sink, self._ended, self._broke, whole)
+        errand = Errand(self.sandbox, invocation, port, self._sink, self._ended, self._broke, whole)
         self._errands[invocation.id] = errand
         self._begin(errand)
 

@@ -70,6 +70,10 @@ class Keeping:
     def makes_networks(self) -> bool:
         return False
 
+    @property
+    def can_wait(self) -> bool:
+        return True
+
     def __repr__(self) -> str:
         state = f"{len(self._waiting)} orders wait" if self._orders else "closed"
         return f"<Keeping {self._group} by {self.name}, {state}>"
@@ -109,7 +113,16 @@ class Keeping:
         if process is not None:
             await asyncio.to_thread(process.wait, END_S)
 
-    def start(self, name: str, spec: dict[str, Any], lower: str, files: dict[str, str], fds: list[int]) -> None:
+    def start(
+        self,
+        name: str,
+        spec: dict[str, Any],
+        lower: str,
+        files: dict[str, str],
+        fds: list[int],
+        *,
+        waits: bool = False,
+    ) -> None:
         """`fds`: where its output goes, and its network namespace, unless it has the machine's. They stay ours.
 
         Raises:
@@ -118,14 +131,13 @@ class Keeping:
         if self._orders is None:
             raise BrokenPipeError("its keeper is gone")
         self._grace.begin()
-        told = msgspec.json.encode(
-            {"start": name, "spec": msgspec.json.encode(spec).decode(), "lower": lower, "files": files}
-        )
+        order = {"start": name, "spec": msgspec.json.encode(spec).decode(), "lower": lower, "files": files}
+        told = msgspec.json.encode({**order, "waits": waits})
         self._send(told, fds)
 
     def say(self, do: str, name: str) -> None:
-        """`kill`, `pause`, `resume` it, `look` whether it lives, or open its `root`. Of a keeper that is gone, all
-        are dead already."""
+        """Have it `go`, `kill`, `pause`, `resume` it, `look` whether it lives, or open its `root`. Of a keeper that is
+        gone, all are dead already."""
         if self._orders is not None:
             with contextlib.suppress(OSError):
                 self._send(msgspec.json.encode({"do": do, "name": name}), [])

@@ -13,12 +13,8 @@ from attacca.model.image import Contract, UnpackedImage
 from attacca.model.invocation import Invocation, Making
 from attacca.worker.core.events import ToSandbox
 from attacca.worker.core.reports import (
-    SandboxFailed,
-    SandboxGone,
     SandboxReady,
     Sink,
-    TemplateFailed,
-    TemplateGone,
     TemplateReady,
 )
 from attacca.worker.host.nat.ahead import Outlets
@@ -27,6 +23,8 @@ from attacca.worker.host.nat.outside import Nat
 from attacca.worker.host.nat.resolver import TEXT
 from attacca.worker.host.network import Networks
 from attacca.worker.runtime.container import contracts
+from attacca.worker.runtime.container.ahead import ContainersAhead
+from attacca.worker.runtime.container.ending import SERVE, ended, report
 from attacca.worker.runtime.container.engine import Engine, Word
 from attacca.worker.runtime.container.engines import engine
 from attacca.worker.runtime.container.equipping import equipped, expect_devices
@@ -44,7 +42,6 @@ PORT = 8080  # where an image says nothing
 AT_ONCE = 6  # engines: more only get in one another's way
 UNFIT = "a container is not forked"
 OWN_NETWORK = 'write network = "none", or let it serve HTTP on $PORT'
-SERVE = "its program is to listen on $PORT, or to ask for events at $AWS_LAMBDA_RUNTIME_API"
 HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost\n"
 
 
@@ -84,6 +81,8 @@ class ContainerRuntime:
         self.containers: dict[str, Container] = {}
         self._keeping: Engine | None = None
         self._opening: asyncio.Task[Engine] | None = None
+        self._called: dict[str, Container] = {}  # as their engine calls them
+        self._ahead = ContainersAhead(options.pool, self._make_ahead, lambda one: self._kill(one, "nobody wanted it"))
         self._publishing = Publishing(options.publish_on)
         self._turns, self._patience = asyncio.Semaphore(AT_ONCE), Patience()
         self._is_closing = False
@@ -99,6 +98,7 @@ class ContainerRuntime:
 
     async def close(self) -> None:
         self._is_closing = True
+        self._ahead.close()
         for container in list(self.containers.values()):
             self._kill(container, "its runtime was closed")
         if self._opening is not None:
@@ -123,7 +123,8 @@ class ContainerRuntime:
         self.kill(template)
 
     def make_sandbox(self, sandbox: str, revision: Revision, template: str | None) -> None:
-        container = self._make(sandbox, revision)
+        ahead = self._ahead.take(revision)
+        container = self._make(sandbox, revision) if ahead is None else self._adopt(ahead, sandbox, revision)
         if template is not None and template not in self.containers:
             self._give_up(container, "sandbox_lost", "its template is gone")
 
@@ -159,11 +160,31 @@ class ContainerRuntime:
         container.task = self._loop.create_task(self._start(container))
         return container
 
+    def _make_ahead(self, name: str, revision: Revision) -> Container:
+        container = self._make(name, revision)
+        container.is_ahead = True
+        return container
+
+    def _adopt(self, container: Container, sandbox: str, revision: Revision) -> Container:
+        """It was created ahead, and is this sandbox now."""
+        del self.containers[container.name]
+        container.become(sandbox, revision)
+        self.containers[sandbox] = container
+        container.timer = self._loop.call_later(self._shared.start_timeout_s, self._too_late, container)
+        container.task = self._loop.create_task(self._start(container))
+        return container
+
     async def _start(self, container: Container) -> None:
         try:
             await self._turns.acquire()
-            container.started.add_done_callback(lambda _: self._turns.release())  # or it was given up
-            await self._order(container)
+            awaited = container.created if container.is_ahead else container.started
+            awaited.add_done_callback(lambda _: self._turns.release())  # or it was given up
+            if not container.is_kept:
+                await self._order(container)
+            else:
+                self._say("go", container.called)
+            if container.is_ahead:
+                return
             await container.until_served()
         except AttaccaError as error:
             self._give_up(container, error.code, f"{error.message} ({error.hint})" if error.hint else error.message)
@@ -224,8 +245,9 @@ class ContainerRuntime:
         shared = [network.descriptor] if network is not None and network.descriptor >= 0 else []
         if container.is_doomed:
             return
-        keeping.start(container.name, told, image.rootfs, placed, [container.output.writer, *shared])
-        container.is_kept = True
+        descriptors, waits = [container.output.writer, *shared], container.is_ahead
+        keeping.start(container.called, told, image.rootfs, placed, descriptors, waits=waits)
+        self._called[container.called], container.is_kept = container, True
         container.output.handed_over()
 
     async def _keeper(self) -> Engine:
@@ -248,6 +270,7 @@ class ContainerRuntime:
             keeping = engine(self._options, self._hear, self._lost)
             await keeping.open()
             self._networks.open()
+            self._ahead.open(keeping.name, can_wait=keeping.can_wait)
         finally:
             self._opening = None
         self._keeping = keeping
@@ -286,6 +309,7 @@ class ContainerRuntime:
             self._publishing.ready(container.name, container.published, container)
             self._sink(SandboxReady(container.name, made))
             container.rest()
+        self._ahead.want(container.revision)
 
     # ends
 
@@ -299,7 +323,7 @@ class ContainerRuntime:
             return
         container.is_doomed, container.failure = True, (code, why)
         if container.is_kept and self._keeping is not None:
-            self._keeping.say("kill", container.name)
+            self._keeping.say("kill", container.called)
         else:
             self._loop.call_soon(self._over, container, why)
 
@@ -312,19 +336,18 @@ class ContainerRuntime:
             self._keeping.say(do, name)
 
     def _hear(self, told: Word) -> None:
-        container = self.containers.get(told.started or told.failed or told.ended or told.alive or told.root)
+        container = self._called.get(
+            told.created or told.started or told.failed or told.ended or told.alive or told.root
+        )
         if container is None:
             if told.descriptor >= 0:
                 os.close(told.descriptor)
             return
-        if told.started:
-            container.started_at = self._clock.now()
-            container.quiet_s = self._patience.quiet_s(container.revision.id, container.started_at)
-            container.pid = told.pid
-            if told.pid and container.network is None:
-                container.network = self._networks.of(told.pid)
-            if not container.started.done():
-                container.started.set_result(None)
+        if told.created:
+            container.was_created()
+        elif told.started:
+            quiet_s = self._patience.quiet_s(container.revision.id, self._clock.now())
+            container.was_started(told.pid, quiet_s, self._networks)
         elif told.alive:
             container.alive()
         elif told.root:
@@ -353,32 +376,15 @@ class ContainerRuntime:
             return
         if container.task is not None and container.task is not asyncio.current_task():
             container.task.cancel()
+        self._called.pop(container.called, None)
         self._publishing.gone(container.name)
         if container.line is not None:
             self._nat.unplug(container.line)
         said = container.close()
-        code, message = container.failure
-        if container.is_ready:
-            code, message = code or "sandbox_lost", message or why
-            gone = TemplateGone(container.name, message) if container.is_template else None
-            self._sink(gone or SandboxGone(container.name, code, message))
-            return
-        traceback = ""
-        if not code:
-            code, message = "bad_function", f"{why} before it listened: {SERVE}"
-            traceback = said or message
-        elif code == "bad_function":
-            traceback = said
-        if container.is_template:
-            self._sink(TemplateFailed(container.name, code, message, traceback))
+        if container.is_ahead:
+            self._ahead.forget(container)
         else:
-            self._sink(SandboxFailed(container.name, code, message, traceback))
-
-
-def ended(status: int) -> str:
-    if os.WIFSIGNALED(status):
-        return f"its process was killed by signal {os.WTERMSIG(status)}"
-    return f"its process exited with status {os.WEXITSTATUS(status)}"
+            self._sink(report(container, why, said))
 
 
 def free_port() -> int:

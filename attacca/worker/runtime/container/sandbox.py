@@ -24,7 +24,7 @@ from attacca.model.publishing import Published
 from attacca.worker.core.reports import Report, RunEnded
 from attacca.worker.host.cgroups import Group
 from attacca.worker.host.nat.outside import Cable
-from attacca.worker.host.network import Namespace
+from attacca.worker.host.network import Namespace, Networks
 from attacca.worker.runtime.container import contracts
 from attacca.worker.runtime.container.agent_socket import AgentSocket
 from attacca.worker.runtime.container.errands import Errands
@@ -53,7 +53,8 @@ class Container:
         say: Callable[[str, str], None],
         pause_after_s: float | None = None,
     ) -> None:
-        self.name, self.revision = name, revision
+        self.name = self.called = name  # of its sandbox, and as its engine calls it
+        self.revision = revision
         self._clock, self._sink, self._say = clock, sink, say
         self._pause_after_s, self._is_paused = pause_after_s, False
         self._rest: asyncio.TimerHandle | None = None  # until it is paused
@@ -76,6 +77,8 @@ class Container:
         self.is_doomed = False
         self.failure = ("", "")  # why it was given up, as a code and in words
         self.timer: asyncio.TimerHandle | None = None
+        self.is_ahead = False  # it is created before anybody wants it
+        self.created: asyncio.Future[None] = self._loop.create_future()
         self.started: asyncio.Future[None] = self._loop.create_future()
         self._root: asyncio.Future[int] = self._loop.create_future()  # that it sees, where it is asked for
         self._errands = Errands(name, sink, self._dial, self._look, self._end)
@@ -104,6 +107,26 @@ class Container:
         if self.contract in (None, Contract.LAMBDA) and network is not None and network.descriptor >= 0:
             self.api = LambdaApi(self.revision, self.most, self._clock, self._concluded)
             await self.api.open(network)
+
+    def was_created(self) -> None:
+        """It waits until somebody wants it."""
+        if self.timer is not None:
+            self.timer.cancel()
+        if not self.created.done():
+            self.created.set_result(None)
+
+    def was_started(self, pid: int, quiet_s: float, networks: Networks) -> None:
+        self.started_at, self.quiet_s, self.pid = self._clock.now(), quiet_s, pid
+        if pid and self.network is None:
+            self.network = networks.of(pid)
+        if not self.started.done():
+            self.started.set_result(None)
+
+    def become(self, sandbox: str, revision: Revision) -> None:
+        """Of that sandbox from now on."""
+        self.is_ahead, self.name, self.revision = False, sandbox, revision
+        self.ordered_at, self.image_ms, self.network_ms = self._clock.now(), 0.0, 0.0
+        self._errands.sandbox = sandbox
 
     async def until_served(self) -> None:
         """Somebody listens on its port, and says that it is well if that is asked of it; or it asks for an event. The
@@ -166,7 +189,7 @@ class Container:
 
     async def _until_socket(self) -> None:
         await self.started
-        self._say("root", self.name)
+        self._say("root", self.called)
         agent = self._agent = AgentSocket(await self._root, self.most, self._look, self._end)
         began = self._clock.now()
         while True:
@@ -288,6 +311,7 @@ class Container:
         self._shut()
         if self.network is not None:
             self.network.close()
+        self.created.cancel()
         self.started.cancel()
         return self.output.close()
 
@@ -300,7 +324,7 @@ class Container:
 
     def _pause(self) -> None:
         self._rest, self._is_paused = None, True
-        self._say("pause", self.name)
+        self._say("pause", self.called)
 
     def _wake(self) -> None:
         """What is sent to it meanwhile waits in its sockets."""
@@ -309,7 +333,7 @@ class Container:
             self._rest = None
         if self._is_paused:
             self._is_paused = False
-            self._say("resume", self.name)
+            self._say("resume", self.called)
 
     def visit(self, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
         """For a connection past invocations, or another kind of socket, until `left`.
@@ -336,7 +360,7 @@ class Container:
             self._agent.alive()
 
     def _look(self) -> None:
-        self._say("look", self.name)
+        self._say("look", self.called)
 
     def _end(self, invocation: str, outcome: Outcome) -> None:
         if self.contract in AGENTS and isinstance(outcome, Ok):

@@ -121,6 +121,10 @@ class Tending:
         return self._door.name
 
     @property
+    def can_wait(self) -> bool:
+        return False
+
+    @property
     def makes_networks(self) -> bool:
         return self._door.makes_networks
 
@@ -171,7 +175,16 @@ class Tending:
             os.close(self._word)
             await asyncio.to_thread(minder.wait, END_S)
 
-    def start(self, name: str, spec: dict[str, Any], lower: str, files: dict[str, str], fds: list[int]) -> None:
+    def start(
+        self,
+        name: str,
+        spec: dict[str, Any],
+        lower: str,
+        files: dict[str, str],
+        fds: list[int],
+        *,
+        waits: bool = False,
+    ) -> None:
         self._count += 1
         inside = f"{self._home}/{self._count}"
         berth = Berth(inside, f"/{self._group}/{self._count}", f"{inside}/state")

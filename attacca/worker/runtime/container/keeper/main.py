@@ -32,6 +32,7 @@ FDS_MOST = 2
 FIRST = 1  # what the keeper is in its process namespace
 ENDING = 4  # PF_EXITING
 AGAIN_S = 0.005  # after which a cgroup is tried once more that was still busy
+QUIET = (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDWR, 0)  # its output may go there, too
 NETWORK = "@network@"  # in a spec: where the network namespace is that came with the order
 
 
@@ -42,7 +43,7 @@ class Kept:
         self.name, self.berth, self.network = name, berth, network
         self.engine = 0
         self.pid = 0
-        self.is_doomed = False
+        self.waits = self.is_doomed = False  # waits: its program is to begin later
 
     def __repr__(self) -> str:
         return f"<Kept {self.name}: engine {self.engine}, process {self.pid}>"
@@ -104,19 +105,25 @@ class Keeper:
         if "start" in order:
             self._start(order, descriptors)
             return True
-        kept = self._by_name.get(order["name"])
-        if kept is not None and order["do"] == "kill":
-            self._kill(kept)
-        elif kept is not None and order["do"] == "look":
-            if gvisor.is_it(self._engine):
-                self._looks[kept.name] = gvisor.LOOKS
-            elif not is_ending(kept.pid):
-                self._tell({"alive": kept.name})
-        elif kept is not None and order["do"] == "root":
-            self._open_root(kept)
-        elif kept is not None:
-            kept.berth.freeze(is_frozen=order["do"] == "pause")
+        if (kept := self._by_name.get(order["name"])) is not None:
+            self._do(order["do"], kept)
         return True
+
+    def _do(self, what: str, kept: Kept) -> None:
+        match what:
+            case "go":
+                self._go(kept)
+            case "kill":
+                self._kill(kept)
+            case "look" if gvisor.is_it(self._engine):
+                self._looks[kept.name] = gvisor.LOOKS
+            case "look":
+                if not is_ending(kept.pid):
+                    self._tell({"alive": kept.name})
+            case "root":
+                self._open_root(kept)
+            case _:
+                kept.berth.freeze(is_frozen=what == "pause")
 
     def _start(self, order: dict[str, Any], descriptors: list[int]) -> None:
         name, output = order["start"], descriptors[0]
@@ -127,10 +134,10 @@ class Keeper:
         try:
             spec = order["spec"].replace(NETWORK, f"/proc/{FIRST}/fd/{network}")
             berth.make(spec.replace("@group@", berth.group), order["lower"], order["files"])
-            command = [self._engine, "--root", f"{self._home}/engine", *gvisor.options(self._engine), "run", "--detach"]
-            command += ["--bundle", berth.bundle, "--pid-file", berth.pid_file, name]
-            quiet = (os.POSIX_SPAWN_OPEN, 0, "/dev/null", 0, 0)
-            actions = [quiet, *((os.POSIX_SPAWN_DUP2, output, number) for number in (1, 2))]
+            kept.waits = order["waits"]
+            verb = ["create"] if kept.waits else ["run", "--detach"]
+            command = self._command(*verb, "--bundle", berth.bundle, "--pid-file", berth.pid_file, name)
+            actions = [QUIET, *((os.POSIX_SPAWN_DUP2, output, number) for number in (1, 2))]
             if gvisor.is_it(self._engine):
                 kept.engine = self._begun(command, output, berth.enter(json.loads(spec)["linux"]["resources"]))
             else:
@@ -140,6 +147,19 @@ class Keeper:
             self._over(kept, {"failed": name, "why": str(error)})
         finally:
             os.close(output)
+
+    def _command(self, *words: str) -> list[str]:
+        return [self._engine, "--root", f"{self._home}/engine", *gvisor.options(self._engine), *words]
+
+    def _go(self, kept: Kept) -> None:
+        """Its program begins: of one that is dying its end is told, and of one that cannot it is made."""
+        actions = [QUIET, *((os.POSIX_SPAWN_DUP2, 0, number) for number in (1, 2))]
+        command = self._command("start", kept.name)
+        try:
+            kept.engine = os.posix_spawn(self._program, command, self._environment, file_actions=actions)
+            self._by_pid[kept.engine] = kept
+        except OSError:
+            self._kill(kept)
 
     @staticmethod
     def _begun(command: list[str], output: int, members: list[str]) -> int:
@@ -191,6 +211,9 @@ class Keeper:
 
     def _made(self, kept: Kept, status: int) -> None:
         kept.engine = 0
+        if kept.pid:
+            self._begun_or_not(kept, status)
+            return
         early = self._early.pop(kept.berth.pid(), None)
         if not any(one.engine for one in self._by_name.values()):
             self._early.clear()
@@ -199,11 +222,23 @@ class Keeper:
             self._over(kept, {"failed": kept.name, "why": "", "oom": kept.berth.has_run_out()})
             return
         kept.pid = pid
-        self._tell_started(kept)
+        if kept.waits:
+            self._tell({"created": kept.name})
+        else:
+            self._tell_started(kept)
         self._by_pid[pid] = kept
         if early is not None:
             self._ended(pid, early)
         elif kept.is_doomed:
+            self._kill(kept)
+
+    def _begun_or_not(self, kept: Kept, status: int) -> None:
+        """One that waited was told to go."""
+        if self._by_name.get(kept.name) is not kept:
+            return  # it ended meanwhile
+        if status == 0:
+            self._tell_started(kept)
+        else:
             self._kill(kept)
 
     def _tell_started(self, kept: Kept) -> None:
