@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from attacca.model.function import Revision
-from attacca.worker.core.reports import SandboxGone
+from attacca.worker.core.reports import SandboxGone, SandboxReady
 from attacca.worker.host.cgroups import Group, open_groups
 from attacca.worker.host.grace import Grace
 from attacca.worker.host.hierarchy import CONTROLLERS, HOME, UNIFIED, here, places, sweep
 from tests.live import ordinary
-from tests.live.house import House, visit
+from tests.live.house import House, value, visit
 from tests.live.whole import Whole, running, until, until_nothing_is_left
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make groups for others")
@@ -191,6 +191,44 @@ def test_a_group_of_version_1_is_lived_in_by_one_after_another_until_memory_runs
     visit(story, memory_limits="enforce")
 
 
+CROWD = 8
+FROM_NOTHING = ("--set", "worker.templates=false")
+
+
+def test_each_of_a_crowd_lives_in_a_group_of_its_own_and_who_forks_them_in_none_of_these() -> None:
+    async def story(house: House) -> None:
+        greedy = house.function(GREEDY.replace("greedy", "handler"), memory_mb=64)
+        modest = house.function("def handler(): return 1")
+        names = [f"crowd{number}" for number in range(CROWD)]
+        for name in names:
+            house.runtime.make_sandbox(name, greedy if name == names[-1] else modest, None)
+        for name in names:
+            await house.until(lambda one, name=name: isinstance(one, SandboxReady) and one.sandbox == name)  # type: ignore[misc]
+        client = house.runtime._zygotes.indoors.fork_client
+        assert client is not None
+        assert client.slot._nursery is not None, "there was a crowd"
+        lives = [places_of(house.runtime._sandboxes[name].process.pid) for name in names]
+        assert [len(each) for each in lives] == [1] * CROWD, "the same in each hierarchy"
+        assert len(set().union(*lives, places_of(client.lineage.pid))) == CROWD + 1
+        for name in names:
+            group = house.runtime._sandboxes[name].process.group
+            assert group is not None
+            assert group.processes() == [house.runtime._sandboxes[name].process.pid]
+        assert [value(await house.run(name, modest)) for name in names[:-1]] == [1] * (CROWD - 1)
+        gone = await house.run(names[-1], greedy)
+        assert isinstance(gone, SandboxGone)
+        assert gone.code == "out_of_memory"
+        assert set(house.runtime._sandboxes) == set(names[:-1])
+
+    visit(story, memory_limits="enforce")
+
+
+def places_of(pid: int) -> set[str]:
+    """The groups of ours that it lives in, by where they are in their hierarchies."""
+    lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    return {line.split(":", 2)[2] for line in lines if f"/attacca-{os.getpid()}-" in line}
+
+
 def test_what_a_worker_that_is_no_more_has_left_is_swept_and_what_is_in_use_is_not(group: Group) -> None:
     with started("true") as process:
         process.wait()
@@ -249,10 +287,20 @@ def delegated() -> Iterator[dict[str, Path]]:
         path.rmdir()
 
 
+def inhabited(whole: Whole) -> list[list[int]]:
+    """Who lives in each of its groups, without those in which nobody does."""
+    found = [numbers_in(Path(at)) for root in whole.cgroups() for at, _, _ in os.walk(root)]
+    return [numbers for numbers in found if numbers]
+
+
 def assert_limits_hold(whole: Whole, delegated: dict[str, Path]) -> None:
     version = "cgroup v2" if UNIFIED in delegated else "cgroup v1"
     assert whole.get("/api/info")["memory_limits"] == version
     assert {path.parent for path in whole.cgroups()} == set(delegated.values())
+    whole.function("many", "def many():\n    return 1\n", min_sandboxes=CROWD)
+    each_alone = [1] * (CROWD + 1) * len(delegated)
+    until(lambda: [len(numbers) for numbers in inhabited(whole)] == each_alone, "and who forks them, in none of these")
+    whole.delete("many")
     whole.function("greedy", GREEDY, memory_mb=64)
     assert whole.call("greedy").code == "out_of_memory"
     assert whole.is_well()
@@ -262,11 +310,12 @@ def test_an_ordinary_user_has_limits_in_a_group_of_its_own(
     python: str, state: Path, delegated: dict[str, Path]
 ) -> None:
     groups = list(delegated.values())
-    with running(state, ordinary=python, groups=groups) as whole:
+    with running(state, *FROM_NOTHING, ordinary=python, groups=groups) as whole:
         assert_limits_hold(whole, delegated)
         whole.kill()
         until_nothing_is_left(whole)
-    with running(state, ordinary=python, groups=groups if UNIFIED not in delegated else [groups[0] / HOME]) as again:
+    groups = groups if UNIFIED not in delegated else [groups[0] / HOME]
+    with running(state, *FROM_NOTHING, ordinary=python, groups=groups) as again:
         assert_limits_hold(again, delegated)
     until_nothing_is_left(again)
 
@@ -275,7 +324,7 @@ def test_who_lives_in_the_group_beside_the_server_goes_on(python: str, state: Pa
     with started(*BYSTANDER) as bystander:
         for path in delegated.values():
             (path / "cgroup.procs").write_text(str(bystander.pid))
-        with running(state, ordinary=python, groups=list(delegated.values())) as whole:
+        with running(state, *FROM_NOTHING, ordinary=python, groups=list(delegated.values())) as whole:
             assert_limits_hold(whole, delegated)
         assert bystander.poll() is None
 

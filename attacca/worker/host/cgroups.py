@@ -14,6 +14,7 @@ from attacca.worker.host.hierarchy import (
     UNIFIED,
     Mounted,
     counter,
+    doors,
     enable,
     here,
     name_of_ours,
@@ -37,6 +38,9 @@ class Group(Protocol):
 
     def limit(self, memory_mb: int, processes: int, cpus: float | None) -> None: ...
     def add(self, pid: int) -> None: ...
+    def doors(self) -> tuple[int, ...]:
+        """New descriptors: who writes 0 to each of them lives in it, whoever that is."""
+
     def unite(self) -> None:
         """Only the sandbox and what it forks live in it from now on: for want of memory they end together."""
 
@@ -132,6 +136,9 @@ class GroupV1:
         for path in self._home.values():
             write(f"{path}/cgroup.procs", str(pid))
 
+    def doors(self) -> tuple[int, ...]:
+        return doors(self._home.values())
+
     def unite(self) -> None:
         """Version 1 kills one process at a time."""
 
@@ -211,6 +218,9 @@ class GroupV2:
 
     def add(self, pid: int) -> None:
         write(f"{self._home}/cgroup.procs", str(pid))
+
+    def doors(self) -> tuple[int, ...]:
+        return doors([self._home])
 
     def unite(self) -> None:
         self._oom_group("1")

@@ -41,6 +41,19 @@ def write(path: str, text: str) -> None:
         os.close(descriptor)
 
 
+def doors(groups: Iterable[str]) -> tuple[int, ...]:
+    """See `Group.doors`: those of one group, by where it is in each hierarchy."""
+    opened: list[int] = []
+    try:
+        for path in dict.fromkeys(groups):
+            opened.append(os.open(f"{path}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC))  # noqa: PERF401 - each is to be closed, also if the next fails
+    except OSError:
+        for door in opened:
+            os.close(door)
+        raise
+    return tuple(opened)
+
+
 def try_to_write(path: str, text: str) -> None:
     """Where the kernel has no such file, or the group is gone already, there is nothing to be told."""
     with contextlib.suppress(OSError):

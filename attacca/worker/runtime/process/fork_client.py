@@ -83,9 +83,12 @@ class ForkClient:
         descriptors: tuple[int, ...],
         failed: Callable[[str], None],
         place: Birthplace = NOWHERE,
+        doors: tuple[int, ...] = (),
     ) -> None:
-        """Order one. `failed` is called, never in this call, when it cannot be sent."""
-        self._waiting.append(SpawnOrder(BIRTH.pack(number, user, *place), descriptors, failed))
+        """Order one. `failed` is called, never in this call, when it cannot be sent. `doors` are of the group that it
+        is to enter by itself, and the client's like the other descriptors."""
+        order = BIRTH.pack(number, user, *place, len(doors))
+        self._waiting.append(SpawnOrder(order, (*descriptors, *doors), failed))
         self._write()
 
     def go(self) -> None:
@@ -94,7 +97,7 @@ class ForkClient:
 
     def forget(self, home: int) -> None:
         """Tell a zygote that nobody is born there any more."""
-        self._waiting.append(SpawnOrder(BIRTH.pack(0, 0, 0, home), (), lambda _: None))
+        self._waiting.append(SpawnOrder(BIRTH.pack(0, 0, 0, home, 0), (), lambda _: None))
         self._write()
 
     def tell(self, kind: int, payload: bytes = b"") -> None:

@@ -231,7 +231,7 @@ class ProcessRuntime:
             if parent is None or not parent.is_open:
                 self._refuse(process, inner, "the process that would fork it is gone")
             else:
-                parent.slot.next(lambda group: self._send(made, parent, user, inner, group))
+                parent.slot.next(partial(self._send, made, parent, user, inner))
 
         return begin
 
@@ -251,23 +251,23 @@ class ProcessRuntime:
         user: int,
         descriptors: tuple[int, ...],
         group: Group | None,
+        enters: bool,  # noqa: FBT001 - mirrors cgroup_slot.Born
     ) -> None:
-        process = made.process
-        process.group = group
-        if not parent.is_open:
-            self._refuse(process, descriptors, "the process that would fork it is gone")
-            return
-        if group is None and self.common.groups is not None:
-            self._refuse(process, descriptors, "there is no cgroup for it")
+        process, made.process.group = made.process, group
+        if not parent.is_open or (group is None and self.common.groups is not None):
+            lacks = "there is no cgroup for it" if parent.is_open else "the process that would fork it is gone"
+            self._refuse(process, descriptors, lacks)
             return
         try:
             if group is not None:
                 group.limit(*self._limits(made.revision))
+            doors = group.doors() if group is not None and enters else ()
         except OSError as error:
             parent.slot.made()  # nobody was, but the process has to move on for the next
             self._refuse(process, descriptors, str(error))
         else:
-            parent.birth(process.number, user, descriptors, partial(self._refused, parent, process), process.place)
+            refused = partial(self._refused, parent, process)
+            parent.birth(process.number, user, descriptors, refused, process.place, doors)
 
     def _refuse(self, process: ChildProcess, descriptors: tuple[int, ...], why: str) -> None:
         for descriptor in descriptors:

@@ -122,7 +122,7 @@ class ZygoteManager:
         os.close(lifeline)
         ours.send(json.dumps(self._setting).encode())
         self._first = loop.create_future()
-        slot = CgroupSlot(self._groups.make if self._groups is not None else None, self._spent)
+        slot = CgroupSlot(self._groups.make if self._groups is not None else None, self._spent, can_crowd=True)
         self.fork_client = ForkClient(loop, ours, reports, -1, slot, self._hear, self._gone)
         try:
             pid, why = await asyncio.wait_for(self._first, START_S)

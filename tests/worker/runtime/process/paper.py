@@ -45,6 +45,9 @@ class Place:
         self._paper.where[pid] = self
         self._tell(f"add {pid}")
 
+    def doors(self) -> tuple[int, ...]:
+        return ()
+
     def unite(self) -> None:
         self._paper.check("unite")
         self.is_united = True

@@ -47,20 +47,22 @@ class Hand(ThreadPoolExecutor):
 class Bedside:
     """A slot, who was born in it, and the process that lies there."""
 
-    def __init__(self, loop: Loop) -> None:
+    def __init__(self, loop: Loop, *, can_crowd: bool = False) -> None:
         self.loop, self.hand, self.paper = loop, Hand(), Paper()
         loop.set_default_executor(self.hand)
         self.births: list[list[Group | None]] = []
         self.spent: list[Group] = []
         self.is_settled = False
-        self.slot = CgroupSlot(self.paper.make, self.spent.append)
+        self.slot = CgroupSlot(self.paper.make, self.spent.append, can_crowd=can_crowd)
 
     def order(self) -> None:
         told: list[Group | None] = []
         self.births.append(told)
 
-        def born(group: Group | None) -> None:
-            assert group is None or self.paper.where.get(PID) is group, "its parent is where it is to be born"
+        def born(group: Group | None, enters: bool) -> None:  # noqa: FBT001 - see `Born`
+            is_there = self.paper.where.get(PID) is group
+            assert group is None or is_there is not enters, "its parent is where it is born, or it goes there itself"
+            assert not enters or self.paper.where[PID] not in [one for [one] in filter(None, self.births)]
             told.append(group)
 
         self.slot.next(born)
@@ -90,12 +92,12 @@ class Bedside:
         await self.look()
 
 
-def visit(story: Callable[[Bedside], Awaitable[None]]) -> None:
+def visit(story: Callable[[Bedside], Awaitable[None]], *, can_crowd: bool = False) -> None:
     loop = Loop()
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
 
         async def main() -> None:
-            await story(Bedside(loop))
+            await story(Bedside(loop, can_crowd=can_crowd))
 
         runner.run(main())
 
@@ -112,10 +114,11 @@ DOINGS = {
 }
 
 
-@given(st.lists(st.sampled_from([*DOINGS, "next", "made", "moved"]), max_size=30))
-@example(["made", "settle", "moved", "later", "moved"])
-@example(["made", "settle"])
-def test_every_birth_is_told_once_and_no_group_is_lost(doings: list[str]) -> None:
+@given(doings=st.lists(st.sampled_from([*DOINGS, "next", "made", "moved"]), max_size=30), can_crowd=st.booleans())
+@example(doings=["made", "settle", "moved", "later", "moved"], can_crowd=False)
+@example(doings=["made", "settle"], can_crowd=False)
+@example(doings=["settle", "moved", "next", "next", "made", "moved", "next", "later", "later", "moved"], can_crowd=True)
+def test_every_birth_is_told_once_and_no_group_is_lost(doings: list[str], can_crowd: bool) -> None:  # noqa: FBT001 - drawn
     async def story(bedside: Bedside) -> None:
         slot = bedside.slot
         for doing in doings:
@@ -134,7 +137,7 @@ def test_every_birth_is_told_once_and_no_group_is_lost(doings: list[str]) -> Non
         await bedside.wait(1.0)
         assert bedside.hand.moves == []
 
-    visit(story)
+    visit(story, can_crowd=can_crowd)
 
 
 @given(st.integers(1, 5), st.booleans())
@@ -155,6 +158,63 @@ def test_whoever_is_ordered_is_born_in_the_order_of_asking(count: int, is_late: 
         assert [group for [group] in bedside.births] == bedside.paper.made[:count]
 
     visit(story)
+
+
+def test_many_are_born_where_nobody_lives_and_enter_their_groups_themselves() -> None:
+    """Nobody waits until others were born, and the process goes on to the next one's group when no more come."""
+
+    async def story(bedside: Bedside) -> None:
+        bedside.slot.settle(PID)
+        await bedside.finish()
+        for _ in range(4):
+            bedside.order()
+        bedside.slot.made()
+        await bedside.finish()
+        first, nursery, *others = bedside.paper.made
+        assert bedside.births == [[first], *([other] for other in others)]
+        assert len(others) == 3
+        assert all(one.is_united for one in (first, *others)), "who forks them is in none"
+        assert bedside.paper.where[PID] is nursery
+        bedside.order()
+        assert [len(told) for told in bedside.births] == [1] * 5
+        for _ in range(3):
+            await bedside.wait(1.0)
+        assert bedside.hand.moves == [], "not all of them are there"
+        for _ in range(4):
+            bedside.slot.made()
+        await bedside.wait(1.0)
+        await bedside.finish()
+        assert bedside.paper.where[PID] is bedside.paper.made[-1]
+        assert repr(bedside.slot) == "<CgroupSlot ready, 0 waiting>"
+        for _ in range(2):
+            bedside.order()
+        bedside.slot.made()
+        await bedside.finish()
+        assert bedside.paper.where[PID] is nursery, "it has one for good"
+        assert [len(told) for told in bedside.births] == [1] * 7
+        bedside.slot.close()
+        assert bedside.spent == [nursery]
+
+    visit(story, can_crowd=True)
+
+
+@pytest.mark.parametrize("fails", ["make", "unite"])
+def test_in_a_crowd_who_has_no_group_is_not_born(fails: str) -> None:
+    async def story(bedside: Bedside) -> None:
+        bedside.slot.settle(PID)
+        await bedside.finish()
+        for _ in range(2):
+            bedside.order()
+        bedside.slot.made()
+        await bedside.finish()
+        bedside.paper.fails = {fails}
+        bedside.order()
+        assert bedside.births[2] == [None]
+        bedside.paper.fails = set()
+        bedside.order()
+        assert bedside.births[3] == [bedside.paper.made[-1]]
+
+    visit(story, can_crowd=True)
 
 
 def test_a_group_ends_together_only_once_the_parent_has_left_it() -> None:
@@ -213,12 +273,12 @@ def test_where_it_cannot_be_moved_nobody_is_born_into_the_group_of_another(fails
 
 
 def test_without_cgroups_it_is_always_ready() -> None:
-    told: list[Group | None] = []
+    told: list[tuple[Group | None, bool]] = []
     slot = CgroupSlot(None, lambda group: None)
     slot.settle(PID)
-    slot.next(told.append)
+    slot.next(lambda *how: told.append(how))
     slot.made()
-    assert told == [None]
+    assert told == [(None, False)]
 
 
 def test_it_says_how_it_is() -> None:
@@ -234,10 +294,15 @@ def test_it_says_how_it_is() -> None:
         await bedside.wait(1.0)
         await bedside.finish()
         assert repr(slot) == "<CgroupSlot ready, 0 waiting>"
+        for _ in range(2):
+            bedside.order()
+        slot.made()
+        await bedside.finish()
+        assert repr(slot) == "<CgroupSlot crowded, 0 waiting>"
         slot.close()
         assert repr(slot) == "<CgroupSlot closed, 0 waiting>"
 
-    visit(story)
+    visit(story, can_crowd=True)
 
 
 def test_it_is_a_group_on_paper() -> None:

@@ -14,7 +14,8 @@ from attacca.guest import channel as wire
 from attacca.worker.runtime.process.zygote import linux
 from attacca.worker.runtime.process.zygote.spawn_spec import BIRTH
 
-DESCRIPTORS = 4  # at most with one order
+DESCRIPTORS, DOORS = 4, 3  # at most with one order
+MYSELF = b"0"  # to the kernel, from who enters a cgroup
 Reports = Callable[..., None]  # (kind, number, *parts)
 
 
@@ -50,6 +51,18 @@ def receive(sock: socket.socket, size: int, most: int) -> tuple[bytes, list[int]
     """A packet, with the descriptors that came with it."""
     raw, extra, _, _ = sock.recvmsg(size, socket.CMSG_SPACE(most * 4))
     return raw, [int(one) for _, _, told in extra for one in memoryview(told).cast("i")]
+
+
+def enter(descriptors: list[int], doors: int) -> list[int]:
+    """Into the cgroup that so many of these, the last ones, are of. Returns the others. Who cannot enter ends."""
+    own = len(descriptors) - doors
+    for door in descriptors[own:]:
+        try:
+            os.write(door, MYSELF)
+        except OSError:
+            os._exit(1)
+        os.close(door)
+    return descriptors[:own]
 
 
 class ForkServer:
@@ -94,10 +107,10 @@ class ForkServer:
 
     def _next(self) -> list[int] | None:
         """Take an order. Returns in the child, if there is one, its descriptors."""
-        raw, descriptors = receive(self._orders, BIRTH.size, DESCRIPTORS)
+        raw, descriptors = receive(self._orders, BIRTH.size, DESCRIPTORS + DOORS)
         if not raw:
             os._exit(0)
-        number, user, network, home = BIRTH.unpack(raw)
+        number, user, network, home, doors = BIRTH.unpack(raw)
         if number == 0:
             self._forker.forget(home)
             return None
@@ -107,7 +120,7 @@ class ForkServer:
             self._tell(wire.REFUSED, number, str(error).encode())
         else:
             if pid == 0:
-                return descriptors
+                return enter(descriptors, doors) if doors else descriptors
             self._children[pid] = number
             self._tell(wire.MADE, number, wire.PROCESS.pack(pid))
         for descriptor in descriptors:

@@ -10,9 +10,10 @@ from attacca.guest.spec import AgentSpec
 
 # What does pass through a process that forks, with the child's descriptors: the number of the birth, who of the range
 # of users the child is to be, and in which of the zygote's networks and homes it is born: 0 for where the zygote
-# happens to be, or for its hall, from which it goes on by itself. Births are numbered from 1; 0 with no descriptors is
-# a template's GO, and has a zygote let go of a home.
-BIRTH = struct.Struct("<IIII")
+# happens to be, or for its hall, from which it goes on by itself; and how many of the descriptors, the last ones, are
+# those by which it enters its cgroup before anything else. Births are numbered from 1; 0 with no descriptors is a
+# template's GO, and has a zygote let go of a home.
+BIRTH = struct.Struct("<IIIII")
 NEW_NETWORK = NEW_HOME = 1 << 31  # with the number of one: what was of that number is no more
 AT_HOME, FOUNDER = "at home", "founder"
 

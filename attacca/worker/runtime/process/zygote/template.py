@@ -98,7 +98,7 @@ def arrive(spec: SpawnSpec, times: dict[str, float], crossed_at: float, hands_at
 def _go_on(spec: SpawnSpec, hands_at: int, times: dict[str, float], *, isolate: bool) -> NoReturn:
     """From GO on, in the interpreter that imports the code."""
     orders, report = socket.socket(fileno=child.READER), wire.Channel(-1, child.WRITER).write
-    if orders.recv(BIRTH.size) != BIRTH.pack(0, 0, 0, 0):  # go
+    if orders.recv(BIRTH.size) != BIRTH.pack(0, 0, 0, 0, 0):  # go
         os._exit(0)
     found, loaded, inherited = _import(spec, report, times, isolate=isolate)
     orders.detach()
