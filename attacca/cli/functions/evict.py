@@ -9,7 +9,7 @@ from attacca.cli.screens.terminal import say, show_json
 from attacca.client.http import Client, quoted
 
 EXAMPLES = """
-attacca evict hello  # the next start comes from a template
+attacca evict hello  # the next start comes from a template, if there is one
 attacca evict hello --templates && attacca invoke hello -i  # see a cold start
 """
 
@@ -30,5 +30,7 @@ def run(
     if as_json:
         show_json({"function": name, "templates": templates})
     else:
-        what = "idle sandboxes and templates" if templates else "idle sandboxes"
-        say(f"{what} of {name} go; the next start is a {'cold' if templates else 'template'} one.", "green")
+        if templates:
+            say(f"idle sandboxes and templates of {name} go; the next start is a cold one.", "green")
+        else:
+            say(f"idle sandboxes of {name} go; the next start is from a template, if there is one.", "green")
