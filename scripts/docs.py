@@ -225,7 +225,8 @@ def _measured(found: Any) -> tuple[str, ...]:
 
 def runtimes() -> str:
     """What each runtime costs, as `make bench-runtimes` recorded it."""
-    head = ("runtime", "isolation", "cold", "template or snapshot", "warm", "memory per sandbox", "what it needs")
+    starts = ("deployed", "restarted", "cold", "template or snapshot", "warm")
+    head = ("runtime", "isolation", *starts, "memory per sandbox", "what it needs")
     return table(head, costs.rows(costs.read(RUNTIMES)))
 
 

@@ -74,25 +74,35 @@ def _time(client: Client, name: str, cold: int, warm: int, asked: Known, tick: C
 
 def _once(client: Client, name: str, kind: str, asked: Known, timings: Timings) -> None:
     """One invocation that starts as asked for. One that starts otherwise is kept for what it is, and tried again."""
-    target = f"/function/{quoted(name)}{asked.path}"
     for _ in range(TRIES):
         if kind != "warm":
             _evict(client, name, templates=kind == "cold")
             time.sleep(AHEAD_S)  # noqa: TID251 - a person waits
-        began = time.perf_counter()  # noqa: TID251 - it is what is measured
-        answer = client.request("POST", target, asked.body, {"content-type": asked.content_type})
-        total_ms = (time.perf_counter() - began) * 1000  # noqa: TID251 - it is what is measured
-        if answer.status >= 400:
-            client.fail(answer.status, answer.body, "POST", target)
-        head = "".join(f"\r\n{key}: {value}" for key, value in answer.headers.items()).encode()
-        answered = told_by(head)
-        times = timings.starts.setdefault(answered.start, {part: [] for part in PARTS_KEPT})
-        parts = answered.parts()
-        values = parts | {"overhead": total_ms - sum(parts.values()), "total": total_ms}
+        start, parts = timed(client, name, asked)
+        times = timings.starts.setdefault(start, {part: [] for part in PARTS_KEPT})
         for part in PARTS_KEPT:
-            times[part].append(round(values[part], 4))
-        if answered.start == kind:
+            times[part].append(parts[part])
+        if start == kind:
             return
+
+
+def timed(client: Client, name: str, asked: Known) -> tuple[str, dict[str, float]]:
+    """One invocation: how it started, and its parts in ms.
+
+    Raises:
+        AttaccaError: it failed.
+    """
+    target = f"/function/{quoted(name)}{asked.path}"
+    began = time.perf_counter()  # noqa: TID251 - it is what is measured
+    answer = client.request("POST", target, asked.body, {"content-type": asked.content_type})
+    total_ms = (time.perf_counter() - began) * 1000  # noqa: TID251 - it is what is measured
+    if answer.status >= 400:
+        client.fail(answer.status, answer.body, "POST", target)
+    head = "".join(f"\r\n{key}: {value}" for key, value in answer.headers.items()).encode()
+    answered = told_by(head)
+    parts = answered.parts()
+    values = parts | {"overhead": total_ms - sum(parts.values()), "total": total_ms}
+    return answered.start, {part: round(values[part], 4) for part in PARTS_KEPT}
 
 
 def _evict(client: Client, name: str, *, templates: bool) -> None:

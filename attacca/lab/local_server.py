@@ -34,9 +34,12 @@ OF_CONTROL = ("scaling", "placement")
 
 
 @contextmanager
-def server(system: System, up: str = "", remark: Callable[[str], None] = lambda _: None) -> Iterator[str]:
-    """`attacca up` as the scenario's system describes it, on a free port, with a state of its own; gone afterwards,
-    and also when we are killed: it ends when its standard input, of which we hold the other end, is closed.
+def server(
+    system: System, up: str = "", remark: Callable[[str], None] = lambda _: None, state: Path | None = None
+) -> Iterator[str]:
+    """`attacca up` as the scenario's system describes it, on a free port; gone afterwards, and also when we are killed:
+    it ends when its standard input, of which we hold the other end, is closed. Its state is in the directory `state`,
+    or one of its own that goes with it.
 
     Raises:
         BadConfig: one server cannot be what is described.
@@ -48,8 +51,9 @@ def server(system: System, up: str = "", remark: Callable[[str], None] = lambda 
             "set system.workers = 1, or simulate: attacca sim run SCENARIO",
         )
     with tempfile.TemporaryFile() as log:
+        place = ["--temporary"] if state is None else ["--state-dir", str(state)]
         process = subprocess.Popen(
-            [*ourselves(), *words(system), *up.split(), "--temporary", "--lifeline"],
+            [*ourselves(), *words(system), *up.split(), *place, "--lifeline"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment(), process_group=0,
         )  # fmt: skip
         try:

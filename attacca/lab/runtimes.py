@@ -2,6 +2,7 @@
 
 import contextlib
 import platform
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,8 +17,8 @@ from attacca.client.http import Client, quoted
 from attacca.client.source import Source, deploy
 from attacca.errors import AttaccaError, NotFound
 from attacca.io.archive import packed
-from attacca.lab.bench import Bench, Times, measure, median
-from attacca.lab.bodies import Known
+from attacca.lab.bench import PARTS_KEPT, Bench, Times, measure, median, timed
+from attacca.lab.bodies import Known, known_of
 from attacca.lab.held import held_mb
 from attacca.lab.kinds import KINDS, Kind, Places
 from attacca.lab.local_server import server
@@ -25,13 +26,16 @@ from attacca.load.workload.scenario import System
 
 VERSION = 1
 MADE_S, LOOK_S = 60.0, 0.05  # for idle sandboxes to be there
+UP_S = 1.0  # after which a server that has said that it is up is asked
+DEPLOYED, RESTARTED = "deployed", "restarted"  # the first invocation after a deployment was done, or after a restart
 # A machine that has other work is no less measured: a server may stand still, and compile for minutes.
 SILENT_S, PATIENT = 60.0, "--set process.start_timeout_s=300"
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
-    """Of one runtime. `starts`: cold, template and warm, as far as it has them, each with the medians of its parts in
-    ms; `total` is the client's. `missing`: why it was not measured."""
+    """Of one runtime. `starts`: cold, template and warm, as far as it has them, and what the first invocation meets,
+    deployed and restarted; each with the medians of its parts in ms; `total` is the client's. `missing`: why it was not
+    measured."""
 
     name: str
     runtime: str
@@ -57,6 +61,7 @@ class Measures(msgspec.Struct, frozen=True, kw_only=True):
 
     cold: int = 20
     warm: int = 200
+    first: int = 3  # after so many deployments, and so many restarts of the server
     sandboxes: int = 8  # of which the memory is taken
     only: tuple[str, ...] = ()
     places: Places = Places()
@@ -94,15 +99,41 @@ def run(
     present = [kind for kind in kinds if not lacking[kind.name]]
     with tempfile.TemporaryDirectory(prefix="attacca-bench-") as room:
         for engine, alike in groupby(present, lambda kind: kind.engine):
-            with (
-                server(System(silent_s=SILENT_S), f"{PATIENT} {_options(engine, asked.places)}") as url,
-                Client(url) as client,
-            ):
+            up, names = f"{PATIENT} {_options(engine, asked.places)}", list[str]()
+            state = Path(room) / f"state-{engine}"
+            with server(System(silent_s=SILENT_S), up, state=state) as url, Client(url) as client:
                 for kind in alike:
                     begin(kind.runtime)
+                    names.append(kind.name)
                     found[kind.name] = _measured(client, kind, asked, Path(room) / kind.name, tick)
                     keep(so_far())
+            names = [name for name in names if not found[name].missing]
+            for name, times in _restarted(up, state, names, asked).items():
+                found[name] = _with(found[name], RESTARTED, times)
+                keep(so_far())
+            shutil.rmtree(state, ignore_errors=True)
     return so_far()
+
+
+def _restarted(up: str, state: Path, names: Sequence[str], asked: Measures) -> dict[str, Times]:
+    """Of each what its first invocation is by a server that has just come back."""
+    found: dict[str, Times] = {name: {part: [] for part in PARTS_KEPT} for name in names}
+    for _ in range(asked.first if names else 0):
+        with server(System(silent_s=SILENT_S), up, state=state) as url, Client(url) as client:
+            time.sleep(UP_S)  # noqa: TID251 - a person waits
+            for name in names:
+                _add(found[name], client, name)
+    return found
+
+
+def _add(times: Times, client: Client, name: str) -> None:
+    for part, value in timed(client, name, known_of(name, Known()))[1].items():
+        times[part].append(value)
+
+
+def _with(cost: Cost, start: str, times: Times) -> Cost:
+    counts = {**cost.counts, start: len(times["total"])}
+    return msgspec.structs.replace(cost, starts={**cost.starts, start: _medians_of(times)}, counts=counts)
 
 
 def merged(before: Costs, now: Costs) -> Costs:
@@ -130,16 +161,20 @@ def _told(kind: Kind, **more: Any) -> Cost:
 def _measured(client: Client, kind: Kind, asked: Measures, place: Path, tick: Callable[[], None]) -> Cost:
     place.mkdir()
     try:
+        first: Times = {part: [] for part in PARTS_KEPT}
         with kind.source(place, asked.places.image) as source:
-            _deploy(client, source)
+            for number in range(max(asked.first, 1)):
+                settings = msgspec.structs.replace(source.settings, env={"NUMBER": str(number)})
+                _deploy(client, msgspec.structs.replace(source, settings=settings))
+                _add(first, client, kind.name)
         bench = measure(client, [kind.name], asked.cold, asked.warm, Known(), tick)
         if kind.name not in bench.functions:
             return _told(kind, missing=bench.errors[kind.name])
         memory_mb = None if kind.is_pulled else _memory_mb(client, kind.name, asked.sandboxes)
-        client.json("DELETE", f"/api/functions/{quoted(kind.name)}")
+        client.json("POST", f"/api/functions/{quoted(kind.name)}/evict", {"templates": False})
     except AttaccaError as error:
         return _told(kind, missing=error.message)
-    return _told(kind, memory_mb=memory_mb, **_medians(bench, kind.name))
+    return _with(_told(kind, memory_mb=memory_mb, **_medians(bench, kind.name)), DEPLOYED, first)
 
 
 def _deploy(client: Client, source: Source) -> None:
@@ -190,7 +225,8 @@ def rows(costs: Costs) -> Iterator[tuple[str, ...]]:
     for cost in costs.runtimes:
         if not cost.missing:
             kind, comma, which = cost.runtime.partition(",")
-            times = (_shown(cost.starts.get(start)) for start in ("cold", "template", "warm"))
+            kinds = (DEPLOYED, RESTARTED, "cold", "template", "warm")
+            times = (_shown(cost.starts.get(start)) for start in kinds)
             memory = "" if cost.memory_mb is None else f"{cost.memory_mb:.1f} MB"
             yield f"`{kind}`{comma}{which}", cost.isolation, *times, memory, cost.needs
 

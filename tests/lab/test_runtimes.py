@@ -17,7 +17,8 @@ FOUND = Costs(
             name="process", runtime="process", isolation="namespaces", needs="root", memory_mb=1.25,
             starts={
                 "cold": {"total": 57.7, "sandbox": 36.4, "code": 0.6, "imports": 1.5, "run": 0.0, "overhead": 11.3},
-                "template": {"total": 9.94}, "warm": {"total": 0.374},
+                "template": {"total": 9.94}, "warm": {"total": 0.374}, "deployed": {"total": 11.2},
+                "restarted": {"total": 62.5},
             },
         ),
         Cost(
@@ -34,8 +35,8 @@ FOUND = Costs(
 
 def test_the_table_has_what_was_measured() -> None:
     assert list(rows(FOUND)) == [
-        ("`process`", "namespaces", "58 ms", "9.9 ms", "0.37 ms", "1.2 MB", "root"),
-        ("`container`, crun", "files", "215 ms", "", "5.1 ms", "", "crun"),
+        ("`process`", "namespaces", "11 ms", "62 ms", "58 ms", "9.9 ms", "0.37 ms", "1.2 MB", "root"),
+        ("`container`, crun", "files", "", "", "215 ms", "", "5.1 ms", "", "crun"),
     ]
 
 

@@ -14,7 +14,7 @@ def bench(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_each_is_started_called_and_weighed_and_what_is_missing_is_named() -> None:
-    few = ("--cold", "2", "--warm", "3", "--sandboxes", "2", "--docker", "/nowhere")
+    few = ("--cold", "2", "--warm", "3", "--sandboxes", "2", "--first", "1", "--docker", "/nowhere")
     done = bench("process", "command", "by-docker", *few, "--json")
     assert done.returncode == 0, done.stderr
     process, command, docker = json.loads(done.stdout)["runtimes"]
@@ -22,6 +22,7 @@ def test_each_is_started_called_and_weighed_and_what_is_missing_is_named() -> No
         assert cost["missing"] == "", cost
         assert (cost["counts"]["cold"], cost["counts"]["warm"]) == (2, 3)
         assert cost["counts"]["template"] >= 2
+        assert (cost["counts"]["deployed"], cost["counts"]["restarted"]) == (1, 1)
         for start in cost["starts"].values():
             assert start["total"] > 0
         assert cost["starts"]["cold"]["sandbox"] > 0 == cost["starts"]["warm"]["sandbox"]

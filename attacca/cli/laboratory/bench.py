@@ -27,6 +27,9 @@ attacca bench runtimes --json | jq '.runtimes[] | {runtime, cold: .starts.cold.t
 Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Default: all that are here.")]
 Cold = Annotated[int, typer.Option("--cold", metavar="N", min=1, help="Cold starts of each, and from templates.")]
 Warm = Annotated[int, typer.Option("--warm", metavar="N", min=1, help="Warm invocations of each.")]
+First = Annotated[
+    int, typer.Option("--first", metavar="N", min=1, help="First invocations: after deployments, and after restarts.")
+]
 Sandboxes = Annotated[int, typer.Option("--sandboxes", metavar="N", min=1, max=100, help="Idle ones that are weighed.")]
 Containerd = Annotated[str | None, typer.Option("--containerd", metavar="SOCKET", help="Where it listens.")]
 Docker = Annotated[str | None, typer.Option("--docker", metavar="SOCKET", help="Where dockerd listens.")]
@@ -47,6 +50,7 @@ def runtimes(
     *,
     cold: Cold = 20,
     warm: Warm = 200,
+    first: First = 3,
     sandboxes: Sandboxes = 8,
     containerd: Containerd = None,
     docker: Docker = None,
@@ -55,7 +59,7 @@ def runtimes(
     out: Out = "",
     as_json: Json = False,
 ) -> None:
-    """Start and call the least function of each runtime, on servers of its own: cold, from a template, warm.
+    """Start and call the least function of each runtime, on servers of its own: cold, from a template, warm, first.
 
     Idle sandboxes are weighed. What this machine lacks is named with what it lacks. A file of --out is written after
     each; where NAMEs are given, what it has of others stays.
@@ -71,7 +75,7 @@ def runtimes(
     where = {name: path for name, path in (("containerd", containerd), ("docker", docker)) if path is not None}
     container = msgspec.structs.replace(ContainerOptions(), **where)
     places = Places(container, kubeconfig, image)
-    asked = Measures(cold=cold, warm=warm, sandboxes=sandboxes, only=tuple(names or ()), places=places)
+    asked = Measures(cold=cold, warm=warm, first=first, sandboxes=sandboxes, only=tuple(names or ()), places=places)
     before = read(Path(out)) if out and names and Path(out).exists() else Costs()
 
     def keep(costs: Costs) -> None:

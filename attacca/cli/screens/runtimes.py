@@ -12,20 +12,24 @@ def show(costs: Costs, width: int | None = None) -> None:
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("runtime", style="cyan", no_wrap=True)
-    for heading in ("cold", *PARTS.values(), "template", "warm", "MB"):
+    for heading in ("deployed", "restarted", "cold", *PARTS.values(), "template", "warm", "MB"):
         table.add_column(heading, justify="right", style="dim" if heading in PARTS.values() else None)
     for cost in costs.runtimes:
         if cost.missing:
             continue
         cold = cost.starts.get("cold", {})
-        cells = [milliseconds(cold[part]) if part in cold else "" for part in ("total", *PARTS)]
-        others = (cost.starts.get(start) for start in ("template", "warm"))
-        cells += ["" if parts is None else milliseconds(parts["total"]) for parts in others]
+        whole = {start: milliseconds(parts["total"]) for start, parts in cost.starts.items()}
+        cells = [whole.get("deployed", ""), whole.get("restarted", ""), whole.get("cold", "")]
+        cells += [milliseconds(cold[part]) if part in cold else "" for part in PARTS]
+        cells += [whole.get("template", ""), whole.get("warm", "")]
         memory = "" if cost.memory_mb is None else f"{cost.memory_mb:.1f}"
         table.add_row(cost.runtime, *cells, memory)
     screen = console(width=width)
     screen.print(table)
-    what = "Milliseconds, medians, as the client saw them; of a cold start its parts too. MB: of an idle sandbox."
+    what = (
+        "Milliseconds, medians, as the client saw them; of a cold start its parts too. MB: of an idle sandbox. "
+        "Deployed, restarted: the first invocation after a deployment was done, after the server came back."
+    )
     screen.print(marked("[dim]{}[/]", what), soft_wrap=True)
     for cost in costs.runtimes:
         if cost.missing:
