@@ -186,11 +186,11 @@ class Server:
         )
         self.gateway.invoke_for = partial(invoke, self.gateway, self._of_gateway.send)
         nat, memory_mb, code = Nat(config.nat), config.worker.memory_mb, SharedCode(state.path)
-        images = ImageStore(state.images, state.tmp)
-        self.runtime = ProcessRuntime(code, config.of_sandboxes, clock, memory_mb, secret, nat=nat, images=images)
-        uploaded = with_modules(self.runtime, config.of_sandboxes, clock, memory_mb, state.code, secret)
-        uploaded |= containers(self.runtime, images, config.container, config.of_sandboxes, clock, secret)
-        uploaded |= micro_vms(self.runtime, code, config.microvm, config.of_sandboxes, state.path, clock, secret)
+        images, shared = ImageStore(state.images, state.tmp), config.of_sandboxes
+        self.runtime = ProcessRuntime(code, shared, clock, memory_mb, secret, nat=nat, images=images)
+        uploaded = with_modules(self.runtime, shared, clock, memory_mb, state.code, secret)
+        uploaded |= containers(self.runtime, images, config.container, shared, clock, secret, state.path)
+        uploaded |= micro_vms(self.runtime, code, config.microvm, shared, state.path, clock, secret)
         uploaded |= pods(config.kubernetes, config.process.space_mb, state.path, clock, secret)
         self.worker = Worker(
             config.worker,

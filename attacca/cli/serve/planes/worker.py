@@ -157,7 +157,9 @@ class WorkerPlane:
             cache, of_sandboxes, self._clock, memory_mb, supplies.secret, nat=nat, images=images
         )
         uploaded = with_modules(self.runtime, of_sandboxes, self._clock, memory_mb, cache.code, supplies.secret)
-        uploaded |= containers(self.runtime, images, config.container, of_sandboxes, self._clock, supplies.secret)
+        uploaded |= containers(
+            self.runtime, images, config.container, of_sandboxes, self._clock, supplies.secret, directory
+        )
         uploaded |= micro_vms(
             self.runtime, cache, config.microvm, of_sandboxes, directory, self._clock, supplies.secret
         )

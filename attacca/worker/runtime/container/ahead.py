@@ -1,26 +1,42 @@
 """Containers that were created before anybody wanted one: the engine has done all but to have the program begin.
 
 one has started ──▶ another of its revision is created ──▶ taken ──▶ its program begins ──▶ ready, and so on
+
+Of which revisions is in a file, for the server that comes next: it has some created before anybody asks.
 """
 
 import asyncio
+import contextlib
+import os
 from collections.abc import Callable
-from typing import Final
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
 
 from attacca.model.function import Network, Revision
 from attacca.worker.runtime.container.sandbox import Container
 
 WAIT_S: Final = 600.0  # after the last start of its revision one goes that nobody wanted
+LARGEST: Final = 1 << 24  # bytes of the file
 USUALLY: Final = {"runsc": 4}  # by engine, where the settings say nothing: whose kernel takes long to begin
 
 
+_remembered = msgspec.json.Decoder(Annotated[tuple[Revision, ...], msgspec.Meta(max_length=1000)]).decode
+
+
 class ContainersAhead:
-    """One each, of the revisions that were started last. `make` has one created, and `drop` it."""
+    """One each, of the revisions that were started last. `make` has one created, and `drop` it; `file` is where it is
+    written of which."""
 
     def __init__(
-        self, most: int | None, make: Callable[[str, Revision], Container], drop: Callable[[Container], None]
+        self,
+        most: int | None,
+        make: Callable[[str, Revision], Container],
+        drop: Callable[[Container], None],
+        file: Path | None = None,
     ) -> None:
-        self._wanted, self._make, self._drop = most, make, drop
+        self._wanted, self._make, self._drop, self._file = most, make, drop, file
         self._most = 0
         self._of: dict[str, Container] = {}  # by function, the one that was started last at the end
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -33,6 +49,19 @@ class ContainersAhead:
         """From now on, where that engine can."""
         most = USUALLY.get(engine, 0) if self._wanted is None else self._wanted
         self._most = most if can_wait else 0
+
+    def remembered(self) -> tuple[Revision, ...]:
+        """Of which there were some when the server before this one ended. Blocking, for a moment."""
+        if self._file is not None and self._wanted != 0:
+            with contextlib.suppress(OSError, msgspec.MsgspecError):
+                if self._file.stat().st_size <= LARGEST:
+                    return _remembered(self._file.read_bytes())
+        return ()
+
+    async def there(self, function: str) -> None:
+        """The one of that function has been created, or will not be."""
+        if (one := self._of.get(function)) is not None:
+            await asyncio.wait([one.created])
 
     def want(self, revision: Revision) -> None:
         """One has started: the next is to be there."""
@@ -48,6 +77,8 @@ class ContainersAhead:
         self._count += 1
         self._of[function] = there or self._make(f"ahead-{self._count}", revision)
         self._time(function)
+        if there is None:
+            self._remember()
 
     def take(self, revision: Revision) -> Container | None:
         """One that has been created; it is the taker's from now on."""
@@ -76,6 +107,16 @@ class ContainersAhead:
 
     def _expire(self, function: str) -> None:
         self._let_go(self._of.pop(function))
+        self._remember()
+
+    def _remember(self) -> None:
+        if self._file is not None:
+            with contextlib.suppress(OSError):  # the next server begins without
+                made = self._file.with_suffix(".new")
+                descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+                with open(descriptor, "wb") as file:
+                    file.write(msgspec.json.encode([one.revision for one in self._of.values()]))
+                made.rename(self._file)
 
     def _let_go(self, one: Container) -> None:
         if (timer := self._timers.pop(one.revision.function, None)) is not None:

@@ -2,14 +2,17 @@
 own network."""
 
 import asyncio
+import contextlib
 import os
 import socket
-from typing import Any, ClassVar, Protocol
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
 
 from attacca.errors import AttaccaError, BadFunction, StartFailed
 from attacca.kernel.clock import Clock
 from attacca.model.function import Network, Revision
-from attacca.model.image import Contract, UnpackedImage
+from attacca.model.image import Contract
 from attacca.model.invocation import Invocation, Making
 from attacca.worker.core.events import ToSandbox
 from attacca.worker.core.reports import (
@@ -28,6 +31,7 @@ from attacca.worker.runtime.container.ending import SERVE, ended, report
 from attacca.worker.runtime.container.engine import Engine, Word
 from attacca.worker.runtime.container.engines import engine
 from attacca.worker.runtime.container.equipping import equipped, expect_devices
+from attacca.worker.runtime.container.images import Images
 from attacca.worker.runtime.container.keeping import clean
 from attacca.worker.runtime.container.options import ContainerOptions
 from attacca.worker.runtime.container.patience import Patience
@@ -45,19 +49,6 @@ OWN_NETWORK = 'write network = "none", or let it serve HTTP on $PORT'
 HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost\n"
 
 
-class Images(Protocol):
-    """Where unpacked images lie."""
-
-    def open(self) -> None:
-        """Blocking: its places are made."""
-
-    async def rootfs(self, digest: str) -> UnpackedImage:
-        """
-        Raises:
-            AttaccaError: it is not there, or cannot be unpacked.
-        """
-
-
 class ContainerRuntime:
     """Implements `worker.runtime.types.Runtime`. `shared` are the options that containers have in common with
     processes."""
@@ -72,6 +63,7 @@ class ContainerRuntime:
         clock: Clock,
         secret: Secret = no_secret,
         nat: Nat | None = None,
+        file: Path | None = None,
     ) -> None:
         self._nat = nat or Nat(NatOptions())
         self._images, self._options, self._shared = images, options, shared
@@ -82,7 +74,9 @@ class ContainerRuntime:
         self._keeping: Engine | None = None
         self._opening: asyncio.Task[Engine] | None = None
         self._called: dict[str, Container] = {}  # as their engine calls them
-        self._ahead = ContainersAhead(options.pool, self._make_ahead, lambda one: self._kill(one, "nobody wanted it"))
+        unwanted = partial(self._kill, why="nobody wanted it")
+        self._ahead = ContainersAhead(options.pool, self._make_ahead, unwanted, file)
+        self._catching_up: asyncio.Task[None] | None = None
         self._publishing = Publishing(options.publish_on)
         self._turns, self._patience = asyncio.Semaphore(AT_ONCE), Patience()
         self._is_closing = False
@@ -92,17 +86,25 @@ class ContainerRuntime:
         return f"<ContainerRuntime {len(self.containers)} containers, {self._networks}, {self._keeping}>"
 
     async def open(self, sink: Sink) -> None:
-        """Its keeper is started by the first who wants a container."""
+        """Its keeper is started by the first who wants a container, or whom the last server had one ready for."""
         self._loop, self._sink = asyncio.get_running_loop(), sink
         self._nat.hold()
+        if remembered := await asyncio.to_thread(self._ahead.remembered):
+            self._catching_up = self._loop.create_task(self._catch_up(remembered))
+
+    async def _catch_up(self, revisions: tuple[Revision, ...]) -> None:
+        with contextlib.suppress(AttaccaError, OSError):  # who wants one is told
+            await self._keeper()
+            for revision in revisions:
+                self._ahead.want(revision)
 
     async def close(self) -> None:
         self._is_closing = True
         self._ahead.close()
         for container in list(self.containers.values()):
             self._kill(container, "its runtime was closed")
-        if self._opening is not None:
-            await asyncio.wait([self._opening])
+        if opening := [task for task in (self._catching_up, self._opening) if task is not None]:
+            await asyncio.wait(opening)
         keeping, self._keeping = self._keeping, None
         if keeping is not None:
             await keeping.close()
@@ -191,6 +193,9 @@ class ContainerRuntime:
         except OSError as error:
             self._give_up(container, "start_failed", f"it could not be started: {error}")
         else:
+            if container.is_template:  # a deployment is done when who comes first finds what there can be
+                self._ahead.want(container.revision)
+                await self._ahead.there(container.revision.function)
             self._ready(container)
 
     async def _order(self, container: Container) -> None:

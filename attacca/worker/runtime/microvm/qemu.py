@@ -45,7 +45,7 @@ def command(program: str, plan: MachinePlan, monitor: int, ports: Iterable[int],
         *("-m", f"{plan.memory_mb}M", "-smp", str(plan.cpus)),
         *("-object", f"{memory},share={'on' if plan.is_shared else 'off'}"),
         *("-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-sandbox", SANDBOX),
-        *("-kernel", str(plan.kernel), "-initrd", str(plan.initramfs), "-append", _append(plan)),
+        *(_boot(plan) if state is None else ()),
         *("-chardev", f"socket,id=monitor,fd={monitor}", "-mon", "chardev=monitor,mode=control"),
         *("-device", "virtio-serial-device,max_ports=4"),
     ]
@@ -59,6 +59,11 @@ def command(program: str, plan: MachinePlan, monitor: int, ports: Iterable[int],
         words += ["-netdev", f"tap,id=net,fd={plan.card}"]
         words += ["-device", f"virtio-net-device,netdev=net,mac={tap.GUEST_MAC.hex(':')}"]
     return [*words, "-S"] if state is None else [*words, "-incoming", "defer"]
+
+
+def _boot(plan: MachinePlan) -> tuple[str, ...]:
+    """What one that is restored has in its memory already: it would read all of it, and keep it besides."""
+    return "-kernel", str(plan.kernel), "-initrd", str(plan.initramfs), "-append", _append(plan)
 
 
 def _timers(plan: MachinePlan) -> str:

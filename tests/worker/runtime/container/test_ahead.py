@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -33,8 +34,10 @@ class Made:
         self.all.append(Container(name, of, ManualClock(), lambda _: None, lambda *_: None))
         return self.all[-1]
 
-    def pool(self, most: int | None, engine: str = "crun", *, can_wait: bool = True) -> ContainersAhead:
-        made = ContainersAhead(most, self.make, lambda one: self.dropped.append(one.name))
+    def pool(
+        self, most: int | None, engine: str = "crun", file: Path | None = None, *, can_wait: bool = True
+    ) -> ContainersAhead:
+        made = ContainersAhead(most, self.make, lambda one: self.dropped.append(one.name), file)
         made.open(engine, can_wait=can_wait)
         return made
 
@@ -109,3 +112,43 @@ def test_who_is_told_something_anew_at_each_start_has_none() -> None:
     changed = [plain, *(msgspec.structs.replace(plain, **other) for other in others)]
     asked = [may_wait(msgspec.structs.replace(revision("f"), settings=settings)) for settings in changed]
     assert asked == [True, False, False, False]
+
+
+def test_the_next_server_knows_of_which_there_were_some(tmp_path: Path) -> None:
+    def check(made: Made) -> None:
+        file = tmp_path / "ahead.json"
+        ahead = made.pool(2, file=file)
+        assert ahead.remembered() == ()
+        for one in ("f", "g", "h"):
+            ahead.want(revision(one))
+        ahead.close()
+        assert made.pool(2, file=file).remembered() == (revision("g"), revision("h"))
+        assert made.pool(0, file=file).remembered() == ()
+        ahead = made.pool(1, file=file)
+        ahead.want(revision("f"))
+        ahead._expire("f")
+        assert made.pool(2, file=file).remembered() == ()
+        file.write_text("[1]")
+        assert made.pool(2, file=file).remembered() == ()
+        assert made.pool(2, file=tmp_path / "none" / "ahead.json").remembered() == ()
+
+    on_a_loop(check)
+
+
+def test_who_waits_for_one_hears_when_it_is_there_and_when_it_will_not_be() -> None:
+    async def main() -> None:
+        made = Made()
+        ahead = made.pool(2)
+        await ahead.there("f")
+        for one in ("f", "g"):
+            ahead.want(revision(one))
+        waiting = [asyncio.create_task(ahead.there(one)) for one in ("f", "g")]
+        await asyncio.sleep(0)
+        assert not any(task.done() for task in waiting)
+        made.all[0].was_created()
+        made.all[1].close()
+        await asyncio.gather(*waiting)
+        ahead.close()
+        made.close()
+
+    asyncio.run(main())
