@@ -26,6 +26,7 @@ from attacca.worker.core.events import Command, Run
 from attacca.worker.core.phases import Phase, Position, WaitedFor
 from attacca.worker.core.pool import Pool, Room
 from attacca.worker.core.reports import SandboxReady
+from attacca.worker.core.slots import fill, lacks, slot
 from attacca.worker.core.state import AT_ONCE as BEFORE_NOBODY
 from attacca.worker.core.state import Function, Loss, QueuedInvocation, RevisionState, Sandbox
 from attacca.worker.core.timers import Key, Timer, Timers
@@ -104,11 +105,11 @@ class Scheduler:
         free = state.free
         if free and self.running + self.claims >= self.limit and self.concurrency.can_skip(statistics.exec_s.ewma):
             item.turn = reasons.ABOVE_LIMIT
-            self._run(now, item, free[-1], None, out)
+            self._run(now, item, slot(state, self._cores), None, out)
             return True
         can_pass, at_once = at_once, at_once and bool(free) and self.running + self.claims < self.limit
         if at_once and self.queue.is_memoryless:
-            self._run(now, item, free[-1], None, out)
+            self._run(now, item, slot(state, self._cores), None, out)
             return True
         is_full = self.running + self.claims >= self.limit or state.is_full
         if can_pass and is_full and self.ahead.take(now, item, out):
@@ -117,7 +118,7 @@ class Scheduler:
         self.queue.push(now, known.waiting(now, item))
         if at_once and self.queue.pop(now, _anyone) is not None:
             item.was_popped = True
-            self._run(now, item, free[-1], None, out)
+            self._run(now, item, slot(state, self._cores), None, out)
             return True
         item.held = self._held(state)
         state.waiting += 1
@@ -181,7 +182,7 @@ class Scheduler:
         state = item.state
         if state.free:
             state.waiting -= 1
-            self._run(now, item, state.free[-1], None, out)
+            self._run(now, item, slot(state, self._cores), None, out)
             return Placed.YES
         if not state.can_join:
             if not may_start:
@@ -212,7 +213,7 @@ class Scheduler:
     def _run(
         self, now: float, item: QueuedInvocation, sandbox: Sandbox, ready: SandboxReady | None, out: list[Command]
     ) -> None:
-        """In a slot of the newest free sandbox. `ready`: the item has waited for this sandbox to start."""
+        """In a free slot of this one. `ready`: the item has waited for it to start."""
         state = item.state
         if sandbox.served:
             start, why = WARM, REUSED
@@ -225,7 +226,7 @@ class Scheduler:
             self._pool.became_busy(now, sandbox)
         sandbox.take(item)
         if len(sandbox.running) == sandbox.slots:
-            state.free.pop()
+            fill(state, sandbox)
         if ready is not None:
             timing = reasons.waited(now, item, sandbox, ready)
             item.began = item.popped
@@ -359,10 +360,10 @@ class Scheduler:
 
     def start_failed(self, now: float, state: RevisionState, failed: Failed | None, out: list[Command]) -> None:
         """One who counted on it is told, if it makes no sense to try again; the others are placed anew."""
-        if failed is not None and _lacks(state):
+        if failed is not None and lacks(state):
             self.drop(now, state.pending[0], failed, out)
         again: list[QueuedInvocation] = []
-        while _lacks(state):
+        while lacks(state):
             item = state.pending.pop()
             item.position = Position.HEAD_OF_LINE
             item.turn = reasons.START_FAILED
@@ -393,8 +394,3 @@ class Scheduler:
 
 def _anyone(function: str) -> bool:
     return True
-
-
-def _lacks(state: RevisionState) -> bool:
-    """More pend than starting sandboxes will have slots for."""
-    return len(state.pending) > state.starting * state.revision.settings.concurrency

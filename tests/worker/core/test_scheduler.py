@@ -1,5 +1,7 @@
 """Stories of who waits, who runs, and who is next."""
 
+from collections import Counter
+
 import pytest
 
 from attacca.model.invocation import Ok, Start
@@ -72,6 +74,33 @@ def test_idle_sandboxes_are_taken_newest_first() -> None:
     names = [stage.send(echo) for _ in range(3)]
     stage.play(1)
     assert stage.started[stage.send(echo)].sandbox == stage.started[names[2]].sandbox
+
+
+def test_those_with_several_slots_share_what_is_under_way_while_there_are_cores() -> None:
+    stage = Stage(times=Times(run_ms=500))
+    echo = stage.deploy("echo", concurrency=4)
+    stage.send(echo, 9)
+    stage.play(5)
+    assert len(stage.all(MakeSandbox)) == 3
+    names = [stage.send(echo) for _ in range(6)]
+    stage.play(0.1)
+    places = Counter(stage.started[name].sandbox for name in names)
+    assert sorted(places.values()) == [3, 3], "the third stays idle"
+    names += [stage.send(echo) for _ in range(3)]
+    stage.play(0.1)
+    assert sorted(Counter(stage.started[name].sandbox for name in names).values()) == [1, 4, 4]
+
+
+def test_one_at_a_time_has_the_newest_of_those_with_several_slots() -> None:
+    stage = Stage()
+    echo = stage.deploy("echo", concurrency=2)
+    stage.send(echo, 4)
+    stage.play(5)
+    names = []
+    for _ in range(3):
+        names.append(stage.send(echo))
+        stage.play(1)
+    assert len({stage.started[name].sandbox for name in names}) == 1
 
 
 def test_whoever_waits_takes_the_slot_that_frees_first() -> None:
