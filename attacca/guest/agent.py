@@ -12,7 +12,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import NoReturn
 
-from attacca.guest import advice, deferred, output
+from attacca.guest import advice, deferred, output, quickjson
 from attacca.guest import channel as wire
 from attacca.guest.find import is_program
 from attacca.guest.load import EVENTS, Loaded, Unfit, load, load_known
@@ -87,7 +87,7 @@ def go_on(spec: AgentSpec, link: wire.Channel, find: Callable[[], Loaded], here:
     found = perf_counter()
     serve = prepare(spec, link, loaded, here)
     gc.freeze()
-    serve(json.dumps({**times, **since(began, found, loaded)}).encode())
+    serve(quickjson.dumps({**times, **since(began, found, loaded)}))
 
 
 def since(began: float, found: float, loaded: Loaded) -> dict[str, float]:

@@ -207,6 +207,12 @@ class LogHandler(logging.Handler):
             self.ledger.emit(current.get(), level, text + "\n")
 
 
+def variable(name: str) -> str:
+    """Of the environment; empty when it is not there, without the error that `os.environ` makes of it first."""
+    raw: bytes = os.environ._data.get(name.encode(), b"")  # type: ignore[attr-defined]  # what it holds, encoded
+    return os.fsdecode(raw)
+
+
 def stream_of(level: object) -> str:
     """A level may have any name, a stream a short one of one word."""
     raw = "-".join(str(level).lower().split()).encode("utf-8", "replace")
@@ -214,6 +220,8 @@ def stream_of(level: object) -> str:
 
 
 STDOUT, STDERR = Pen("stdout", 1), Pen("stderr", 2)
+# Kept: who is forked takes longer to end them than to put others in their place.
+_BEFORE = sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__
 HANDLER = LogHandler()
 HANDLER.setFormatter(logging.Formatter("%(name)s: %(message)s"))
 
@@ -246,7 +254,7 @@ def capture(ledger: Ledger) -> None:
             _make()
         sys.stdout = sys.__stdout__ = STDOUT.file  # type: ignore[misc]
         sys.stderr = sys.__stderr__ = STDERR.file  # type: ignore[misc]
-        level = os.environ.get("LOG_LEVEL", "").upper()
+        level = variable("LOG_LEVEL").upper()
         if level and level in logging.getLevelNamesMapping():
             logging.getLogger().setLevel(level)
 

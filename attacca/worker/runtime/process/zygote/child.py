@@ -2,7 +2,6 @@
 
 import contextlib
 import ctypes
-import json
 import os
 import resource
 import signal
@@ -11,7 +10,7 @@ from collections.abc import Iterator
 from time import perf_counter
 from typing import NoReturn
 
-from attacca.guest import agent
+from attacca.guest import agent, quickjson
 from attacca.guest import channel as wire
 from attacca.guest.load import Loaded, open_paths
 from attacca.worker.runtime.process.zygote import crossing, furniture, linux, rootfs, script, seccomp
@@ -21,6 +20,7 @@ READER, WRITER = 3, 4  # from the worker and to it: the descriptors that a sandb
 FAMILY = 512  # sandboxes that one template may have at once, each with all the processes it is allowed
 
 
+LIMITS = {name.removeprefix("RLIMIT_"): kind for name, kind in vars(resource).items() if name.startswith("RLIMIT_")}
 BORN = tuple(ctypes.c_int() for _ in range(4))  # its output, and then what it has from READER on
 
 
@@ -46,7 +46,7 @@ def take_descriptors(descriptors: list[int], out: int) -> None:
 def limits(spec: SpawnSpec, *, template: bool) -> Iterator[tuple[int, tuple[int, int]]]:
     """Those of its revision that this process has not yet: which, and the soft and the hard one."""
     for name, value in spec["limits"].items():
-        kind = getattr(resource, f"RLIMIT_{name}")
+        kind = LIMITS[name]
         now = resource.getrlimit(kind)
         allowed = most = _at_most(now[1], value)
         if template and name == "NPROC":
@@ -154,8 +154,8 @@ def live(descriptors: list[int], *, isolate: bool, began: float) -> NoReturn:
     reader, writer, out = descriptors
     take_descriptors([reader, writer], out)
     link = wire.Channel(READER, WRITER)
-    with contextlib.suppress(wire.Closed, ConnectionError):
-        spec: SpawnSpec = json.loads(link.read()[2])
+    try:
+        spec: SpawnSpec = quickjson.loads(link.read()[2])
         times, _ = settle(spec, isolate=isolate, began=began)
         lock_down(spec, ISOLATED if isolate else BARE, template=False)
         if spec["is_plugged"]:
@@ -165,6 +165,8 @@ def live(descriptors: list[int], *, isolate: bool, began: float) -> NoReturn:
             crossing.cross(spec, times, (READER, WRITER))
         script.set_environment(spec)
         agent.live(spec, link, lambda: import_code(spec), script.here_of(spec), times)
+    except (wire.Closed, ConnectionError):
+        pass
     os._exit(0)
 
 

@@ -17,6 +17,9 @@ _syscall = libc.syscall
 _syscall.restype = ctypes.c_long
 _mount = libc.mount
 _mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p]
+malloc = libc.malloc
+malloc.restype, malloc.argtypes = ctypes.c_size_t, [ctypes.c_size_t]
+_sethostname = libc.sethostname  # looked up before the first fork, and not in each child
 _prctl = libc.prctl
 _prctl.argtypes = [ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong]
 
@@ -248,7 +251,7 @@ def hearing(number: int) -> int:
 
 def set_host_name(name: str) -> None:
     raw = name.encode()
-    if libc.sethostname(raw, ctypes.c_size_t(len(raw))) != 0:
+    if _sethostname(raw, ctypes.c_size_t(len(raw))) != 0:
         raise refused("sethostname")
 
 

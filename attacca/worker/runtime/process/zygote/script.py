@@ -7,13 +7,16 @@ what it finds here.
 
 import _locale
 import ctypes
+import itertools
 import os
 import site
 import sys
 import time
+from array import array
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
+from attacca.guest import output
 from attacca.worker.runtime.process.zygote import rootfs
 from attacca.worker.runtime.process.zygote.spawn_spec import SpawnSpec
 
@@ -133,13 +136,59 @@ def environment(spec: SpawnSpec) -> dict[str, str]:
     }
 
 
+class Variables:
+    """The environment as the C library has it, put in its place as a whole: told of one after another, it would sort
+    each among all that it was ever told, and each who is forked would copy what it writes to while it does.
+
+    For who has just been forked, and has run no code that could change it otherwise.
+    """
+
+    def __init__(self) -> None:
+        self._block = ctypes.c_void_p.in_dll(ctypes.pythonapi, "environ")
+        self._found: dict[bytes, int] = {}  # where the text of each lies
+        self._kept: list[object] = []  # what the texts that were put are a part of
+        self._first: tuple[int | None, dict[bytes, int], dict[bytes, bytes]] = None, {}, {}
+
+    def __repr__(self) -> str:
+        return f"<Variables {len(self._found)}>"
+
+    def look(self) -> None:
+        """At what there is now, and is there still in all who are forked from here on."""
+        place = ctypes.cast(self._block, ctypes.POINTER(ctypes.c_size_t))
+        lie = [place[number] for number in itertools.takewhile(lambda number: place[number], itertools.count())]
+        self._found = {ctypes.string_at(at).partition(b"=")[0]: at for at in lie}
+        self._first = self._block.value, dict(self._found), dict(os.environ._data)  # type: ignore[attr-defined]  # see `put`
+
+    def back(self) -> None:
+        """To what there was when it was looked."""
+        self._block.value, found, told = self._first
+        self._found = dict(found)
+        self._kept.clear()
+        os.environ._data.clear()  # type: ignore[attr-defined]  # see `put`
+        os.environ._data.update(told)  # type: ignore[attr-defined]  # see `put`
+
+    def put(self, named: dict[bytes, bytes]) -> None:
+        """These, whatever they were before; for `os.environ` too."""
+        if not self._found:
+            self.look()
+        texts = array("B", b"\0".join([b"%b=%b" % one for one in named.items()]) + b"\0")
+        at, _ = texts.buffer_info()
+        for name, value in named.items():
+            self._found[name] = at
+            at += len(name) + len(value) + 2
+        block = array("L", [*self._found.values(), 0])
+        self._kept += texts, block
+        self._block.value, _ = block.buffer_info()
+        os.environ._data.update(named)  # type: ignore[attr-defined]  # what it holds, encoded
+
+
+VARIABLES = Variables()
+
+
 def set_environment(spec: SpawnSpec) -> None:
     """What all have is there since the supervisor, and is not touched: what is would have to be copied. So the mapping
     is told of all at once, and not asked to encode each."""
-    raw = {name.encode(*BYTES): value.encode(*BYTES) for name, value in environment(spec).items()}
-    for name, value in raw.items():
-        os.putenv(name, value)
-    os.environ._data.update(raw)  # type: ignore[attr-defined]  # what it holds, encoded
+    VARIABLES.put({name.encode(*BYTES): value.encode(*BYTES) for name, value in environment(spec).items()})
     if "TZ" in spec["env"]:
         time.tzset()
     if any(name in spec["env"] for name in LOCALE):
@@ -176,7 +225,8 @@ def add_paths(spec: SpawnSpec, before: list[str]) -> None:
     """Its PYTHONPATH, after its own directory; and for the children all that was put in front of `before`."""
     named = [_place(here_of(spec), path) for path in spec["env"].get("PYTHONPATH", "").split(os.pathsep) if path]
     sys.path[:] = dict.fromkeys([*sys.path[:1], *named, *sys.path[1:]])
-    os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path not in before)
+    paths = os.pathsep.join([path for path in sys.path if path not in before])
+    VARIABLES.put({b"PYTHONPATH": paths.encode(*BYTES)})
 
 
 def _place(here: str, path: str) -> str:
@@ -220,9 +270,9 @@ class Script:
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
         """As a finder of modules, which finds none."""
         if path is None:
-            stem = os.path.join(self._here, name)
-            for file in (f"{stem}.py", os.path.join(stem, "__init__.py")):
-                if os.path.isfile(file):
+            stem = f"{self._here}/{name}"
+            for file in (f"{stem}.py", f"{stem}/__init__.py"):
+                if os.access(file, os.F_OK):
                     pose(file)
                     self.end()
                     return
@@ -235,8 +285,9 @@ class Script:
         """The handler is found: it is of this module."""
         self.end()
         name, _, attribute = handler.rpartition(":")
-        if os.environ.get("_HANDLER") != f"{name}.{attribute}" or os.environ.get("FUNCTION_TARGET") != attribute:
-            os.environ["_HANDLER"], os.environ["FUNCTION_TARGET"] = f"{name}.{attribute}", attribute
+        for variable, value in (("_HANDLER", f"{name}.{attribute}"), ("FUNCTION_TARGET", attribute)):
+            if output.variable(variable) != value:
+                os.environ[variable] = value
         file = getattr(module, "__file__", None)
         if file and sys.modules.get("__main__") is not module and sys.argv[:1] != [file]:
             arguments = sys.argv[1:]

@@ -41,8 +41,9 @@ def run(orders: socket.socket, reports: int, setting: ZygoteSetting, go_ahead: i
     output.prepare()
     gc.collect()
     pages.fill()
-    gc.freeze()
     linux.trim()
+    pages.fill_heap(linux.malloc)
+    gc.freeze()
     report(wire.HALL, 0, wire.PROCESS.pack(outer_pid))
     isolate = setting["isolate"]
     processes = os.open("/proc", os.O_PATH | os.O_CLOEXEC)
