@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import CoroutineType, FunctionType, GeneratorType, ModuleType
 from typing import Any, NamedTuple
 
-from attacca.guest import frameworks, platforms, shapes
+from attacca.guest import fetch, frameworks, platforms, shapes
 from attacca.guest.find import ATTRIBUTES, DUNDER_MAIN, Finder
 from attacca.guest.find import Unfit as Unfit
 from attacca.guest.signature import ANY_POSITIONAL, COROUTINE, Takes, describe, is_async, parameters, takes
@@ -157,7 +157,7 @@ def _brought(name: str, here: str) -> ModuleType:
 
 def _imported(name: str, here: str) -> ModuleType:
     if name != DUNDER_MAIN:
-        return importlib.import_module(name)
+        return fetch.fetched(name, here) or importlib.import_module(name)
     path = Finder(here, Source(here)).path(name)
     spec = importlib.util.spec_from_file_location(MAIN, path) if path else None
     if spec is None or spec.loader is None:
