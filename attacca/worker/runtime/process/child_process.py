@@ -51,7 +51,7 @@ class ChildProcess:
         self._printed, self._ended = printed, ended
         self.pid, self._pidfd = 0, -1
         self._life = 0  # of one at rest: what no other process of its number will be
-        self._is_doomed = self._is_over = False
+        self._is_doomed = self._is_killed = self._is_over = False
         self._status: int | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._quota, self._since = 0, 0.0
@@ -98,7 +98,8 @@ class ChildProcess:
         self._is_doomed = True
         self.killed_for = self.killed_for or why
         self.look()
-        if self._pidfd >= 0:
+        if self._pidfd >= 0 and not self._is_killed:
+            self._is_killed = True  # once is enough
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
