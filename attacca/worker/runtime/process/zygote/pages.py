@@ -1,16 +1,12 @@
 """Memory as those find it who are forked: what they take is side by side, so that few pages are copied."""
 
-from collections.abc import Callable
-
 POOL_B, HEAD_B = 16_384, 48  # of pymalloc's pools, from Python 3.10 on
 SIZES = range(48, 513, 16)  # of its blocks; the smallest ones are taken while others are counted
 BYTES_B = 33  # of an empty bytes object
 IN_A_ROW = 8  # blocks that show that a pool is new
-MOST_B, MOST_HEAP_B = 1 << 20, 1 << 18  # of one size
+MOST_B = 1 << 20  # of one size
 
 SMALL_B, BATCH = 32, 512  # what numbers take, and how many are taken at once: to count them takes some, too
-
-LARGEST_B, MARGIN_B = 2048, 16  # of the C library's blocks that are taken, and what it takes of each for itself
 
 _kept: list[object] = []
 
@@ -36,18 +32,3 @@ def fill(in_a_row: int = IN_A_ROW) -> None:
         _kept.append(numbers)
         if id(numbers[-1]) == id(numbers[-in_a_row]) + (in_a_row - 1) * SMALL_B:
             return
-
-
-def fill_heap(malloc: Callable[[int], int], in_a_row: int = IN_A_ROW) -> None:
-    """The same for the C library's memory, which Python takes for all that is larger: its free blocks are taken, the
-    largest first, until so many lie one behind the other, as they do at its end."""
-    size = LARGEST_B
-    while size >= SMALL_B:
-        row, before = 0, 0
-        for _ in range(MOST_HEAP_B // size):
-            block = malloc(size - MARGIN_B // 2)
-            row = row + 1 if block == before + size else 0
-            before = block
-            if row == in_a_row:
-                break
-        size //= 2

@@ -41,9 +41,8 @@ def run(orders: socket.socket, reports: int, setting: ZygoteSetting, go_ahead: i
     output.prepare()
     gc.collect()
     pages.fill()
-    linux.trim()
-    pages.fill_heap(linux.malloc)
     gc.freeze()
+    linux.trim()
     report(wire.HALL, 0, wire.PROCESS.pack(outer_pid))
     isolate = setting["isolate"]
     processes = os.open("/proc", os.O_PATH | os.O_CLOEXEC)
