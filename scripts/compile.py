@@ -25,6 +25,15 @@ INTO = Path("build", "cores")  # from the root
 MADE_FROM = "made-from"  # beside what is built: a digest of all that it follows from
 GROUP = "attacca.cores"  # the code of all of them is in attacca/cores__mypyc.*.so
 OPTIMISED = os.environ.get("CORES_OPTIMISED", "2")  # less of it compiles in half the time, for trying them out
+KEPT = Path(__file__).with_name("kept.h")  # how what is looked up by name is kept
+NAME = re.compile(  # of a module, looked up
+    r"^( *(\w+) = CPyStatic_\w+___globals;\n *(\w+) = CPyStatics\[\d+\];.*\n *\w+ = )CPyDict_GetItem\(\2, \3\);",
+    re.MULTILINE,
+)
+ATTRIBUTE = re.compile(  # of that name, and of no other
+    r"^( *(\w+) = CPyStatics\[\d+\];.*\n *\w+ = )CPyObject_GetAttr\((\w+, )\2\);", re.MULTILINE
+)
+INCLUDED = re.compile(r"((?:^#include .*\n)+)", re.MULTILINE)
 KEYWORDS = re.compile(r"^class (\w+)\([^:]*=", re.MULTILINE)
 CLOSURE = """
 import importlib, sys
@@ -77,7 +86,7 @@ def ingredients(root: Path) -> str:
     digest = hashlib.sha256(
         repr([sys.version, sysconfig.get_platform(), version("mypy"), compiler, OPTIMISED]).encode()
     )
-    digest.update(Path(__file__).read_bytes())
+    digest.update(Path(__file__).read_bytes() + KEPT.read_bytes())
     for path in [root / "pyproject.toml", *sorted((root / "attacca").rglob("*.py"))]:
         source = path.read_bytes()
         digest.update(f"{path.relative_to(root)} {len(source)}\n".encode() + source)
@@ -96,6 +105,14 @@ def built(root: Path, make: Callable[[Path, Path], None] | None = None) -> tuple
         (make or build)(root, into)
         stamp.write_text(made_from)
     return lib, sorted(path.relative_to(lib) for path in lib.rglob("*.so"))
+
+
+def keeping(code: str) -> str:
+    """The C of a module that keeps what it has looked up by name, as `kept.h` does it."""
+    code = NAME.sub(r"\1KEPT_NAME(\2, \3);", code)
+    code = ATTRIBUTE.sub(r"\1KEPT_ATTRIBUTE(\3\2);", code)
+    code = code.replace(" = PyObject_VectorcallMethod(", " = KEPT_METHOD(")
+    return INCLUDED.sub(r"\1#include <kept.h>\n", code, count=1)
 
 
 def build(root: Path, into: Path) -> None:
@@ -120,6 +137,9 @@ def build(root: Path, into: Path) -> None:
     )
     for extension in extensions:
         extension.include_dirs.append(str(into / "c" / GROUP.partition(".")[0]))
+        extension.include_dirs.append(str(KEPT.parent))
+    for path in (into / "c").glob("__native_*.c"):
+        path.write_text(keeping(path.read_text()))
 
     class Build(build_ext):
         """On all processors: setuptools compiles the files of one extension one after the other."""

@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from attacca.cores import SUMS, Source, changed, sum_of
-from scripts.compile import built
+from attacca.policy.balancing import level
+from attacca.policy.balancing.types import Asked, Picked
+from attacca.policy.queueing.heap import HeapQueue
+from attacca.policy.queueing.types import Waiting
+from scripts.compile import built, keeping
+from tests.policy.balancing.fleet import Facts
 
 
 def write(package: Path, **texts: str) -> None:
@@ -80,3 +85,78 @@ def test_the_source_is_found_beside_what_was_compiled(tmp_path: Path) -> None:
     assert source.find_spec("other.one", [str(tmp_path)]) is None
     assert source.find_spec("attacca") is None
     assert repr(source) == "<Source of 1 folders>"
+
+
+LOOKS = """#include "__native_cores.h"
+#include "__native_internal_cores.h"
+    cpy_r_r1 = CPyStatic_level___globals;
+    cpy_r_r2 = CPyStatics[7]; /* 'Picked' */
+    cpy_r_r3 = CPyDict_GetItem(cpy_r_r1, cpy_r_r2);
+    cpy_r_r4 = CPyDict_GetItem(cpy_r_workers, cpy_r_r2);
+    cpy_r_r5 = CPyObject_GetAttr(cpy_r_r4, cpy_r_r2);
+    cpy_r_r7 = CPyStatics[8]; /* 'name' */
+    cpy_r_r8 = CPyObject_GetAttr(cpy_r_r4, cpy_r_r7);
+    cpy_r_r6 = PyObject_VectorcallMethod(cpy_r_r2, cpy_r_r9, 9223372036854775810ULL, 0);
+"""
+
+
+def test_what_is_looked_up_by_one_name_is_kept_and_nothing_else() -> None:
+    before, after = LOOKS.splitlines(), keeping(LOOKS).splitlines()
+    assert after.pop(2) == "#include <kept.h>"
+    assert [new for old, new in zip(before, after, strict=True) if new != old] == [
+        "    cpy_r_r3 = KEPT_NAME(cpy_r_r1, cpy_r_r2);",
+        "    cpy_r_r8 = KEPT_ATTRIBUTE(cpy_r_r4, cpy_r_r7);",
+        "    cpy_r_r6 = KEPT_METHOD(cpy_r_r2, cpy_r_r9, 9223372036854775810ULL, 0);",
+    ]
+
+
+class Shown:
+    """A worker of another class."""
+
+    def __init__(self, name: str, queued: int) -> None:
+        self.name, self._queued = name, queued
+        self.running, self.limit = 0, 1
+
+    @property
+    def queued(self) -> int:
+        return self._queued
+
+
+class Keyed:
+    def __init__(self, key: float) -> None:
+        self._key = key
+
+    def key(self, item: Waiting) -> float:
+        return self._key
+
+    def why(self, item: Waiting) -> str:
+        return str(self._key)
+
+
+def picks(*fleet: object) -> str:
+    balancer = level.Level()
+    balancer.among(fleet)  # type: ignore[arg-type]  # they have what is asked for
+    return balancer.pick(0.0, Asked("f")).worker
+
+
+def test_what_is_bound_anew_is_found_whatever_was_there_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert picks(Facts("a", queued=1), Facts("b")) == "b"
+    assert picks(Shown("a", 1), Shown("b", 0)) == "b", "an attribute of another class"
+    assert picks(Facts("a"), Facts("b", queued=1)) == "a"
+    monkeypatch.setattr(Shown, "queued", property(lambda self: -self._queued))
+    assert picks(Shown("a", 1), Shown("b", 0)) == "a", "another attribute of the same class"
+    monkeypatch.setattr(level, "Picked", lambda worker, why: Picked(worker.upper(), why))
+    assert picks(Facts("a")) == "A", "another name of the module"
+    monkeypatch.undo()
+    assert picks(Facts("a")) == "a"
+    assert picks(Shown("a", 1), Shown("b", 0)) == "b"
+
+
+def test_a_method_that_is_bound_anew_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = HeapQueue(Keyed(1.0))
+    queue.push(0.0, Waiting("1", "f", 0.0))
+    queue.push(0.0, Waiting("2", "f", 0.0))
+    monkeypatch.setattr(Keyed, "key", lambda self, item: 0.0)
+    queue.push(0.0, Waiting("3", "f", 0.0))
+    popped = [queue.pop(0.0, lambda _: True) for _ in range(3)]
+    assert [one.item.id for one in popped if one is not None] == ["3", "1", "2"]
