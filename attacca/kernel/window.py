@@ -1,25 +1,37 @@
 """Measures in bounded memory: of all there was (count, mean, moving average, percentiles), and of the last seconds."""
 
-from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
-from functools import partial
 from math import ceil, floor, log
 from typing import Final
 
 RELATIVE_ERROR = 0.02  # of every percentile, for values between LEAST and MOST
-LEAST = 1e-6  # what is smaller counts as 0: a microsecond of seconds, a nanosecond of milliseconds
-MOST = 1e9  # what is larger shares the last bucket
+LEAST: Final = 1e-6  # what is smaller counts as 0: a microsecond of seconds, a nanosecond of milliseconds
+MOST: Final = 1e9  # what is larger shares the last bucket
 EWMA_WEIGHT: Final = 0.1  # of the newest value, as in Ilúvatar's characteristics map
 
 # Bucket i holds the values from LEAST * GROWTH**(i - 1) up to LEAST * GROWTH**i, as in DDSketch (VLDB'19), so that
 # MIDDLE times its lower edge is within RELATIVE_ERROR of all of them. 863 buckets span the whole range.
 GROWTH = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
 MIDDLE = 2 * GROWTH / (GROWTH + 1)
-EDGES = [LEAST * GROWTH**number for number in range(int(log(MOST / LEAST) / log(GROWTH)) + 1)]
+EDGES: Final = [LEAST * GROWTH**number for number in range(int(log(MOST / LEAST) / log(GROWTH)) + 1)]
+PER_EDGE: Final = 1 / log(GROWTH)
 ZERO = 0  # the bucket of what counts as 0, before all others
 LATEST_MOST: Final = 128
-bucket_of: Final = partial(bisect_right, EDGES)
+
+
+def bucket_of(value: float) -> int:
+    """So many edges are not above it. The logarithm says where about that is, the edges themselves say it."""
+    if value < LEAST:
+        return ZERO
+    if not value < MOST:
+        return len(EDGES)
+    bucket = int(log(value / LEAST) * PER_EDGE) + 1
+    while bucket > 1 and EDGES[bucket - 1] > value:
+        bucket -= 1
+    while bucket < len(EDGES) and EDGES[bucket] <= value:
+        bucket += 1
+    return bucket
 
 
 class Measure:
@@ -68,10 +80,13 @@ class Measure:
         if not latest:
             return
         self._sorted += len(latest)
-        self._max = max(self._max, *latest)
+        most = max(latest)
+        if most > self._max:
+            self._max = most
         self._total += sum(latest)
         buckets = self._buckets
-        for bucket in map(bucket_of, latest):
+        for value in latest:
+            bucket = bucket_of(value)
             buckets[bucket] = buckets.get(bucket, 0) + 1
         latest.clear()
 

@@ -1,12 +1,13 @@
 """A window is checked against all that was ever said to it."""
 
-from math import ceil, floor
+from bisect import bisect_right
+from math import ceil, floor, inf, nan, nextafter
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attacca.kernel.window import LEAST, MOST, RELATIVE_ERROR, Buckets, Gauge, Measure, Most
+from attacca.kernel.window import EDGES, LEAST, MOST, RELATIVE_ERROR, Buckets, Gauge, Measure, Most, bucket_of
 
 VALUES = st.lists(st.integers(0, 40) | st.floats(LEAST, MOST), min_size=1, max_size=60)
 SHARES = st.sampled_from([0.0, 0.01, 0.25, 0.5, 0.95, 0.99, 1.0])
@@ -61,6 +62,12 @@ def test_memory_is_bounded_whatever_comes() -> None:
     assert len(measure._buckets) <= 865
     assert measure.percentile(0.0) == 0.0
     assert measure.max == 10.0**19.99
+
+
+def test_a_value_is_in_the_bucket_between_whose_edges_it_is() -> None:
+    beside = [value for edge in EDGES for value in (nextafter(edge, 0.0), edge, nextafter(edge, inf))]
+    for value in (0.0, LEAST / 2, *beside, MOST, inf, nan):
+        assert bucket_of(value) == bisect_right(EDGES, value), value
 
 
 def test_a_percentile_is_a_share_not_a_number_of_percent() -> None:
