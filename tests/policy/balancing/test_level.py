@@ -3,14 +3,18 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attacca.policy.balancing.level import Level
+from attacca.policy.balancing.level import FEW, Level
 from attacca.policy.balancing.types import Asked
 from tests.policy.balancing.fleet import FLEETS, Facts
 
 
-@given(FLEETS, st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["pick", "end", "limit"])), max_size=200))
-def test_it_finds_whom_looking_at_all_would_find(fleet: list[Facts], story: list[tuple[int, str]]) -> None:
-    balancer = Level()
+@given(
+    FLEETS,
+    st.sampled_from([0, FEW]),
+    st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["pick", "end", "limit"])), max_size=200),
+)
+def test_it_finds_whom_looking_at_all_would_find(fleet: list[Facts], few: int, story: list[tuple[int, str]]) -> None:
+    balancer = Level(few)
     balancer.among(fleet)
     for number, what in story:
         worker = fleet[number % len(fleet)]
@@ -31,7 +35,7 @@ def test_it_finds_whom_looking_at_all_would_find(fleet: list[Facts], story: list
 
 def test_what_says_nothing_any_more_is_left_behind() -> None:
     fleet = [Facts(f"w{number}") for number in range(10)]
-    balancer = Level()
+    balancer = Level(0)
     balancer.among(fleet)
     for _ in range(1000):
         balancer.eased("w3")
