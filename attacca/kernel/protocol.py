@@ -4,10 +4,13 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from types import FunctionType, MethodType
+from typing import Final, TypeVar
 
 from attacca.errors import BadConfig
 
 Wanted = Mapping[str, Sequence[str] | None]  # a method and what it is called with, or an attribute
+M = TypeVar("M", bound=Callable[..., object])
+MARK: Final = "does_nothing"
 
 
 def check(made: object, wanted: Wanted, may_have: Wanted, whose: str, hint: str) -> None:
@@ -22,6 +25,17 @@ def check(made: object, wanted: Wanted, may_have: Wanted, whose: str, hint: str)
     wrong = [_called(name, of) for name, of in there.items() if of is not None and not takes(made, name, len(of))]
     if wrong:
         raise BadConfig(f"{whose}: {_kind(made)} cannot be called as {', '.join(wrong)}", hint)
+
+
+def does_nothing(method: M) -> M:
+    """Marks a method that need not be called. Who inherits it and writes another has that called."""
+    setattr(method, MARK, True)
+    return method
+
+
+def heeds(made: object, name: str) -> bool:
+    """Is anything done when this method is called?"""
+    return not getattr(getattr(made, name), MARK, False)
 
 
 def takes(made: object, name: str, count: int) -> bool:

@@ -1,7 +1,7 @@
 import pytest
 
 from attacca.errors import BadConfig
-from attacca.kernel.protocol import check, takes
+from attacca.kernel.protocol import check, does_nothing, heeds, takes
 from tests.cases import each
 
 WANTED = {"go": ("now", "where"), "name": None}
@@ -29,7 +29,22 @@ class Woken(Whole):
     def woke(self) -> None: ...
 
 
+class Idle(Whole):
+    @does_nothing
+    def go(self, now: float, where: str, *, fast: bool = False) -> None: ...
+
+
+class Busy(Idle):
+    def go(self, now: float, where: str, *, fast: bool = False) -> None:
+        """It does something, for all that is known."""
+
+
 class Empty: ...
+
+
+def test_who_does_nothing_says_so_and_its_heirs_may_say_otherwise() -> None:
+    assert [heeds(made, "go") for made in (Whole(), Idle(), Busy())] == [True, False, True]
+    check(Idle(), WANTED, {}, "a policy", "")
 
 
 @pytest.mark.parametrize("made", [Whole(), Wide()])

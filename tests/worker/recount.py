@@ -56,7 +56,7 @@ class Recount:
         self.histories: dict[str, History] = {}
         self.load_per_core = 0.0
         self.house: House = OwnHouse(core.pool, core.timers, core.functions, None)
-        core.pool.keepalive = WatchedKeepalive(self, core.pool.keepalive)
+        core.pool.keep_as(WatchedKeepalive(self, core.pool.keepalive))
         core.scheduler.queue = WatchedQueue(self, core.scheduler.queue)
         core.scheduler.concurrency = WatchedLimit(self, core.scheduler.concurrency)
 

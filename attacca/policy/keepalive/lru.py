@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from attacca.kernel.protocol import does_nothing
 from attacca.policy.keepalive.types import Expiry, Idle
 
 
@@ -22,16 +23,19 @@ class LruState:
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
 
+    @does_nothing
     def arrived(self, now: float, function: str) -> None: ...
 
     def became_idle(self, now: float, idle: Idle) -> Expiry | None:
         return None
 
+    @does_nothing
     def became_busy(self, now: float, idle: Idle) -> None: ...
 
     def victims(self, now: float, idle: Iterable[Idle]) -> list[Idle]:
         return sorted(idle, key=longest_unused)
 
+    @does_nothing
     def evicted(self, now: float, idle: Idle) -> None: ...
 
     def prewarm_at(self, now: float, function: str) -> Expiry | None:

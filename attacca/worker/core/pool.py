@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from attacca.kernel.chance import Chance
 from attacca.kernel.ids import Ids
+from attacca.kernel.protocol import heeds
 from attacca.model.function import Revision
 from attacca.model.invocation import Start
 from attacca.model.messages import Resting, Send
@@ -55,7 +56,7 @@ class Pool:
         self.leaving = NOTHING  # of what is used: dying sandboxes, dropping templates
         self.news: dict[str, int] | None = None  # how many rest of those of which that has changed; None: nobody asks
         self.house = House(self, timers, functions, chance)
-        self.keepalive: KeepaliveState = begin(keepalive, self.house)
+        self.keep_as(begin(keepalive, self.house))
         self._tell_made: Callable[[float, str], None] | None = getattr(self.keepalive, "made", None)
 
     def __repr__(self) -> str:
@@ -63,6 +64,14 @@ class Pool:
             f"<Pool {self.used.memory_mb} of {self.capacity.memory_mb} MB, {self.leaving.memory_mb} leaving, "
             f"{len(self.sandboxes)} sandboxes, {len(self.templates)} templates>"
         )
+
+    def keep_as(self, keepalive: KeepaliveState) -> None:
+        self.keepalive = keepalive
+        self._heeds_arrivals, self._heeds_use = heeds(keepalive, "arrived"), heeds(keepalive, "became_busy")
+
+    def arrived(self, now: float, function: str) -> None:
+        if self._heeds_arrivals:
+            self.keepalive.arrived(now, function)
 
     # One sandbox's life.
 
@@ -143,7 +152,8 @@ class Pool:
         """It is taken into use."""
         idle = sandbox.idle
         if idle is not None:
-            self.keepalive.became_busy(now, idle)
+            if self._heeds_use:
+                self.keepalive.became_busy(now, idle)
             self._stir(sandbox)
 
     def make_way(self, now: float, state: RevisionState, out: list[Command]) -> None:

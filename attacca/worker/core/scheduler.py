@@ -94,7 +94,7 @@ class Scheduler:
             raise IllegalTransition(f"invocation {invocation.id} was dispatched twice", "give each one its own id")
         statistics = state.function.statistics
         statistics.arrived(now)
-        self._pool.keepalive.arrived(now, state.function.name)
+        self._pool.arrived(now, state.function.name)
         self.items[invocation.id] = item = QueuedInvocation(peer, invocation, state, now)
         if state.retired:
             item.turn = reasons.OLD_REVISION
