@@ -2,6 +2,7 @@
 
 import re
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, ClassVar
 
 import msgspec
@@ -130,7 +131,7 @@ class AsyncSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     keep_dead_s: Annotated[float, msgspec.Meta(gt=0, le=7_776_000)] = 1_209_600.0  # how long a dead call is kept
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
     """What `function.toml` and the options of `attacca deploy` may say. `first_byte_s` unset means no clock of its own;
     `max_sandboxes` unset means as many as memory holds; `cpus` unset means an equal share. `queue` bounds the
     invocations that wait for a sandbox."""
@@ -201,7 +202,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         shown["env"] = dict.fromkeys(self.env, MASK)
         return f"Settings({', '.join(f'{field}={value!r}' for field, value in shown.items())})"
 
-    @property
+    @cached_property
     def resources(self) -> Resources:
         """What each of its sandboxes holds of a worker: of one that may do without a device, what it holds then."""
         held = stated(self) + AROUND if self.runtime is RuntimeKind.MICROVM else stated(self)
