@@ -281,7 +281,8 @@ class SharedMachine:
             chances.sandbox.at(number), chances.wiring.at(number), image_s, chances.code.at(number),
             0.0 if own is not None else chances.imports.at(number), chances.readiness.at(number),
         )  # fmt: skip
-        return (steps if own is None else steps.within(own.at(number))).longer(slowed)
+        steps = steps if own is None else steps.within(own.at(number))
+        return steps if slowed == 1.0 else steps.longer(slowed)
 
     # Images.
 

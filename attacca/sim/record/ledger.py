@@ -34,13 +34,14 @@ class Ledger:
         self._seed = seed
         self.spent_s = 0.0  # by all invocations together, from when they were due
         self.energy: Energy | None = None
+        self._ok = 0
         self._took_s = array("d")
         self._starts = dict.fromkeys(Start, 0)
 
     def __repr__(self) -> str:
         totals = self.totals
         return (
-            f"<Ledger {totals.ok} ok, {totals.failed} failed, {totals.refused} refused, {totals.unanswered} unanswered>"
+            f"<Ledger {self._ok} ok, {totals.failed} failed, {totals.refused} refused, {totals.unanswered} unanswered>"
         )
 
     def close_flight(self, flight: SimulatedInvocation, now: float, status: int, error: str) -> None:
@@ -54,7 +55,7 @@ class Ledger:
                 self._starts[flight.said.start] += 1
         totals = self.totals
         if status == 200:
-            totals.ok += 1
+            self._ok += 1
             if self.energy is not None and flight.exec_end >= 0.0:
                 plan = flight.target.plan
                 mb_s = plan.memory_mb * (flight.exec_end - flight.handed)
@@ -95,6 +96,7 @@ class Ledger:
 
     def sum_up(self) -> Totals:
         totals, took = self.totals, sorted(self._took_s)
+        totals.ok = self._ok
         started = sum(self._starts.values())
         if started:
             totals.template_share = self._starts[Start.TEMPLATE] / started

@@ -48,7 +48,7 @@ def test_nothing_is_made_anew_where_it_is_back_after_a_minute(kind: str, domains
     assert world.faults.happened == 1
     assert len(seen) == COUNT, "the first ones, and no others"
     assert {part.instance for part in world.orchestrator.parts()} == seen
-    totals = world.ledger.totals
+    totals = world.ledger.sum_up()
     assert totals.ok == totals.invocations - totals.refused >= 130, "nobody has noticed"
 
 
