@@ -45,8 +45,8 @@ typedef struct {
 __attribute__((noinline, unused)) static PyObject *
 look_attribute_up(PyObject *object, PyObject *name, KeptAttribute *kept)
 {
-    PyTypeObject *type = Py_TYPE(object);
     PyObject *value = PyObject_GetAttr(object, name), *found;
+    PyTypeObject *type = Py_TYPE(object);
     if (value == NULL || kept->tries > KEPT_TRIES)
         return value;
     kept->tries++;
