@@ -5,6 +5,7 @@ import asyncio
 import collections
 import contextlib
 import errno
+import math
 import os
 import socket
 from collections.abc import Callable
@@ -72,6 +73,7 @@ class ForkClient:
         self._again: asyncio.TimerHandle | None = None
         self._is_writing = False
         self.is_open = True
+        self.born_at = -math.inf  # when a child of it was last seen, by the loop's clock
 
     def __repr__(self) -> str:
         return f"<ForkClient {'open' if self.is_open else 'closed'}, {len(self._waiting)} waiting, {self.slot}>"

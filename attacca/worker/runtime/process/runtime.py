@@ -21,6 +21,7 @@ from attacca.worker.host.nat.outside import Nat
 from attacca.worker.runtime.code_store import CodeStore
 from attacca.worker.runtime.process.child_process import ChildProcess
 from attacca.worker.runtime.process.common import Common
+from attacca.worker.runtime.process.deadlines import Deadlines
 from attacca.worker.runtime.process.description import Secret, no_secret
 from attacca.worker.runtime.process.ends import ends
 from attacca.worker.runtime.process.family import Limits
@@ -93,6 +94,7 @@ class ProcessRuntime:
 
     async def open(self, sink: Sink) -> None:
         self._loop, self._sink = asyncio.get_running_loop(), sink
+        self._deadlines = Deadlines(self._loop, self._options, self._templates)
         self._store.open()
         await self._images.open()
         self.common.open()
@@ -223,8 +225,7 @@ class ProcessRuntime:
         self._wiring.prepare(made)
         self._births[process.number] = made.name
         user = self.common.users.take(made.revision.function)
-        patience_s = self._options.start_timeout_s + self._options.last_words_s
-        made.timer = self._loop.call_later(patience_s, self._give_up, made)
+        self._deadlines.begin(made)
 
         def begin(parent: ForkClient | None) -> None:
             process.parent = parent
@@ -318,6 +319,7 @@ class ProcessRuntime:
         pid, pidfd = parent.lineage.find(*who, process.group)
         if pidfd >= 0:
             if process.born(pid, pidfd):
+                parent.born_at = self._loop.time()
                 (self._sandboxes.get(name) or self._templates[name]).go()
         elif tries < SEEK_TRIES:
             self._loop.call_later(SEEK_S * 2**tries, self._seek, parent, name, process, who, tries + 1)
@@ -330,15 +332,6 @@ class ProcessRuntime:
         for process in list(self._processes.values()):
             if process.parent is parent:
                 process.abandon()
-
-    def _give_up(self, made: SandboxProcess | TemplateProcess) -> None:
-        seconds = self._options.start_timeout_s
-        message = f"importing the code took longer than {seconds:g} s (start_timeout_s of the server)"
-        made.fail("timeout", message)
-        made.process.kill(message)
-        for template in self._templates.values():
-            if template.fork_client is made.process.parent and not made.process.is_born:
-                template.process.kill("it made no sandbox in time")  # and so will not make this one
 
     def _everyone(self) -> list[SandboxProcess | TemplateProcess]:
         return [*self._sandboxes.values(), *self._templates.values()]
