@@ -19,6 +19,7 @@ attacca top --json | jq '.[0].used_mb'
 """
 WIDE = 100  # columns that the whole of it needs
 WIDER = WIDE + LOOKS + 2  # with a curve of each function
+ONE_BY_ONE = 100  # sandboxes on one picture without a screen: a row takes a few milliseconds, and most are idle
 HISTORY_LOOKS = 10  # of a second, after which the hour has changed
 PHASES = {"busy": "green", "idle": "dim", "starting": "yellow", "making": "yellow"}
 
@@ -84,7 +85,7 @@ def picture(
     *,
     has_keys: bool = False,
 ) -> Any:
-    """Everything at once; `rows` is the height of the screen, 0 for no limit. `past`: with a curve of each function."""
+    """Everything at once; `rows` is the height of the screen, 0: none. `past`: with a curve of each function."""
     from rich.console import Group
     from rich.text import Text
 
@@ -98,9 +99,9 @@ def picture(
         parts += [machine_line(view["load"])] if view["load"] else []
         parts += [Text(device, style="dim", no_wrap=True, overflow="ellipsis") for device in devices(view)]
     functions = chosen.arranged(overall([function for view in views for function in view["functions"]]))
-    sandboxes = [sandbox for view in views for sandbox in view["sandboxes"] if chosen.holds(sandbox["revision"])]
+    sandboxes = busiest([one for view in views for one in view["sandboxes"] if chosen.holds(one["revision"])])
     fitting = functions[: max(rows - len(parts) - 9, 3)] if rows else functions
-    room = max(rows - len(parts) - len(fitting) - 6, 3) if rows else len(sandboxes)
+    room = max(rows - len(parts) - len(fitting) - 6, 3) if rows else ONE_BY_ONE
     table = functions_table(fitting, is_narrow=width < WIDE, past=past if width >= WIDER else None)
     parts += [Text(""), table]
     if len(functions) > len(fitting):
@@ -109,6 +110,11 @@ def picture(
     if len(sandboxes) > room:
         parts.append(Text(f"and {len(sandboxes) - room} more", style="dim"))
     return Group(*parts)
+
+
+def busiest(sandboxes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those first that run most, and then those that did so last."""
+    return sorted(sandboxes, key=lambda row: (-row["busy"], row["idle_s"], row["id"]))
 
 
 def overall(functions: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -186,6 +192,7 @@ def functions_table(rows: list[dict[str, Any]], *, is_narrow: bool, past: Past |
 
 
 def sandboxes_table(sandboxes: list[dict[str, Any]]) -> Any:
+    """In the order in which they come."""
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
@@ -194,7 +201,7 @@ def sandboxes_table(sandboxes: list[dict[str, Any]]) -> Any:
     table.add_column("phase", no_wrap=True)
     for heading in ("memory", "busy", "served", "age", "idle"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for row in sorted(sandboxes, key=lambda row: (-row["busy"], row["idle_s"], row["id"])):
+    for row in sandboxes:
         phase = str(row["phase"])
         colour = PHASES.get(phase, "")
         shown = marked(f"[{colour}]{{}}[/]", phase) if colour else phase
