@@ -77,7 +77,9 @@ class Logs:
                 async for piece in self._kubelet.log(pod, "follow=true" in parts.query):
                     writer.write(piece)
                     await writer.drain()
+                writer.close()
+                await writer.wait_closed()  # TLS says goodbye, and waits for the other's
         except asyncio.CancelledError:
-            writer.transport.abort()
+            pass
         finally:
-            writer.close()
+            writer.transport.abort()
