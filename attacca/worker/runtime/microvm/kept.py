@@ -34,7 +34,7 @@ class FoundTemplate(msgspec.Struct, frozen=True):
 
 
 class KeptTemplates:
-    """Below `place`; `code` holds what is deployed. `most_mb` bounds what all of them take; 0: none is kept."""
+    """Below `place`; `code` holds what is deployed, by the server whose they are. `most_mb` bounds what all of them take; 0: none is kept."""
 
     def __init__(self, place: Path, code: Path, shared: ProcessOptions, most_mb: int) -> None:
         self._place, self._code, self._shared, self._most = place, code, shared, most_mb << 20
@@ -48,7 +48,7 @@ class KeptTemplates:
         settings, artefact = revision.settings, revision.artefact
         if not self._most or settings.secrets or not isinstance(artefact, MicroVm):
             return ""
-        of = msgspec.json.encode((base, revision.function, artefact, settings, self._shared))
+        of = msgspec.json.encode((base, str(self._code), revision.function, artefact, settings, self._shared))
         return f"{_hashed(base.encode())}-{artefact.code}-{_hashed(of)}"
 
     async def find(self, name: str, user: int | None) -> FoundTemplate | None:
