@@ -34,7 +34,8 @@ class FoundTemplate(msgspec.Struct, frozen=True):
 
 
 class KeptTemplates:
-    """Below `place`; `code` holds what is deployed, by the server whose they are. `most_mb` bounds what all of them take; 0: none is kept."""
+    """Below `place`; `code` holds what is deployed, by the server whose they are. `most_mb` bounds what all of them
+    take; 0: none is kept."""
 
     def __init__(self, place: Path, code: Path, shared: ProcessOptions, most_mb: int) -> None:
         self._place, self._code, self._shared, self._most = place, code, shared, most_mb << 20
