@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from attacca.gateway.core.events import Answer, Command
 from attacca.kernel.rand import Streams
 from attacca.model.function import Revision
-from attacca.model.invocation import Failed, FunctionError, Ok
+from attacca.model.invocation import Failed, FunctionError, Ok, Outcome
 from attacca.model.messages import (
     Deleted,
     Deployed,
@@ -27,7 +27,11 @@ from tests.drawing import several
 from tests.gateway.play import revision, view
 from tests.gateway.stage import Stage
 
-OUTCOMES = (Ok(), FunctionError("E", "m"), *(Failed(code, "m") for code in ("sandbox_lost", "draining", "not_found")))
+OUTCOMES: tuple[Outcome, ...] = (
+    Ok(),
+    FunctionError("E", "m"),
+    *(Failed(code, "m") for code in ("sandbox_lost", "draining", "not_found")),
+)
 SETTINGS: dict[str, Any] = {"queue": 4, "wait_s": 6.0, "timeout_s": 5.0, "first_byte_s": 3.0}
 KINDS = (
     *("arrive", "arrive", "arrive", "start", "start", "end", "head", "leave", "give_up"),
