@@ -123,6 +123,8 @@ class Shown:
 
 
 class Keyed:
+    __slots__ = ("_key",)  # methods of what has a dictionary of its own are not kept
+
     def __init__(self, key: float) -> None:
         self._key = key
 
