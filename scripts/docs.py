@@ -224,10 +224,13 @@ def _measured(found: Any) -> tuple[str, ...]:
 
 
 def runtimes() -> str:
-    """What each runtime costs, as `make bench-runtimes` recorded it."""
+    """What each runtime costs, as `make bench-runtimes` recorded it; without what was measured of none."""
     starts = ("deployed", "restarted", "cold", "template or snapshot", "warm")
     head = ("runtime", "isolation", *starts, "memory per sandbox", "what it needs")
-    return table(head, costs.rows(costs.read(RUNTIMES)))
+    columns = zip(*[head, *costs.rows(costs.read(RUNTIMES))], strict=True)
+    there = [column for column in columns if any(column[1:])]
+    named, *rows = zip(*there, strict=True)
+    return table(named, rows)
 
 
 def beside() -> str:
