@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from attacca.cli.watch.top import ONE_BY_ONE, picture
@@ -25,6 +26,7 @@ def shown(sandboxes: list[dict[str, Any]], rows: int = 0) -> str:
     return capture.get()
 
 
+@pytest.mark.long
 def test_one_picture_has_the_busiest_of_thousands_of_sandboxes() -> None:
     text = shown([*(sandbox(number) for number in range(1000)), sandbox(1000, busy=1)])
     assert text.count("ant@1") == ONE_BY_ONE
