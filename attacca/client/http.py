@@ -329,8 +329,12 @@ def _place(url: str) -> urllib.parse.SplitResult:
     Raises:
         BadConfig: it is no address.
     """
-    parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
+        is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_one = False
+    if not is_one:
         raise BadConfig(f"{url!r} is not the address of a server", "--url http://127.0.0.1:8080, or set ATTACCA_URL")
     return parts
 

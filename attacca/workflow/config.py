@@ -10,7 +10,8 @@ from attacca.workflow.dataset import DatasetConfig
 from attacca.workflow.mirror.config import MirrorConfig
 
 DOMAIN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(?!\n)$"
-URL = r"^(http://(\[[0-9a-fA-F:]+\]|[^/:\s\[\]]+):\d{1,5}/?)?(?!\n)$"
+PORT = r"(6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[1-5]?\d{1,4})"
+URL = rf"^(http://(\[[0-9a-fA-F:]+\]|[^/:\s\[\]]+):{PORT}/?)?(?!\n)$"
 
 
 class WorkflowsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

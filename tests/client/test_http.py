@@ -35,7 +35,7 @@ def test_an_unknown_code_is_kept() -> None:
     assert (error.message, error.hint) == ("short and stout (teapot)", "tea")
 
 
-@each("url", ["ftp://x", "http://", "", "http:///x"])
+@each("url", ["ftp://x", "http://", "", "http:///x", "http://[::1", "http://h:99999", "http://h:x", "http://h:0"])
 def test_a_wrong_address_is_a_wrong_setting(url: str) -> None:
     with pytest.raises(BadConfig):
         Client(url)

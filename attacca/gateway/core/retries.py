@@ -127,6 +127,7 @@ class Retries:
             self._pass_over(one.holder)
         self._again(now, one, outcome.message, out)
         if waits and function.slots is None:
+            one.losses -= 1  # it has its `wait_s`, and no worker is to be spared it
             self._cluster.rename(one)
             self._hold(one)
         else:

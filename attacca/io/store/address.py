@@ -7,7 +7,7 @@ stand in a file of its own instead; wherever an address is shown, it is left out
 import re
 import ssl
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
@@ -16,6 +16,7 @@ from attacca.errors import BadConfig
 PORTS = {"redis": 6379, "etcd": 2379}
 SCHEMES = {"redis": ("redis", False), "rediss": ("redis", True), "etcd": ("etcd", False), "etcds": ("etcd", True)}
 OPTIONS = ("prefix", "ca", "cert", "key")
+PARTS = re.compile(r"//([^/?#]*)([^?#]*)\??([^#]*)")  # a library's urlsplit may want one host at most in brackets
 PREFIX = re.compile(r"[a-z0-9][A-Za-z0-9._-]{0,62}")
 SECRET = re.compile(r"(?<=://)([^/@]*?):[^/]*@")
 EXAMPLES = "sqlite:, redis://host:6379/0 or etcd://host:2379; rediss:// and etcds:// speak TLS"
@@ -71,12 +72,13 @@ def parse(url: str, password_file: Path | None = None) -> Address:
     scheme, colon, rest = url.partition(":")
     if colon and scheme == "sqlite":
         return Address(kind="sqlite", path=rest)
-    if scheme not in SCHEMES or not rest.startswith("//"):
+    parts = PARTS.match(rest)
+    if scheme not in SCHEMES or parts is None:
         raise wrong(url, "it is none that attacca knows")
     kind, has_tls = SCHEMES[scheme]
+    authority, path, query = parts.groups()
     try:
-        split = urlsplit(url)
-        options = dict(parse_qsl(split.query, keep_blank_values=True, strict_parsing=bool(split.query)))
+        options = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
     except ValueError as error:
         raise wrong(url, str(error)) from None
     unknown = [name for name in options if name not in OPTIONS]
@@ -86,14 +88,14 @@ def parse(url: str, password_file: Path | None = None) -> Address:
         raise wrong(url, "its prefix is no word")
     if not has_tls and {"ca", "cert", "key"} & options.keys():
         raise wrong(url, f"files for TLS are named, and it says {scheme}://, not {scheme}s://")
-    login, _, hosts = split.netloc.rpartition("@")
+    login, _, hosts = authority.rpartition("@")
     user, _, password = login.partition(":")
     return Address(
         kind=kind,
         hosts=_hosts(url, hosts, kind),
         user=unquote(user),
         password=_read(password_file) if password_file is not None else unquote(password),
-        database=_database(url, split.path, kind),
+        database=_database(url, path, kind),
         has_tls=has_tls,
         **options,
     )
