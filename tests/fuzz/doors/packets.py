@@ -31,6 +31,7 @@ from attacca.worker.core.reports import (
 )
 from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.process.cgroup_slot import CgroupSlot
+from attacca.worker.runtime.process.deadlines import Deadlines
 from attacca.worker.runtime.process.description import no_secret
 from attacca.worker.runtime.process.fork_client import LARGEST, TURN, ForkClient
 from attacca.worker.runtime.process.options import ProcessOptions
@@ -183,6 +184,7 @@ class Story:
         self.runtime = Watched(SharedCode(room), OPTIONS, ManualClock(5.0))
         self.runtime.by_turn = Counter()
         self.runtime._loop, self.runtime._sink = loop, self.reports.append
+        self.runtime._deadlines = Deadlines(loop, OPTIONS, self.runtime._templates)
         self.runtime._wiring = Wiring(self.runtime.common.nat, self.reports.append)
         self.runtime._telling = Telling(OPTIONS, no_secret, self.runtime._images, None, has_groups=False)
         self.zygote = Zygote(loop, self.runtime._hear, self.runtime._lost)
