@@ -14,12 +14,17 @@ CODE = "ab" * 32
 
 
 class Compiler:
-    def __init__(self) -> None:
+    """It has made nothing before so many have asked."""
+
+    def __init__(self, at_once: int = 1) -> None:
         self.asked: list[bytes] = []
+        self._at_once, self._all_have = at_once, asyncio.Event()
 
     async def compile(self, source: bytes) -> bytes:
         self.asked.append(source)
-        await asyncio.sleep(0)
+        if len(self.asked) >= self._at_once:
+            self._all_have.set()
+        await self._all_have.wait()
         if source == b"bad":
             raise BadFunction("it cannot be compiled", "mend it")
         return b"compiled " + source
@@ -77,7 +82,7 @@ def test_what_a_disk_has_spoilt_is_made_anew(place: Path, logged: Logged) -> Non
 
 
 def test_workers_that_make_the_same_are_in_nobodys_way(place: Path) -> None:
-    compiler = Compiler()
+    compiler = Compiler(4)
 
     async def story() -> None:
         many = [Modules(place / "code", place / "wasm", compiler.compile) for _ in range(4)]
