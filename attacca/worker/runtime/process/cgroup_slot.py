@@ -11,12 +11,22 @@ are born there one right after another, and each first of all enters its own gro
 
 import asyncio
 from collections.abc import Callable
+from typing import NamedTuple
 
 from attacca.worker.host.cgroups import Group
 
 LATER_S = 0.01  # after a birth
 
-Born = Callable[[Group | None, bool], None]  # into which group, and whether whoever is born has to enter it by itself
+
+class Entry(NamedTuple):
+    """`group` is where whoever is born lives; None: nowhere. `by_itself`: it has to go there first of all, since it is
+    not born there."""
+
+    group: Group | None
+    by_itself: bool = False
+
+
+Born = Callable[[Entry], None]
 
 
 class CgroupSlot:
@@ -58,10 +68,10 @@ class CgroupSlot:
         then, because it would be into the group of another.
         """
         if self._make is None or self._is_closed:
-            born(None, False)  # noqa: FBT003 - see `Born`
+            born(Entry(None))
         elif self._group is not None:
             group, self._group, self._left = self._group, None, self._group
-            born(group, False)  # noqa: FBT003 - see `Born`
+            born(Entry(group))
         elif self._is_crowded:
             self._crowd(born, self._make)
         else:
@@ -75,10 +85,10 @@ class CgroupSlot:
             group = make()
             group.unite()
         except OSError:
-            born(None, False)  # noqa: FBT003 - see `Born`
+            born(Entry(None))
             return
         self._coming += 1
-        born(group, True)  # noqa: FBT003 - see `Born`
+        born(Entry(group, by_itself=True))
 
     def made(self) -> None:
         """The child was born, or will not be: the process may leave, when that does not keep the child from its first
@@ -119,7 +129,7 @@ class CgroupSlot:
     def _disappoint(self) -> None:
         waiting, self._waiting = self._waiting, []
         for born in waiting:
-            born(None, False)  # noqa: FBT003 - see `Born`
+            born(Entry(None))
 
     def _renew(self) -> None:
         if self._make is None or self._is_closed or self._is_moving or self._group is not None or not self._pid:
@@ -147,7 +157,7 @@ class CgroupSlot:
             return
         if self._waiting:
             self._left = group
-            self._waiting.pop(0)(group, False)  # noqa: FBT003 - see `Born`
+            self._waiting.pop(0)(Entry(group))
         else:
             self._group = group
 

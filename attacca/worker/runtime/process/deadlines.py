@@ -58,16 +58,23 @@ class Deadlines:
         return f"<Deadlines of {self._seconds:g} s>"
 
     def begin(self, made: Awaited) -> None:
-        made.timer = self._loop.call_later(self._seconds, self._look, made, False)  # noqa: FBT003 - not heard yet
+        made.timer = self._loop.call_later(self._seconds, self._look, made)
 
-    def _look(self, made: Awaited, has_heard: bool) -> None:  # noqa: FBT001 - as `begin` says it
-        process, parent = made.process, made.process.parent
-        if not process.is_born and parent is not None and self._loop.time() - parent.born_at < self._seconds:
+    def _look(self, made: Awaited) -> None:
+        if self._has_turn_to_come(made):
             self.begin(made)
-        elif not has_heard:
-            made.timer = self._loop.call_later(HEAR_S, self._look, made, True)  # noqa: FBT003 - and then it is
+        else:
+            made.timer = self._loop.call_later(HEAR_S, self._look_again, made)
+
+    def _look_again(self, made: Awaited) -> None:
+        if self._has_turn_to_come(made):
+            self.begin(made)
         else:
             self._give_up(made)
+
+    def _has_turn_to_come(self, made: Awaited) -> bool:
+        process, parent = made.process, made.process.parent
+        return not process.is_born and parent is not None and self._loop.time() - parent.born_at < self._seconds
 
     def _give_up(self, made: Awaited) -> None:
         message = f"importing the code took longer than {self._start_s:g} s (start_timeout_s of the server)"

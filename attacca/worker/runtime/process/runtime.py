@@ -15,10 +15,10 @@ from attacca.model.function import Network, Revision
 from attacca.model.invocation import Invocation
 from attacca.worker.core.events import ToSandbox
 from attacca.worker.core.reports import SandboxFailed, SandboxGone, Sink, TemplateFailed, TemplateGone
-from attacca.worker.host.cgroups import Group
 from attacca.worker.host.isolation import no_limits
 from attacca.worker.host.nat.outside import Nat
 from attacca.worker.runtime.code_store import CodeStore
+from attacca.worker.runtime.process.cgroup_slot import Entry
 from attacca.worker.runtime.process.child_process import ChildProcess
 from attacca.worker.runtime.process.common import Common
 from attacca.worker.runtime.process.deadlines import Deadlines
@@ -251,10 +251,10 @@ class ProcessRuntime:
         parent: ForkClient,
         user: int,
         descriptors: tuple[int, ...],
-        group: Group | None,
-        enters: bool,  # noqa: FBT001 - mirrors cgroup_slot.Born
+        entry: Entry,
     ) -> None:
-        process, made.process.group = made.process, group
+        process, group = made.process, entry.group
+        process.group = group
         if not parent.is_open or (group is None and self.common.groups is not None):
             lacks = "there is no cgroup for it" if parent.is_open else "the process that would fork it is gone"
             self._refuse(process, descriptors, lacks)
@@ -262,7 +262,7 @@ class ProcessRuntime:
         try:
             if group is not None:
                 group.limit(*self._limits(made.revision))
-            doors = group.doors() if group is not None and enters else ()
+            doors = group.doors() if group is not None and entry.by_itself else ()
         except OSError as error:
             parent.slot.made()  # nobody was, but the process has to move on for the next
             self._refuse(process, descriptors, str(error))

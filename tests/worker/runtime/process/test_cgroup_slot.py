@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from attacca.worker.host.cgroups import Group
-from attacca.worker.runtime.process.cgroup_slot import CgroupSlot
+from attacca.worker.runtime.process.cgroup_slot import CgroupSlot, Entry
 from tests.worker.runtime.process.paper import Paper, Place
 
 PID = 7
@@ -59,7 +59,8 @@ class Bedside:
         told: list[Group | None] = []
         self.births.append(told)
 
-        def born(group: Group | None, enters: bool) -> None:  # noqa: FBT001 - see `Born`
+        def born(entry: Entry) -> None:
+            group, enters = entry
             is_there = self.paper.where.get(PID) is group
             assert group is None or is_there is not enters, "its parent is where it is born, or it goes there itself"
             assert not enters or self.paper.where[PID] not in [one for [one] in filter(None, self.births)]
@@ -273,12 +274,12 @@ def test_where_it_cannot_be_moved_nobody_is_born_into_the_group_of_another(fails
 
 
 def test_without_cgroups_it_is_always_ready() -> None:
-    told: list[tuple[Group | None, bool]] = []
+    told: list[Entry] = []
     slot = CgroupSlot(None, lambda group: None)
     slot.settle(PID)
-    slot.next(lambda *how: told.append(how))
+    slot.next(told.append)
     slot.made()
-    assert told == [(None, False)]
+    assert told == [Entry(None)]
 
 
 def test_it_says_how_it_is() -> None:
